@@ -1,0 +1,142 @@
+// Package backend defines what a cache asks of the authority that keeps the
+// generations of its databases, so that other authorities can be plugged in.
+//
+// A backend is small and dumb. It knows which generation each cache of each
+// database is at, and which caches are fenced; it hands that out as a [State]
+// and changes it when told to. Everything that makes transactions right
+// (private overlays, when to fence, when to clear, what to publish) is done by
+// package txcache, once, for every backend.
+//
+// The suite in package backendtest holds a backend to the rules that are
+// written here. A backend that passes it can be given to txcache.New, or
+// registered under a class with txcache.Register.
+package backend
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrClosed is what the methods of a closed backend return.
+var ErrClosed = errors.New("txcache: backend is closed")
+
+// A Backend is the authority for the generations of every database.
+//
+// All methods are safe for concurrent use and obey ctx. A database is any
+// non-empty, valid UTF-8 string, cache names likewise; a backend gives no
+// character a meaning. A database needs no creation: one that was never seen
+// has a State like any other. What happens to one database changes nothing in
+// another.
+//
+// An error means that the authority could not be reached or did not answer in
+// time; what was asked may have been done all the same. So every method can be
+// repeated: a fence placed twice is one fence, and a clear given twice at worst
+// clears twice.
+//
+// A backend may be set up to learn late of what other processes have done, if it
+// says how late. What was done through the Backend itself it always shows at once.
+type Backend interface {
+	// Sync returns the state of database.
+	//
+	// The state is at least as new as every change whose call, by anyone,
+	// anywhere, had returned before Sync was called. Where nothing has changed since the last State
+	// that this Backend returned for database, it returns that same pointer.
+	Sync(ctx context.Context, database string) (*State, error)
+
+	// Fence marks the caches of f as about to be cleared, or renews the mark.
+	// From its return until Clear, Unfence or the end of f.Lease, whichever
+	// is first, every State shows them as fenced.
+	//
+	// Several fences may stand on one cache; it is fenced while one stands.
+	// A fence whose lease has ended counts as cleared, not as lifted: its
+	// owner may have committed. The tokens of that clear are of the backend's
+	// making, never f.ID, for the owner may yet commit and clear. A backend
+	// whose fences cannot outlive their owner may ignore the lease.
+	//
+	// A caller gives the same fence again to renew it, and none once it has
+	// called Clear or Unfence for it.
+	Fence(ctx context.Context, database string, f Fence) error
+
+	// Clear starts a new generation of every cache of f, lifts the fence f,
+	// and returns a State that shows both. A caller whose own context may be
+	// done by now gives another one: until Clear is done the fence stands.
+	//
+	// Each new generation gets a token that was never in use before. That is
+	// f.ID for each cache of f.Caches that is still at the generation given
+	// there, if f stands and was not cleared before; in any other case it is
+	// a token of the backend's own making. So a caller that finds a cache at
+	// f.ID knows that nobody cleared it between the generation it named and
+	// this clear. Clear needs no Fence before it.
+	Clear(ctx context.Context, database string, f Fence) (*State, error)
+
+	// Unfence lifts the fence f without a clear: the transaction ended before
+	// its database commit began. A fence that does not stand is no error.
+	Unfence(ctx context.Context, database string, f Fence) error
+
+	// Drop forgets database: its State gets another Epoch and with it other
+	// tokens, its fences are gone, and so are its values, at the latest soon
+	// after. A database of that name may be used again at once.
+	Drop(ctx context.Context, database string) error
+
+	// Close releases what the backend holds. Methods called later return
+	// ErrClosed; calling Close again does nothing.
+	Close() error
+}
+
+// A Fence says that one transaction is about to commit a clear.
+//
+// It is a value: a backend does not change what it refers to, nor keep
+// references to Caches after the call.
+type Fence struct {
+	// ID names the fence and, where Clear finds nothing in the way, the
+	// generations that it starts. It comes from NewToken and is used for one
+	// transaction.
+	ID Token
+
+	// Caches are the caches to clear, sorted by name, each once, with the token
+	// of the generation that the transaction began with ("" where it had none).
+	Caches []Generation
+
+	// All says that every cache of the database is to be cleared, also those
+	// that Caches does not name.
+	All bool
+
+	// Lease is how long the fence stands if its owner dies, measured by the
+	// authority's clock from the last Fence call. It is positive.
+	Lease time.Duration
+}
+
+// Values is implemented by a Backend that also keeps encoded values outside of
+// the process. Its methods are safe for concurrent use and obey ctx.
+//
+// Values are addressed by generation, so a backend need not know which of them
+// are of any use: those of a dead generation are never asked for again.
+type Values interface {
+	// Get returns the data kept under each of keys, in their order, nil for
+	// those that are not there. It takes one round trip where that can be.
+	// The caller owns what is returned.
+	Get(ctx context.Context, keys []Key) ([][]byte, error)
+
+	// Set keeps values, in one round trip where that can be, each no longer
+	// than its TTL; it may keep any of them for less. It does not keep or change
+	// the slices it is given.
+	Set(ctx context.Context, values []Value) error
+}
+
+// A Key addresses one value of one generation of one cache of one database.
+// Keys that differ in any field address different values.
+type Key struct {
+	Database string
+	Cache    string
+	Schema   string // a fingerprint of the shape of the cache's values
+	Token    Token  // the cache's generation
+	Key      string // the canonical form of the cache's key and user context
+}
+
+// A Value is encoded data to be kept under a key.
+type Value struct {
+	Key
+	Data []byte
+	TTL  time.Duration // 0: as long as the backend keeps values at all
+}

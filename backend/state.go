@@ -1,0 +1,61 @@
+package backend
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A State is what the generations of all caches of one database were at one
+// moment. Whoever holds a State, its maker included, must not change it: it is
+// shared by all transactions that began with it.
+type State struct {
+	// Version orders the States of one database that one Backend returned:
+	// the higher is the newer, and equal ones are the same. It means nothing
+	// between Backends or processes.
+	Version uint64
+
+	// Epoch changes when the database was dropped, or when what was known of
+	// its generations was lost. A transaction of another epoch belongs to a
+	// database that is no more.
+	Epoch Token
+
+	// Base is the token of every cache that is not in Caches. It changes with
+	// the epoch and when all caches are cleared.
+	Base Token
+
+	// Caches are the caches that have been cleared by name since, sorted by
+	// name, each with the token of its generation.
+	Caches []Generation
+
+	// Fenced are the names of the caches on which at least one fence stands,
+	// sorted and without duplicates.
+	Fenced []string
+
+	// AllFenced says that a fence stands on every cache.
+	AllFenced bool
+}
+
+// A Generation is one cache at one token.
+type Generation struct {
+	Cache string
+	Token Token
+}
+
+// Token returns the token of the generation that cache is at.
+func (s *State) Token(cache string) Token {
+	if i, ok := slices.BinarySearchFunc(s.Caches, cache, compareName); ok {
+		return s.Caches[i].Token
+	}
+	return s.Base
+}
+
+// IsFenced reports whether a fence stands on cache.
+func (s *State) IsFenced(cache string) bool {
+	if s.AllFenced {
+		return true
+	}
+	_, ok := slices.BinarySearch(s.Fenced, cache)
+	return ok
+}
+
+func compareName(g Generation, cache string) int { return cmp.Compare(g.Cache, cache) }
