@@ -1,0 +1,151 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Redis is the configuration of the Redis backend, the table [cache.redis].
+// Printing it hides the password and the credentials in the URI.
+type Redis struct {
+	// URI says where Redis is. Its scheme is redis, unix, redis+sentinel or
+	// redis+cluster, or with TLS rediss, rediss+sentinel or rediss+cluster.
+	// Those of Sentinel and Cluster take several hosts, separated by commas.
+	// Default "redis://localhost:6379/0".
+	URI string `toml:"uri"`
+
+	// Duration is the time to live of a value whose cache sets none.
+	// At least 1ms, as for all durations here. Default 12h.
+	Duration time.Duration `toml:"duration"`
+
+	// Fence is the lease of a fence. It must outlive a renewal: at least
+	// three times Timeout, and DialTimeout and Timeout together. Default 1m.
+	Fence time.Duration `toml:"fence"`
+
+	// Near keeps decoded values in the process too. Default true.
+	Near bool `toml:"near"`
+
+	// DialTimeout limits how long connecting may take. Default 200ms.
+	DialTimeout time.Duration `toml:"dial_timeout"`
+
+	// Timeout limits how long a call may take. Default 500ms.
+	Timeout time.Duration `toml:"timeout"`
+
+	// PoolSize is how many connections are kept for each server, at most
+	// 65535; 0, the default, leaves it to the client.
+	PoolSize int `toml:"pool_size"`
+
+	// CAFile, CertFile and KeyFile are the paths of PEM files: the authorities
+	// to trust instead of the system's, and the client's certificate with its
+	// key, which go together. ServerName is the name to expect in the server's
+	// certificate instead of the host. All of them need a URI with TLS.
+	CAFile     string `toml:"ca_file,omitempty"`
+	CertFile   string `toml:"cert_file,omitempty"`
+	KeyFile    string `toml:"key_file,omitempty"`
+	ServerName string `toml:"server_name,omitempty"`
+
+	// Username and Password are the credentials, if the URI has none.
+	Username string `toml:"username,omitempty"`
+	Password string `toml:"password,omitempty"`
+}
+
+// A location is what a URI says, as far as it is checked here.
+type location struct {
+	tls         bool
+	credentials bool   // it has a user, a password or both
+	shown       string // the URI without them
+}
+
+var schemes = []string{"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}
+
+// locate takes uri apart. What is wrong with it, if anything, is said in words
+// that show nothing of it: any of its parts may be a piece of a password that
+// ought to have been escaped. For the same reason it is stricter than url.Parse.
+func locate(uri string) (l location, wrong string) {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	switch {
+	case uri == "":
+		return l, "found nothing"
+	case !ok || !slices.Contains(schemes, scheme):
+		return l, "found an unknown scheme"
+	case strings.Contains(rest, "#"):
+		return l, "found a # (within a password, write it %23)"
+	}
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], rest[end:]
+	if strings.Contains(tail, "@") {
+		return l, "found an @ after the host (within a password, write / as %2F and ? as %3F)"
+	}
+	at := strings.LastIndex(authority, "@") + 1
+	user, hosts := authority[:at], []string{authority[at:]}
+	if strings.HasSuffix(scheme, "+sentinel") || strings.HasSuffix(scheme, "+cluster") {
+		hosts = strings.Split(hosts[0], ",") // url.Parse takes but one
+	}
+	var u *url.URL
+	for _, host := range hosts {
+		var err error
+		// The error is dropped because it quotes the URI.
+		if u, err = url.Parse(scheme + "://" + user + host + tail); err != nil {
+			return l, "found a malformed URI"
+		}
+		if wrong := misplaced(u); wrong != "" {
+			return l, wrong
+		}
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return l, "found a malformed query"
+	}
+
+	l.tls = strings.HasPrefix(scheme, "rediss")
+	l.credentials = at > 0 || query.Has("username") || query.Has("password")
+	l.shown = scheme + "://"
+	if at > 0 {
+		l.shown += hidden + "@"
+	}
+	l.shown += strings.Join(hosts, ",") + u.EscapedPath()
+	if u.RawQuery != "" {
+		l.shown += "?" + hidden
+	}
+	return l, ""
+}
+
+// misplaced says what is wrong with the host, the port or the path of u.
+func misplaced(u *url.URL) string {
+	if u.Scheme == "unix" {
+		switch {
+		case u.Host != "":
+			return "found a host in the URI of a socket"
+		case strings.Trim(u.Path, "/") == "":
+			return "found no path of a socket"
+		}
+		return ""
+	}
+	if u.Hostname() == "" {
+		return "found no host"
+	}
+	if strings.Contains(u.Host, ",") {
+		return "found several hosts with a scheme that takes one"
+	}
+	if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
+		return "found a port that is not between 1 and 65535"
+	}
+	path := strings.Trim(u.Path, "/")
+	switch u.Scheme {
+	case "redis", "rediss":
+		if n, err := strconv.Atoi(path); path != "" && (err != nil || n < 0) {
+			return "found a path that is not the number of a database"
+		}
+	case "redis+cluster", "rediss+cluster":
+		if path != "" && path != "0" {
+			return "found a path (a cluster has but database 0)"
+		}
+	}
+	return ""
+}
