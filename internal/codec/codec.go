@@ -1,0 +1,163 @@
+// Package codec turns values into the bytes that a remote backend keeps, and
+// back, as if they had never left the process.
+//
+// # Form
+//
+// An envelope is one byte of format, eight bytes of expiry, and one MessagePack
+// object (https://github.com/msgpack/msgpack/blob/master/spec.md):
+//
+//   - bool, integers, floats and strings as such; a complex number as an array
+//     of its two parts
+//   - []byte and [N]byte as bin; other slices and arrays as an array; a struct as an array of
+//     its fields in their order, guarded by [Codec.Schema]; a map as a map sorted by encoded key
+//   - a nil slice, map, pointer or interface as nil; a pointer as what it
+//     points to, within an array of one where that could itself be nil
+//   - [time.Time] as the timestamp extension
+//   - an interface as an array of two, the tag of a type and a value of it
+//   - types with marshalers as bin (binary) or str (text)
+//   - what has no size, such as struct{}, as an empty array
+//
+// # What is kept
+//
+// Values come back deeply equal, with these limits: a time is an instant, comes back
+// in UTC and without its monotonic reading, the zero time staying zero; a pointer that
+// is found twice comes back as two; a NaN stays NaN, in a float32 not always the same one.
+//
+// An interface keeps the dynamic types bool, string, every number, time.Time,
+// time.Duration, and for each of these E, and for any, []byte and struct{}: []E,
+// [][]E, map[string]E, map[int]E, map[int64]E, map[any]E, map[string][]E,
+// []map[string]E and map[string]map[string]E. Another type cannot be encoded.
+//
+// # Marshalers
+//
+// time.Time has its own form. Any other type is encoded by its methods if it, or
+// the pointer to it, implements [encoding.BinaryMarshaler] and the pointer
+// [encoding.BinaryUnmarshaler], else the same with text, else by its kind. A
+// marshaler is trusted to keep what matters. One that a struct may have inherited
+// from an embedded field is not used, as it would leave out the other
+// fields: such a struct is encoded field by field.
+//
+// # What cannot be encoded
+//
+// Channels, functions and unsafe pointers; structs with unexported fields and
+// no marshaler, as those fields would be lost; map keys with pointers in them; values that
+// nest deeper than 1000 levels, as cyclic ones do, or that encode to more than 512 MiB.
+// A field tagged `msgpack:"-"` is left out and comes back as zero. Blank fields
+// and fields without size hold nothing and are left out too.
+package codec
+
+import (
+	"encoding/binary"
+	"math"
+	"reflect"
+	"time"
+)
+
+// format is the first byte of an envelope. It begins neither a MessagePack
+// object nor UTF-8 text, so those are never taken for an envelope. Another form
+// of the envelope, or of what is in it, takes another byte.
+const format = 0xc1
+
+// headerSize is the format and the expiry: nanoseconds since 1970 as a
+// big-endian two's complement number, 0 for never.
+const headerSize = 1 + 8
+
+// A Codec encodes and decodes values of type V. It is safe for concurrent use.
+type Codec[V any] struct {
+	plan   *plan
+	schema string
+	err    error
+}
+
+// New returns the codec for V. It inspects V once and never fails: where V
+// cannot be encoded, every Append and Decode returns the same [ErrUnsupported],
+// which names the part of V that is the reason.
+func New[V any]() *Codec[V] {
+	var c compiler
+	p := c.compile(reflect.TypeFor[V]())
+	return &Codec[V]{plan: p, schema: c.fingerprint(), err: c.err}
+}
+
+// Schema returns a fingerprint of the shape of V: ten digits and lower-case
+// letters, the same in every process. It depends on kinds and element types; the
+// names, msgpack tags and order of the fields that are encoded; and the import path and name
+// of defined types other than structs, so that seconds do not come back as dollars.
+// Renaming or moving a struct type changes nothing.
+func (c *Codec[V]) Schema() string { return c.schema }
+
+// Append appends the envelope of value to dst and returns the extended slice.
+// The value expires at the given time, to the nanosecond; times after the year
+// 2262 are brought forward to it. The zero time means never.
+//
+// The error is [ErrUnsupported], wrapped, and the result then dst as it was. The
+// value must not be changed while Append runs.
+func (c *Codec[V]) Append(dst []byte, value V, expires time.Time) ([]byte, error) {
+	if c.err != nil {
+		return dst, c.err
+	}
+	e := newEncoder(dst)
+	defer e.release()
+	e.out = append(e.out, format)
+	e.out = binary.BigEndian.AppendUint64(e.out, uint64(expiryNanos(expires)))
+	done, err := encodeDirect(e, &value)
+	if !done {
+		err = c.encode(e, value)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return e.out, nil
+}
+
+// Decode returns the value and the expiry, in UTC, of an envelope that Append
+// made for a codec of the same schema; the expiry is zero if there is none. It
+// does not look at the clock.
+//
+// Data may come from anywhere. What is not such an envelope to the last byte is
+// [ErrMalformed], wrapped, found without a panic and at a cost in proportion
+// to the data and the size of V, as long as V's own unmarshalers hold to that.
+// The value does not refer to data.
+func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
+	if c.err != nil {
+		return value, time.Time{}, c.err
+	}
+	if len(data) < headerSize {
+		return value, time.Time{}, malformed("%d bytes are too few", len(data))
+	}
+	if data[0] != format {
+		return value, time.Time{}, malformed("unknown format 0x%02x", data[0])
+	}
+	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
+		expires = time.Unix(0, n).UTC()
+	}
+	d := newDecoder(data[headerSize:])
+	defer d.release()
+	done, err := decodeDirect(d, &value)
+	if !done {
+		value, err = c.decode(d)
+	}
+	if err == nil && d.rest() != 0 {
+		err = malformed("%d bytes too many", d.rest())
+	}
+	if err != nil {
+		var zero V
+		return zero, time.Time{}, err
+	}
+	return value, expires, nil
+}
+
+// expiryNanos returns t for the header. It never rounds up, and never to 0,
+// which would mean never.
+func expiryNanos(t time.Time) int64 {
+	switch {
+	case t.IsZero():
+		return 0
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.UnixNano() == 0:
+		return -1
+	}
+	return t.UnixNano()
+}

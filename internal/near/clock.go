@@ -1,0 +1,16 @@
+package near
+
+import "time"
+
+// base is the moment from which Now counts. It carries a monotonic reading, so
+// that setting the machine's clock makes no value expire sooner or later.
+var base = time.Now()
+
+// offset keeps Now positive within a testing/synctest bubble too, whose clock
+// may stand decades before base. It leaves two centuries for expiries.
+const offset = 1 << 61
+
+// Now returns the moment in nanoseconds on the process's monotonic clock. It
+// is always positive, and only comparable with other results of Now. Within a
+// testing/synctest bubble it follows the bubble's clock.
+func Now() int64 { return int64(time.Since(base)) + offset }

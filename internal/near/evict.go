@@ -1,0 +1,174 @@
+package near
+
+// maxUses is how many hits count for an entry until the policy spends them.
+const maxUses = 3
+
+// A policy chooses which entry makes room. There is none until a map is full,
+// which most never are.
+//
+// It is W-TinyLFU (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient
+// Cache Admission Policy", 2017) made for hits that write nothing but a small
+// counter in the entry. New entries pass through a window, first in, first out.
+// One that leaves the window used stays; one that leaves it unused stays only
+// if it has been wanted more often than the entry it would push out, by the
+// sketch. That other entry is found by a hand that goes round the rest, the
+// main part, and passes whatever has been used since it last came by.
+//
+// The window grows when entries that it has just let go are wanted again, and
+// shrinks when they are not.
+type policy struct {
+	size   int
+	window window
+	target float64 // how many entries the window should hold
+	sketch sketch
+	ghosts []uint32 // hashes of entries that left the window for good, each at its place
+
+	slots, stride int
+	hand          int // the slot of the main part that is looked at next
+	sweeper       int // the slot that is next looked at for an expired entry
+}
+
+const (
+	minWindow = 0.02 // of the size
+	maxWindow = 0.6
+	maxShrink = 0.2 // by how much the window shrinks for an entry that leaves it for good
+	swept     = 4   // how many slots are searched for an expired entry, beyond those of the policy
+)
+
+func newPolicy(size, slots int) *policy {
+	return &policy{
+		size:   size,
+		window: newWindow(int(maxWindow*float64(size))+2, slots),
+		target: minWindow * float64(size),
+		sketch: newSketch(size),
+		ghosts: make([]uint32, size/4+1),
+		slots:  slots,
+		stride: strideOf(slots),
+	}
+}
+
+// strideOf returns a step that visits each of n slots before it comes back to
+// the first, in an order in which what was visited lately is spread evenly (by
+// the golden ratio). In the order of the table, free slots would gather behind
+// the hand and searches before it would become long.
+func strideOf(n int) int {
+	stride := int(uint64(n) * 0x9e3779b9 >> 32)
+	for gcd(stride, n) != 1 {
+		stride++
+	}
+	return stride
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// added notes that an entry with hash was put into slot.
+func (p *policy) added(hash uint32, slot int) {
+	p.sketch.add(hash, 1)
+	p.window.push(slot)
+	if ghost := p.ghost(hash); *ghost == hash {
+		*ghost = 0
+		p.target = min(p.target+1, maxWindow*float64(p.size))
+	}
+}
+
+// rejected notes that an entry with hash left the window for good.
+func (p *policy) rejected(hash uint32) {
+	*p.ghost(hash) = hash
+	p.target = max(p.target-maxShrink, minWindow*float64(p.size))
+}
+
+func (p *policy) ghost(hash uint32) *uint32 {
+	return &p.ghosts[uint64(hash)*uint64(len(p.ghosts))>>32]
+}
+
+// windowSize returns how many entries the window should hold: at least one, so
+// that a value that has just been set is found.
+func (p *policy) windowSize() int { return max(1, int(p.target)) }
+
+// An eviction is the search for the entry of m that makes room.
+type eviction[K comparable, V any] struct {
+	*policy
+	table *table[K, V]
+	count int
+	now   int64 // 0 until it is needed
+}
+
+// victim returns the slot whose entry makes room.
+func (v *eviction[K, V]) victim() int {
+	if slot, ok := v.sweep(); ok {
+		return slot
+	}
+	main := v.count - v.window.len
+	if v.window.len < v.windowSize() && main > 0 {
+		slot, _ := v.unused()
+		return slot
+	}
+	if v.window.len > v.windowSize()+1 {
+		v.window.pop()
+		main++
+	}
+	candidate := v.window.pop()
+	e := v.table.slot(candidate).Load()
+	if main == 0 || v.expired(e) {
+		return candidate
+	}
+	slot, expired := v.unused()
+	uses := e.uses.Load()
+	if uses > 0 {
+		v.sketch.add(e.hash, uses)
+		e.uses.Store(0)
+	}
+	if uses > 0 || expired || v.sketch.count(e.hash) > v.sketch.count(v.table.slot(slot).Load().hash) {
+		return slot
+	}
+	v.rejected(e.hash)
+	return candidate
+}
+
+// unused moves the hand to an entry of the main part that has expired or has
+// not been used since the hand last passed it. There must be a main part.
+func (v *eviction[K, V]) unused() (slot int, expired bool) {
+	for step := 0; ; step++ {
+		if e := v.table.slot(v.hand).Load(); e != nil && !v.window.has(v.hand) {
+			if v.expired(e) {
+				return v.hand, true
+			}
+			uses := e.uses.Load()
+			// Hits that go on meanwhile must not keep the hand going round.
+			if uses == 0 || step >= v.slots {
+				return v.hand, false
+			}
+			v.sketch.add(e.hash, uses)
+			e.uses.Store(0)
+		}
+		v.hand = (v.hand + v.stride) % v.slots
+	}
+}
+
+// sweep looks for an expired entry of the main part in a few slots, others at
+// each call.
+func (v *eviction[K, V]) sweep() (slot int, ok bool) {
+	for range swept {
+		slot = v.sweeper
+		v.sweeper = (v.sweeper + v.stride) % v.slots
+		if e := v.table.slot(slot).Load(); e != nil && v.expired(e) && !v.window.has(slot) {
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+func (v *eviction[K, V]) expired(e *entry[K, V]) bool {
+	if e.expires == 0 {
+		return false
+	}
+	if v.now == 0 {
+		v.now = Now()
+	}
+	return v.now >= e.expires
+}

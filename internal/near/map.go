@@ -1,0 +1,118 @@
+package near
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A Map keeps at most a fixed number of values, each under a key. It is safe
+// for concurrent use.
+//
+// Whoever uses a Map computes the hashes of its keys: the same for the same
+// key, and well mixed, as those of hash/maphash are. Only the low 32 bits count.
+type Map[K comparable, V any] struct {
+	// table is nil until the first Set. A search loads it once and then needs
+	// no lock, for these reasons.
+	//
+	// An entry does not change, so whoever has found one has a key, a value
+	// and an expiry that belong together. It stays in its slot, under its tag,
+	// until it is removed, and the buckets between its home and its slot are
+	// marked as passed before it gets its tag and as long as it is there. A new
+	// value for its key goes into the same slot by one store. So a search that
+	// begins after an entry was put in, and ends before it is removed, meets it.
+	//
+	// When the table grows, the entries are put into another table, which is
+	// then published by one store, and nothing is ever changed in the old one.
+	// A search that is still busy in it sees the map as it was at that moment,
+	// which is after the search began.
+	table atomic.Pointer[table[K, V]]
+
+	mu        sync.Mutex // for all that follows, and for changing the table
+	size      int
+	count     int
+	policy    *policy // nil until the map is full and wants room
+	evictions uint64
+}
+
+// New returns an empty Map that keeps at most size values; a size below 1
+// counts as 1. It allocates as values come.
+func New[K comparable, V any](size int) *Map[K, V] {
+	return &Map[K, V]{size: max(1, size)}
+}
+
+// Get returns the value of key, whose hash is given, unless it is not there or
+// has expired. It takes no lock and allocates nothing, and reads the clock only
+// if the value expires at some time.
+func (m *Map[K, V]) Get(key K, hash uint64) (value V, ok bool) {
+	t := m.table.Load()
+	if t == nil {
+		return value, false
+	}
+	e, _ := t.search(key, uint32(hash))
+	if e == nil || e.expires != 0 && Now() >= e.expires {
+		return value, false
+	}
+	// Many goroutines that hit one key must not write to it each time.
+	if uses := e.uses.Load(); uses < maxUses {
+		e.uses.Store(uses + 1)
+	}
+	return e.value, true
+}
+
+// Set puts value under key, whose hash is given, in place of what was there
+// before. Where there is no room another value goes. From the moment expires
+// on, as Now counts, the value is not found any more; 0 means never.
+func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64) {
+	e := &entry[K, V]{key: key, value: value, expires: expires, hash: uint32(hash)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.table.Load()
+	if t == nil {
+		t = newTable[K, V](1)
+		m.table.Store(t)
+	}
+	if old, slot := t.search(key, e.hash); old != nil {
+		e.uses.Store(old.uses.Load())
+		slot.Store(e)
+		return
+	}
+	if m.count == m.size {
+		m.evict(t)
+	} else if m.count == t.limit() {
+		t = t.grown(m.size)
+		m.table.Store(t)
+	}
+	slot := t.insert(e)
+	m.count++
+	if m.policy != nil {
+		m.policy.added(e.hash, slot)
+	}
+}
+
+// evict removes the entry that the policy chooses. A full map has a table that
+// will not grow, so slots are names that last.
+func (m *Map[K, V]) evict(t *table[K, V]) {
+	if m.policy == nil {
+		m.policy = newPolicy(m.size, t.slots())
+	}
+	v := eviction[K, V]{policy: m.policy, table: t, count: m.count}
+	t.remove(v.victim())
+	m.count--
+	m.evictions++
+}
+
+// Len returns how many values are kept, expired ones included that have not
+// made room yet.
+func (m *Map[K, V]) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.count
+}
+
+// Evictions returns how many values have been pushed out so far because there
+// was no room.
+func (m *Map[K, V]) Evictions() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.evictions
+}

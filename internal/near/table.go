@@ -1,0 +1,158 @@
+package near
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// An entry is one key and its value. Once it is in a table nothing in it
+// changes but uses; a new value for the key is a new entry in the same slot.
+type entry[K comparable, V any] struct {
+	key     K
+	value   V
+	expires int64 // by Now; 0: never
+	hash    uint32
+	uses    atomic.Uint32 // hits that the policy has not yet spent, at most maxUses
+}
+
+// slotsPerBucket makes a bucket the size of a cache line.
+const slotsPerBucket = 7
+
+// A bucket holds up to seven entries. Byte i of meta is the tag of slot i, a
+// byte of its entry's hash, or 0 if the slot is free. The highest byte counts
+// the entries that belong here or before but found this bucket full and live
+// further on; a search may end at a bucket where it is 0.
+type bucket[K comparable, V any] struct {
+	meta  atomic.Uint64
+	slots [slotsPerBucket]atomic.Pointer[entry[K, V]]
+}
+
+// A table is a hash table of fixed size with linear probing over its buckets,
+// after F14 (Bronson and Shi, "Open-sourcing F14", 2019): because each bucket
+// counts the entries that passed it by, removal leaves no tombstone behind and
+// no entry ever moves.
+//
+// Any number of goroutines may search it while one, which holds the map's
+// lock, changes it.
+type table[K comparable, V any] struct {
+	buckets []bucket[K, V]
+}
+
+func newTable[K comparable, V any](buckets int) *table[K, V] {
+	return &table[K, V]{buckets: make([]bucket[K, V], buckets)}
+}
+
+// bucketsFor returns how many buckets a table needs for n entries.
+func bucketsFor(n int) int { return max(1, (n+4)/6) }
+
+// limit returns how many entries the table takes. One slot in seven stays free,
+// to keep searches short; a table of a single bucket has no search to shorten.
+func (t *table[K, V]) limit() int { return 6*len(t.buckets) + 1 }
+
+// home returns the index of the bucket at which the search for hash begins. It
+// depends on the high bits of hash, the tag on the low ones. (Lemire, "Fast
+// Random Integer Generation in an Interval", 2019.)
+func (t *table[K, V]) home(hash uint32) int {
+	return int(uint64(hash) * uint64(len(t.buckets)) >> 32)
+}
+
+// next returns the index of the bucket after i.
+func (t *table[K, V]) next(i int) int {
+	if i++; i < len(t.buckets) {
+		return i
+	}
+	return 0
+}
+
+const (
+	lowBits  = 0x0001_0101_0101_0101 // the lowest bit of each slot's byte
+	highBits = 0x0080_8080_8080_8080 // the highest
+	passed   = 56                    // the shift of the count of entries that passed by
+)
+
+// tagOf returns the tag of an entry with hash: never 0.
+func tagOf(hash uint32) uint64 { return max(1, uint64(hash&0xff)) }
+
+// matches returns a word with the highest bit of byte i set if slot i has tag.
+// Bits above a true match may be set wrongly: whoever uses them compares keys.
+func matches(meta, tag uint64) uint64 {
+	x := meta ^ tag*lowBits
+	return (x - lowBits) &^ x & highBits
+}
+
+// search returns the entry of key and the slot in which it is, or nil.
+func (t *table[K, V]) search(key K, hash uint32) (*entry[K, V], *atomic.Pointer[entry[K, V]]) {
+	i, tag := t.home(hash), tagOf(hash)
+	for range t.buckets {
+		b := &t.buckets[i]
+		meta := b.meta.Load()
+		for m := matches(meta, tag); m != 0; m &= m - 1 {
+			slot := &b.slots[bits.TrailingZeros64(m)/8]
+			// Nil if it has just been removed.
+			if e := slot.Load(); e != nil && e.hash == hash && e.key == key {
+				return e, slot
+			}
+		}
+		if meta>>passed == 0 {
+			break
+		}
+		i = t.next(i)
+	}
+	return nil, nil
+}
+
+// grown returns a table with the entries of t and twice the room, or room for
+// size entries if that is less.
+func (t *table[K, V]) grown(size int) *table[K, V] {
+	bigger := newTable[K, V](min(2*len(t.buckets), bucketsFor(size)))
+	for number := range t.slots() {
+		if e := t.slot(number).Load(); e != nil {
+			bigger.insert(e)
+		}
+	}
+	return bigger
+}
+
+// slot returns the slot with the given number.
+func (t *table[K, V]) slot(number int) *atomic.Pointer[entry[K, V]] {
+	return &t.buckets[number/slotsPerBucket].slots[number%slotsPerBucket]
+}
+
+// slots returns how many slots there are, free ones included.
+func (t *table[K, V]) slots() int { return len(t.buckets) * slotsPerBucket }
+
+// insert puts e, whose key is not in the table, into a free slot and returns
+// its number. There must be one.
+func (t *table[K, V]) insert(e *entry[K, V]) int {
+	i := t.home(e.hash)
+	for {
+		b := &t.buckets[i]
+		meta := b.meta.Load()
+		if m := matches(meta, 0); m != 0 {
+			s := bits.TrailingZeros64(m) / 8
+			b.slots[s].Store(e)
+			b.meta.Store(meta | tagOf(e.hash)<<(8*s))
+			return i*slotsPerBucket + s
+		}
+		if count := meta >> passed; count < 0xff {
+			b.meta.Store(meta + 1<<passed)
+		}
+		i = t.next(i)
+	}
+}
+
+// remove empties the slot with the given number, which must be taken.
+func (t *table[K, V]) remove(number int) {
+	last, s := number/slotsPerBucket, number%slotsPerBucket
+	b := &t.buckets[last]
+	e := b.slots[s].Load()
+	b.meta.Store(b.meta.Load() &^ (0xff << (8 * s)))
+	b.slots[s].Store(nil)
+	for i := t.home(e.hash); i != last; i = t.next(i) {
+		// A count that has reached its end is not known any more, and stays.
+		meta := &t.buckets[i].meta
+		if word := meta.Load(); word>>passed < 0xff {
+			meta.Store(word - 1<<passed)
+		}
+	}
+}
