@@ -251,7 +251,8 @@ type field struct {
 }
 
 // fieldsOf returns the exported fields of the struct type t, and those of the
-// structs that it embeds, by the names in their toml tags or else their own.
+// structs that it embeds, by the names in their toml tags or else their own in
+// lower case.
 func fieldsOf(t reflect.Type, index []int) (fields []field) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -262,7 +263,7 @@ func fieldsOf(t reflect.Type, index []int) (fields []field) {
 			fields = append(fields, fieldsOf(f.Type, at)...)
 		case !f.IsExported() || name == "-":
 		case name == "":
-			fields = append(fields, field{f.Name, at})
+			fields = append(fields, field{strings.ToLower(f.Name), at})
 		default:
 			fields = append(fields, field{name, at})
 		}

@@ -12,8 +12,8 @@ import (
 // is read. Where the file has no such table, or there is no file, v is untouched
 // and there is no error.
 //
-// A key is the toml tag of an exported field, or else the field's name as it is
-// written. A key that the table does not have leaves its field as it is, so that
+// A key is the toml tag of an exported field, or else the field's name in lower
+// case. A key that the table does not have leaves its field as it is, so that
 // v holds the defaults. Fields can be strings, booleans, numbers, durations,
 // times, slices, maps with string keys, structs, pointers to those, any, and
 // everything that implements [encoding.TextUnmarshaler]. After an error, which

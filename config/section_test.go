@@ -54,7 +54,7 @@ func TestSectionKeepsDefaultsAndSetsTheRest(t *testing.T) {
 class = "acme"
 [cache.acme]
 region = "${TXCACHE_TEST_REGION}"
-Plain = 7
+plain = 7
 wait = "1m30s"
 since = 2026-01-02T03:04:05Z
 host = "::1"
@@ -106,7 +106,7 @@ Skipped = "x"
 hidden = "x"
 embedded = "x"
 address = ["swordfish"]
-Plain = "${TXCACHE_TEST_PASSWORD}"
+plain = "${TXCACHE_TEST_PASSWORD}"
 wait = 5
 since = "yesterday"
 host = "swordfish"
@@ -120,11 +120,11 @@ pools = [{ size = 1, sise = 2 }]
 `)
 	want := `txcache: own.toml:5: cache.acme.Address: unknown key; did you mean "address"?
 txcache: own.toml:6: cache.acme.adress: unknown key; did you mean "address"?
-txcache: own.toml:7: cache.acme.Skipped: unknown key; expected one of Plain, address, any, host, on, pools, ratio, region, since, small, tags, unsigned, wait, weights
-txcache: own.toml:8: cache.acme.hidden: unknown key; expected one of Plain, address, any, host, on, pools, ratio, region, since, small, tags, unsigned, wait, weights
-txcache: own.toml:9: cache.acme.embedded: unknown key; expected one of Plain, address, any, host, on, pools, ratio, region, since, small, tags, unsigned, wait, weights
+txcache: own.toml:7: cache.acme.Skipped: unknown key; expected one of address, any, host, on, plain, pools, ratio, region, since, small, tags, unsigned, wait, weights
+txcache: own.toml:8: cache.acme.hidden: unknown key; expected one of address, any, host, on, plain, pools, ratio, region, since, small, tags, unsigned, wait, weights
+txcache: own.toml:9: cache.acme.embedded: unknown key; expected one of address, any, host, on, plain, pools, ratio, region, since, small, tags, unsigned, wait, weights
 txcache: own.toml:10: cache.acme.address: found an array; expected a string
-txcache: own.toml:11: cache.acme.Plain: "${TXCACHE_TEST_PASSWORD}" is a string; expected an integer
+txcache: own.toml:11: cache.acme.plain: "${TXCACHE_TEST_PASSWORD}" is a string; expected an integer
 txcache: own.toml:12: cache.acme.wait: 5 is a number without a unit; expected a duration such as "3s"
 txcache: own.toml:13: cache.acme.since: found a string that is invalid; expected the text of a time.Time
 txcache: own.toml:14: cache.acme.host: found a string that is invalid; expected the text of a netip.Addr
