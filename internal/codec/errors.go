@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // ErrUnsupported is what Append returns, wrapped in the reason, for a type or a
@@ -21,3 +22,22 @@ func unsupported(format string, args ...any) error {
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
 }
+
+// A methodError is the failure of a user's own method. Its text leaves out that
+// of the cause, which may quote the value; errors.Is and errors.As find it.
+type methodError struct {
+	kind  error
+	typ   reflect.Type
+	cause error
+}
+
+func (e *methodError) Error() string {
+	return fmt.Sprintf("%v: a method of %s failed with a %T", e.kind, e.typ, e.cause)
+}
+
+func (e *methodError) Unwrap() []error { return []error{e.kind, e.cause} }
+
+// panicked is what a user's method has panicked with.
+type panicked string
+
+func (p panicked) Error() string { return "panic: " + string(p) }

@@ -87,7 +87,7 @@ func (m marshaling) inherited(t reflect.Type) bool {
 func (c *marshalerCoder) encode(e *encoder, v reflect.Value) error {
 	data, err := guard(func() ([]byte, error) { return c.marshal(v.Addr().Interface()) })
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrUnsupported, c.typ, err)
+		return &methodError{ErrUnsupported, c.typ, err}
 	}
 	return c.append(e, data)
 }
@@ -99,7 +99,7 @@ func (c *marshalerCoder) decode(d *decoder, v reflect.Value) error {
 	}
 	_, err = guard(func() ([]byte, error) { return nil, c.unmarshal(v.Addr().Interface(), data) })
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrMalformed, c.typ, err)
+		return &methodError{ErrMalformed, c.typ, err}
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (c *marshalerCoder) decode(d *decoder, v reflect.Value) error {
 func guard(call func() ([]byte, error)) (data []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			data, err = nil, fmt.Errorf("panic: %v", r)
+			data, err = nil, panicked(fmt.Sprint(r))
 		}
 	}()
 	return call()

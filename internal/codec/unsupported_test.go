@@ -150,7 +150,7 @@ func TestTheSizeIsLimited(t *testing.T) {
 // trouble is a marshaler that does what it is told.
 type trouble struct{ what string }
 
-var errTrouble = errors.New("trouble")
+var errTrouble = errors.New("about 4711")
 
 func (t trouble) MarshalBinary() ([]byte, error) {
 	switch t.what {
@@ -179,12 +179,14 @@ func (t *trouble) UnmarshalBinary(data []byte) error {
 func TestMarshalersInTrouble(t *testing.T) {
 	c := codec.New[map[string]trouble]()
 	of := func(what string) map[string]trouble { return map[string]trouble{"a": {"fine"}, "b": {what}} }
-	wantUnsupported(t, c, of("panic"), "codec_test.trouble: panic: of panic")
-	wantUnsupported(t, c, of("error"), "codec_test.trouble: trouble")
+	wantUnsupported(t, c, of("panic"), "a method of codec_test.trouble failed with a codec.panicked")
+	wantUnsupported(t, c, of("error"), "a method of codec_test.trouble failed with a *errors.errorString")
 	if _, err := c.Append(nil, of("error"), time.Time{}); !errors.Is(err, errTrouble) {
 		t.Errorf("the marshaler's error is lost in %v", err)
+	} else if strings.Contains(err.Error(), errTrouble.Error()) {
+		t.Errorf("%v quotes the marshaler's error, which may quote the value", err)
 	}
-	for what, reason := range map[string]string{"decode error": "trouble: trouble", "decode panic": "nil pointer"} {
+	for what, reason := range map[string]string{"decode error": "*errors.errorString", "decode panic": "codec.panicked"} {
 		data, err := c.Append(nil, of(what), time.Time{})
 		if err != nil {
 			t.Fatal(err)

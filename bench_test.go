@@ -1,0 +1,203 @@
+package txcache_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// The keys of the benchmarks: a thousand, all of which fit.
+var benchKeys = func() []string {
+	keys := make([]string, 1000)
+	for i := range keys {
+		keys[i] = "key-" + strconv.Itoa(i)
+	}
+	return keys
+}()
+
+// filled returns a store and a cache that holds a value under every bench key.
+func filled(b *testing.B, opts *txcache.CacheOptions) (*txcache.Store, *txcache.Cache[string, any]) {
+	s := txcache.Must(txcache.New(memorybackend.New(), nil))
+	c := txcache.Must(txcache.NewCache[string, any](s, "bench", opts))
+	err := s.View(b.Context(), "db", func(tx *txcache.Tx) error {
+		for i, key := range benchKeys {
+			c.Set(tx, key, i)
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s, c
+}
+
+// BenchmarkMap is the yardstick: a read of a plain map.
+func BenchmarkMap(b *testing.B) {
+	m := map[string]any{}
+	for i, key := range benchKeys {
+		m[key] = i
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, ok := m[benchKeys[i%1000]]; !ok {
+			b.Fatal("miss")
+		}
+		i++
+	}
+}
+
+func BenchmarkHit(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		opts txcache.CacheOptions
+		user bool
+	}{
+		{name: "context-free", opts: txcache.CacheOptions{ContextFree: true}},
+		{name: "context", opts: txcache.CacheOptions{Size: 4096}, user: true},
+		{name: "duration", opts: txcache.CacheOptions{ContextFree: true, Duration: time.Hour}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			s, c := filled(b, &bench.opts)
+			ctx := b.Context()
+			tx := txcache.Must(s.BeginReadOnly(ctx, "db"))
+			defer tx.Rollback()
+			if bench.user {
+				tx = tx.WithUser(7).WithContext(map[string]any{"language": "en", "company": 3})
+				for i, key := range benchKeys {
+					c.Set(tx, key, i)
+				}
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if _, ok := c.Get(ctx, tx, benchKeys[i%1000]); !ok {
+					b.Fatal("miss")
+				}
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkHitParallel is a hit by several goroutines, in one transaction and
+// in one each.
+func BenchmarkHitParallel(b *testing.B) {
+	for _, goroutines := range []int{1, 8, 64} {
+		for _, shared := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%d/shared=%v", goroutines, shared), func(b *testing.B) {
+				s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
+				ctx := b.Context()
+				one := txcache.Must(s.BeginReadOnly(ctx, "db"))
+				defer one.Rollback()
+				b.SetParallelism((goroutines + 1) / 2)
+				b.ReportAllocs()
+				b.RunParallel(func(pb *testing.PB) {
+					tx := one
+					if !shared {
+						tx = txcache.Must(s.BeginReadOnly(ctx, "db"))
+						defer tx.Rollback()
+					}
+					for i := 0; pb.Next(); i++ {
+						if _, ok := c.Get(ctx, tx, benchKeys[i%1000]); !ok {
+							b.Error("miss")
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkTransaction is a transaction with ten hits, beside ten hits alone.
+func BenchmarkTransaction(b *testing.B) {
+	s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
+	ctx := b.Context()
+	hits := func(tx *txcache.Tx, i int) {
+		for j := range 10 {
+			if _, ok := c.Get(ctx, tx, benchKeys[(i+j)%1000]); !ok {
+				b.Fatal("miss")
+			}
+		}
+	}
+	b.Run("ten hits", func(b *testing.B) {
+		tx := txcache.Must(s.BeginReadOnly(ctx, "db"))
+		defer tx.Rollback()
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			hits(tx, i)
+			i += 10
+		}
+	})
+	b.Run("begin, ten hits, commit", func(b *testing.B) {
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			tx, err := s.BeginReadOnly(ctx, "db")
+			if err != nil {
+				b.Fatal(err)
+			}
+			hits(tx, i)
+			if err := tx.Commit(ctx); err != nil {
+				b.Fatal(err)
+			}
+			i += 10
+		}
+	})
+}
+
+// BenchmarkClear is a transaction that clears a cache of so many values; see
+// ns/clear, for most of the rest is filling it anew.
+func BenchmarkClear(b *testing.B) {
+	for _, n := range []int{0, 1000, 1_000_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s := txcache.Must(txcache.New(memorybackend.New(), nil))
+			big := txcache.Must(txcache.NewCache[int, int](s, "big", &txcache.CacheOptions{Size: 1 << 20, ContextFree: true}))
+			ctx := b.Context()
+			var clears int
+			var clearing time.Duration
+			for b.Loop() {
+				reader := txcache.Must(s.BeginReadOnly(ctx, "db"))
+				for i := range n {
+					big.Set(reader, i, i)
+				}
+				reader.Rollback()
+				start := time.Now()
+				tx := txcache.Must(s.Begin(ctx, "db"))
+				if err := big.Clear(tx); err != nil {
+					b.Fatal(err)
+				}
+				if err := tx.Commit(ctx); err != nil {
+					b.Fatal(err)
+				}
+				clearing += time.Since(start)
+				clears++
+			}
+			b.ReportMetric(float64(clearing.Nanoseconds())/float64(clears), "ns/clear")
+		})
+	}
+}
+
+// BenchmarkSet is a commit of a read-write transaction that set twenty values.
+func BenchmarkSet(b *testing.B) {
+	s, c := filled(b, nil)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		err := s.Update(ctx, "db", func(tx *txcache.Tx) error {
+			for i := range 20 {
+				c.Set(tx, benchKeys[i], i)
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,416 @@
+package txcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/codec"
+	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// A Cache is a named map from K to V within every database, read and changed in
+// transactions. It is safe for concurrent use. [NewCache] makes one.
+//
+// Keys that are equal in Go are the same key, others are not. Unless the cache
+// is ContextFree, the user context of the transaction's handle is part of every
+// key. A value may be nil, and is then a value like any other.
+//
+// Values are not copied: they must not be changed after Set, nor what Get
+// returned.
+type Cache[K comparable, V any] struct {
+	core
+	keys  *canon.Keys[K]
+	codec *codec.Codec[V]
+}
+
+// A core is a cache without its types.
+type core struct {
+	store         *Store
+	id            uint32
+	bit           uint64 // of transaction.touched
+	name          string
+	size          int
+	lifetime      time.Duration // 0: until cleared
+	contextFree   bool
+	ignored       *canon.Ignored
+	warm          bool
+	newGeneration func(backend.Token) generation
+	stats         counters
+
+	unencodableSeen atomic.Bool // the log has it
+}
+
+// NewCache makes a cache of that name in s. opts may be nil.
+//
+// The name is any non-empty, valid UTF-8 string that no other cache of the
+// store has; otherwise the error is ErrDuplicate. Programs that share a backend
+// share caches of the same name and the same shape of V.
+//
+// K must be a type whose values mean the same in every process and at any time:
+// no pointer, channel or time.Time, nor anything that holds one. It may be an
+// interface; keys that hold something else than such a value, and floats that
+// are no number, miss and are not set.
+func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
+	c, err := newCache[K, V](s, name, opts)
+	if err != nil {
+		return nil, fmt.Errorf("txcache: cache %q: %w", name, err)
+	}
+	return c, nil
+}
+
+func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
+	if s == nil {
+		return nil, errors.New("the store is nil")
+	}
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	if err := checkName("cache", name); err != nil {
+		return nil, err
+	}
+	if opts == nil {
+		opts = &CacheOptions{}
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	keys, err := canon.NewKeys[K]()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache[K, V]{keys: keys, codec: codec.New[V](), core: core{
+		store:       s,
+		name:        name,
+		size:        s.opts.Size,
+		lifetime:    opts.Duration,
+		contextFree: opts.ContextFree,
+		ignored:     canon.NewIgnored(slices.Concat(opts.IgnoreContext, s.opts.ContextIgnoredKeys)...),
+		warm:        opts.Warm,
+	}}
+	if opts.Size > 0 {
+		c.size = opts.Size
+	}
+	if size := s.opts.Sizes[name]; size > 0 {
+		c.size = size
+	}
+	if c.lifetime == 0 {
+		c.lifetime = s.longest
+	}
+	c.newGeneration = c.generation
+	if err := s.add(&c.core); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Must returns v, and panics if err is not nil. It is for caches and stores
+// that a program makes when it starts.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Name returns the cache's name.
+func (c *Cache[K, V]) Name() string { return c.name }
+
+// Get returns the value under key as the transaction sees it, and whether there
+// is one: its own, or what others have committed. ctx bounds the call to the
+// backend, if one is needed; an error of it is a miss.
+func (c *Cache[K, V]) Get(ctx context.Context, tx *Tx, key K) (V, bool) {
+	if g := c.direct(tx); g != nil && (!c.keys.Checked() || c.keys.Stable(key)) {
+		if user, ok := c.userOf(tx); ok {
+			if v, ok := g.get(entryKey[K]{key, user}); ok {
+				c.stats.hit()
+				return v, true
+			}
+		}
+	}
+	return c.find(ctx, tx, key)
+}
+
+// GetOr returns the value under key, or def if there is none.
+func (c *Cache[K, V]) GetOr(ctx context.Context, tx *Tx, key K, def V) V {
+	if v, ok := c.Get(ctx, tx, key); ok {
+		return v
+	}
+	return def
+}
+
+// GetMany returns the values that there are under keys. It asks the backend, if
+// need be, once for all of them.
+func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
+	found := make(map[K]V, len(keys))
+	var missing []entryKey[K]
+	var from *generationOf[K, V]
+	for _, key := range keys {
+		k, ok := c.entryKey(tx, key)
+		if !ok {
+			c.stats.bypass()
+			continue
+		}
+		v, ok, g := c.lookup(tx.t, k)
+		switch {
+		case ok:
+			c.stats.hit()
+			found[key] = v
+		case g == nil:
+			c.stats.bypass()
+		default:
+			missing, from = append(missing, k), g
+		}
+	}
+	for i, r := range c.fetch(ctx, tx.t, from, missing) {
+		if r.ok {
+			c.stats.hit()
+			found[missing[i].key] = r.value
+		} else {
+			c.stats.miss()
+		}
+	}
+	return found
+}
+
+// Set sets the value under key. In a read-write transaction others see it after
+// the commit. In a read-only one they may see it at once: set only what was
+// read from the database in that transaction.
+func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
+	if k, ok := c.entryKey(tx, key); ok {
+		tx.t.mu.Lock()
+		defer tx.t.mu.Unlock()
+		c.set(tx.t, k, value)
+	}
+}
+
+// SetMany sets all of values.
+func (c *Cache[K, V]) SetMany(tx *Tx, values map[K]V) {
+	for key, value := range values {
+		c.Set(tx, key, value)
+	}
+}
+
+// Clear clears the cache: the transaction sees none of its values from now on,
+// others when it has committed. It costs the same for any number of values. It
+// answers ErrReadOnly in a read-only transaction.
+func (c *Cache[K, V]) Clear(tx *Tx) error {
+	if err := c.usable(tx); err != nil {
+		return err
+	}
+	return tx.t.clear(&c.core)
+}
+
+// SyncSince reports whether the state that tx began with was synchronised
+// before t: what was committed at t or later may be missing from what the
+// transaction reads here.
+func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
+	return tx.SyncedAt().Before(t)
+}
+
+// Stats returns the cache's counts. It looks at every database that the process
+// has used; for all caches at once, Store.Stats does so once.
+func (c *Cache[K, V]) Stats() Stats {
+	return c.store.statsOf([]*core{&c.core})[0]
+}
+
+// usable returns the error for using the cache in tx, if that cannot be.
+func (c *core) usable(tx *Tx) error {
+	if tx.void() {
+		return ErrTxDone
+	}
+	if tx.t.store != c.store {
+		return fmt.Errorf("txcache: cache %q and the transaction are of different stores", c.name)
+	}
+	return nil
+}
+
+// An entryKey is a key in a user context.
+type entryKey[K comparable] struct {
+	key  K
+	user canon.ID
+}
+
+// A generationOf is one generation of a Cache[K, V].
+type generationOf[K comparable, V any] struct {
+	of   *core
+	at   backend.Token
+	near *near.Map[entryKey[K], V] // nil with Options.NoNear
+	flights[K, V]
+}
+
+func (c *Cache[K, V]) generation(at backend.Token) generation {
+	g := &generationOf[K, V]{of: &c.core, at: at}
+	if !c.store.opts.NoNear {
+		g.near = near.New[entryKey[K], V](c.size)
+	}
+	return g
+}
+
+func (g *generationOf[K, V]) cache() *core         { return g.of }
+func (g *generationOf[K, V]) token() backend.Token { return g.at }
+
+func (g *generationOf[K, V]) size() (values int, evictions uint64) {
+	if g.near == nil {
+		return 0, 0
+	}
+	return g.near.Len(), g.near.Evictions()
+}
+
+func (g *generationOf[K, V]) get(key entryKey[K]) (v V, ok bool) {
+	if g.near == nil {
+		return v, false
+	}
+	return g.near.Get(key, key.hash())
+}
+
+func (g *generationOf[K, V]) set(key entryKey[K], value V, expires int64) {
+	if g.near != nil {
+		g.near.Set(key, key.hash(), value, expires)
+	}
+}
+
+var seed = maphash.MakeSeed()
+
+func (k entryKey[K]) hash() uint64 {
+	return maphash.Comparable(seed, k.key) ^ k.user.Hash()
+}
+
+// direct returns the generation to read where nothing stands between it and the
+// transaction, nil where find has to look closer.
+func (c *Cache[K, V]) direct(tx *Tx) *generationOf[K, V] {
+	if tx.void() || tx.t.store != c.store {
+		return nil
+	}
+	t := tx.t
+	if t.touched.Load()&c.bit != 0 || t.db.newest.Load() != t.view {
+		return nil
+	}
+	g, _ := t.view.slots.Load().get(c.id)
+	of, _ := g.(*generationOf[K, V])
+	return of
+}
+
+// userOf returns the part of the key that tx's user context is; not ok if it
+// has no canonical form, so that nothing may be shared.
+func (c *Cache[K, V]) userOf(tx *Tx) (canon.ID, bool) {
+	if c.contextFree {
+		return canon.ID{}, true
+	}
+	return tx.user.ID(c.ignored)
+}
+
+// entryKey returns key in the user context of tx; not ok if nothing can be
+// cached under it.
+func (c *Cache[K, V]) entryKey(tx *Tx, key K) (entryKey[K], bool) {
+	if c.usable(tx) != nil || c.keys.Checked() && !c.keys.Stable(key) {
+		return entryKey[K]{}, false
+	}
+	user, ok := c.userOf(tx)
+	return entryKey[K]{key, user}, ok
+}
+
+// find is Get in full.
+func (c *Cache[K, V]) find(ctx context.Context, tx *Tx, key K) (v V, ok bool) {
+	k, ok := c.entryKey(tx, key)
+	if !ok {
+		c.stats.bypass()
+		return v, false
+	}
+	v, ok, g := c.lookup(tx.t, k)
+	if !ok && g == nil {
+		c.stats.bypass()
+		return v, false
+	}
+	if !ok && c.store.values != nil {
+		r := c.fetch(ctx, tx.t, g, []entryKey[K]{k})[0]
+		v, ok = r.value, r.ok
+	}
+	if ok {
+		c.stats.hit()
+	} else {
+		c.stats.miss()
+	}
+	return v, ok
+}
+
+// lookup looks for a value within the process. If there is none, g is the
+// generation to ask the backend for it, and to load for; nil if the cache is
+// private.
+func (c *Cache[K, V]) lookup(t *transaction, key entryKey[K]) (v V, ok bool, g *generationOf[K, V]) {
+	if t.touched.Load()&c.bit != 0 {
+		v, ok, open := c.own(t, key)
+		if ok || !open {
+			return v, ok, nil
+		}
+	}
+	if g, _ = t.shared(&c.core).(*generationOf[K, V]); g != nil {
+		v, ok = g.get(key)
+	}
+	return v, ok, g
+}
+
+// own looks for a value that the transaction has set. If there is none, open
+// says whether it may see others'.
+func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (v V, ok, open bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done || t.detached() {
+		return v, false, false
+	}
+	l := t.caches[&c.core]
+	if l == nil {
+		return v, false, !t.cleared
+	}
+	open = true
+	if o, _ := l.overlay.(*overlayOf[K, V]); o != nil {
+		v, ok, open = o.get(key)
+	}
+	return v, ok, open && !l.cleared && !t.cleared
+}
+
+// set puts a value where the transaction may put it. t.mu is held.
+func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
+	if t.done || t.detached() {
+		return
+	}
+	e := entry[V]{value: value, expires: c.expiry()}
+	if t.readOnly && t.depth == 0 {
+		if g, _ := t.shared(&c.core).(*generationOf[K, V]); g != nil && g.near != nil {
+			g.set(key, value, e.expires)
+			if c.store.values == nil {
+				return
+			}
+			e.near = true
+		}
+	}
+	l := t.local(&c.core)
+	o, _ := l.overlay.(*overlayOf[K, V])
+	if o == nil {
+		o = &overlayOf[K, V]{cache: c, values: map[entryKey[K]]entry[V]{}}
+		l.overlay = o
+	}
+	undo := o.set(key, e)
+	if t.depth > 0 {
+		t.undo = append(t.undo, undo)
+	}
+}
+
+// expiry returns when a value that is set now expires, as near.Now counts.
+func (c *core) expiry() int64 {
+	if c.lifetime == 0 {
+		return 0
+	}
+	now := near.Now()
+	if int64(c.lifetime) > math.MaxInt64-now {
+		return 0 // three centuries
+	}
+	return now + int64(c.lifetime)
+}

@@ -1,0 +1,248 @@
+package txcache
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A database is what this process knows of one database: the newest state, and
+// the generations that hold values.
+type database struct {
+	name string
+
+	// newest is the view of the newest state. It is never nil, and no view
+	// becomes the newest twice, so comparing pointers tells whether anything
+	// happened since. It is written with mu held.
+	newest atomic.Pointer[view]
+
+	// synced is when the newest state was last known to be the newest, in
+	// nanoseconds since 1970; kept only for Options.Poll.
+	synced atomic.Int64
+
+	mu          sync.Mutex
+	dropped     bool
+	generations map[uint32]generation // by cache; one for each cache that was used
+}
+
+// A view is one state of a database as the transactions see it that began with
+// it, and the way to the generations it allows to read and fill. What it says
+// of a cache never changes, so a transaction that keeps to its view reads and
+// fills under its own tokens whatever happens meanwhile. // P4
+type view struct {
+	state *backend.State   // nil if it could not be had: every cache is private
+	held  []*backend.Fence // of commits of this process that the state may not show
+	gone  bool             // the database was dropped
+	slots atomic.Pointer[slots]
+}
+
+// unknown is the view of a transaction that began without a state.
+var unknown = newView(nil, nil)
+
+func newView(state *backend.State, held []*backend.Fence) *view {
+	v := &view{state: state, held: held}
+	v.slots.Store(noSlots)
+	return v
+}
+
+// A generation holds the values of one cache at one token; see
+// generationOf for what is in it.
+type generation interface {
+	cache() *core
+	token() backend.Token
+	size() (values int, evictions uint64)
+}
+
+func newDatabase(name string) *database {
+	db := &database{name: name, generations: map[uint32]generation{}}
+	db.newest.Store(newView(nil, nil))
+	return db
+}
+
+// token returns the token under which c may be read and filled, "" if it is
+// private to whoever sees this view.
+func (v *view) token(c *core) backend.Token {
+	if v.state == nil || v.state.IsFenced(c.name) || slices.ContainsFunc(v.held, func(f *backend.Fence) bool { return covers(f, c.name) }) {
+		return ""
+	}
+	return v.state.Token(c.name)
+}
+
+func covers(f *backend.Fence, cache string) bool {
+	return f.All || slices.ContainsFunc(f.Caches, func(g backend.Generation) bool { return g.Cache == cache })
+}
+
+// generation returns the generation of c that v allows to read and fill, nil
+// if c is private.
+func (db *database) generation(v *view, c *core) generation {
+	if v.state == nil {
+		return nil
+	}
+	if g, ok := v.slots.Load().get(c.id); ok {
+		return g
+	}
+	return db.resolve(v, c)
+}
+
+// resolve finds or makes the generation of c for v. Only the newest generation
+// of a cache is kept, so a view that is behind gets nil, for good.
+func (db *database) resolve(v *view, c *core) generation {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var g generation
+	if token := v.token(c); token != "" && token == db.newest.Load().token(c) {
+		g = db.generations[c.id]
+		if g == nil || g.token() != token {
+			g = c.newGeneration(token)
+			db.generations[c.id] = g
+		}
+	}
+	v.slots.Store(v.slots.Load().with(c.id, g))
+	return g
+}
+
+// install makes s the state of the newest view, if it is newer, and returns
+// the newest view; nil if the database has been dropped meanwhile.
+func (db *database) install(s *backend.State) *view {
+	if v := db.newest.Load(); v.state == s {
+		return v
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.change(s, db.newest.Load().held)
+}
+
+// hold makes the caches of f private to every transaction of this process,
+// until release.
+func (db *database) hold(f *backend.Fence) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	v := db.newest.Load()
+	db.change(v.state, append(slices.Clip(v.held), f))
+}
+
+// release ends hold, with the state that shows what became of f, or nil if
+// there is none. It returns the newest view.
+func (db *database) release(f *backend.Fence, s *backend.State) *view {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	v := db.newest.Load()
+	held := slices.DeleteFunc(slices.Clone(v.held), func(g *backend.Fence) bool { return g == f })
+	if s == nil {
+		s = v.state
+	}
+	return db.change(s, held)
+}
+
+// change installs a view of the newer of s and the newest state. db.mu is held.
+func (db *database) change(s *backend.State, held []*backend.Fence) *view {
+	if db.dropped {
+		return nil
+	}
+	v := db.newest.Load()
+	if v.state != nil && (s == nil || s.Version <= v.state.Version) {
+		s = v.state
+	}
+	if s == v.state && len(held) == len(v.held) {
+		return v
+	}
+	next := newView(s, held)
+	db.newest.Store(next)
+	if s != v.state {
+		for id, g := range db.generations { // P10: what is dead goes at once
+			if s.Token(g.cache().name) != g.token() {
+				db.discard(id, g)
+			}
+		}
+	}
+	return next
+}
+
+// drop detaches every transaction and lets all values go.
+func (db *database) drop() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.dropped = true
+	gone := newView(nil, nil)
+	gone.gone = true
+	db.newest.Store(gone)
+	for id, g := range db.generations {
+		db.discard(id, g)
+	}
+}
+
+// discard lets a generation go, but not its count of evictions. db.mu is held.
+func (db *database) discard(id uint32, g generation) {
+	_, evictions := g.size()
+	g.cache().stats.evictions.Add(evictions)
+	delete(db.generations, id)
+}
+
+// count adds what lives here to the stats of caches, by id.
+func (db *database) count(stats map[uint32]*Stats) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for id, g := range db.generations {
+		if s := stats[id]; s != nil {
+			values, evictions := g.size()
+			s.Values += values
+			s.Evictions += evictions
+		}
+	}
+}
+
+// slots are the generations that one view has been asked for, nil for private
+// caches, in a hash table by cache id with linear probing. A table is never
+// changed; at least one slot is free.
+type slots []slot
+
+type slot struct {
+	id         uint32 // 0: free
+	generation generation
+}
+
+var noSlots = &slots{{}}
+
+func (t *slots) get(id uint32) (g generation, ok bool) {
+	mask := uint32(len(*t) - 1)
+	for i := id & mask; ; i = (i + 1) & mask {
+		switch s := &(*t)[i]; s.id {
+		case id:
+			return s.generation, true
+		case 0:
+			return nil, false
+		}
+	}
+}
+
+// with returns a table that has id as well.
+func (t *slots) with(id uint32, g generation) *slots {
+	used := 1
+	for _, s := range *t {
+		if s.id != 0 {
+			used++
+		}
+	}
+	size := len(*t)
+	for size < used+used/2+1 {
+		size *= 2
+	}
+	next := make(slots, size)
+	for _, s := range *t {
+		if s.id != 0 && s.id != id {
+			next.put(s)
+		}
+	}
+	next.put(slot{id, g})
+	return &next
+}
+
+func (t slots) put(s slot) {
+	i := s.id & uint32(len(t)-1)
+	for t[i].id != 0 {
+		i = (i + 1) & uint32(len(t)-1)
+	}
+	t[i] = s
+}

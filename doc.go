@@ -1,0 +1,48 @@
+// Package txcache is a cache that is part of the database transaction.
+//
+// Values are read and set within a [Tx], the cache's side of one database
+// transaction. What it sets or clears is private until it commits, then visible
+// to every transaction on every server; after a rollback it never was. Every
+// database (tenant) is a world of its own.
+//
+//	store, err := txcache.Open(ctx, "cache.toml")
+//	...
+//	var users = txcache.Must(txcache.NewCache[int64, User](store, "users", nil))
+//
+//	err = store.View(ctx, "shop", func(tx *txcache.Tx) error {
+//		user, err := users.Load(ctx, tx, 42, func(ctx context.Context) (User, error) {
+//			return selectUser(ctx, db, 42)
+//		})
+//		...
+//	})
+//
+// # With a database
+//
+// The order of things is what keeps a cache from being stale: the cache's
+// transaction begins before the database's, and the database's commit runs
+// within the cache's. Package sqltx does so for database/sql. With any other
+// database it is three calls:
+//
+//	tx, err := store.Begin(ctx, "shop") // before the snapshot
+//	defer tx.Rollback()
+//	dbtx, err := pool.Begin(ctx)
+//	defer dbtx.Rollback(ctx)
+//	...
+//	err = tx.CommitWith(ctx, dbtx.Commit)
+//
+// Whoever changes what a cache shows clears the cache in the same transaction.
+//
+// # Which values are whose
+//
+// A read-write transaction keeps what it sets to itself until it commits. It
+// may be setting what it has read from its own uncommitted changes. A read-only
+// transaction shares at once. Once a transaction has cleared a cache, it sees
+// in it only what it sets itself; a cache with CacheOptions.Warm publishes that
+// too when it commits, others start empty.
+//
+// A miss is always right: it sends the caller to the database. Whenever the
+// cache cannot know that a value is good (the backend is away, somebody is
+// committing a clear, the process has learnt of a newer generation), it misses.
+//
+// docs/design.md describes the protocol and the promises it keeps.
+package txcache

@@ -1,0 +1,42 @@
+package txcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// Errors to be tested for with errors.Is. Those that a method returns add what
+// they concern: the cache, the database, the cause.
+var (
+	// ErrTxDone is the answer of a transaction that was committed or rolled back.
+	ErrTxDone = errors.New("txcache: transaction has already been committed or rolled back")
+
+	// ErrReadOnly is the answer to a clear in a read-only transaction.
+	ErrReadOnly = errors.New("txcache: transaction is read-only")
+
+	// ErrUnavailable says that the backend could not be reached in time. From
+	// CommitWith it means that the database commit was not run.
+	ErrUnavailable = errors.New("txcache: backend is unavailable")
+
+	// ErrDuplicate says that a store has a cache of that name already.
+	ErrDuplicate = errors.New("txcache: duplicate cache name")
+
+	// ErrClosed is the answer of a closed store.
+	ErrClosed = errors.New("txcache: store is closed")
+)
+
+// unavailable turns an error of the backend into the one that the user gets:
+// the context's own if that is what ended the call, ErrClosed, or else
+// ErrUnavailable with the cause.
+func unavailable(ctx context.Context, doing, database string, err error) error {
+	switch {
+	case errors.Is(err, backend.ErrClosed):
+		return fmt.Errorf("%w: %s of database %q", ErrClosed, doing, database)
+	case ctx.Err() != nil:
+		return fmt.Errorf("txcache: %s of database %q: %w", doing, database, context.Cause(ctx))
+	}
+	return fmt.Errorf("%w: %s of database %q: %w", ErrUnavailable, doing, database, err)
+}

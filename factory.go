@@ -1,0 +1,99 @@
+package txcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// An OpenFunc opens the backend of a class. It reads what is its own in the
+// configuration with cfg.Section. It should not wait for a server: a service
+// may start while that is away.
+type OpenFunc func(ctx context.Context, cfg *config.Config) (backend.Backend, error)
+
+const modulePath = "github.com/seed-dad15c92/txcache/"
+
+var (
+	classesMu sync.RWMutex
+	classes   = map[string]OpenFunc{
+		"memory": openMemory, modulePath + "memorybackend": openMemory,
+	}
+)
+
+func openMemory(context.Context, *config.Config) (backend.Backend, error) {
+	return memorybackend.New(), nil
+}
+
+// Register makes a backend available under class, which by convention is the
+// import path of the package that calls it, in its init function. It panics if
+// class is empty or taken, or open is nil.
+func Register(class string, open OpenFunc) {
+	classesMu.Lock()
+	defer classesMu.Unlock()
+	switch {
+	case class == "" || open == nil:
+		panic("txcache: Register needs a class and a function")
+	case classes[class] != nil:
+		panic(fmt.Sprintf("txcache: class %q is registered twice", class))
+	}
+	classes[class] = open
+}
+
+// Classes returns what `class` may be in a configuration, sorted.
+func Classes() []string {
+	classesMu.RLock()
+	defer classesMu.RUnlock()
+	return slices.Sorted(maps.Keys(classes))
+}
+
+// Open opens the store that a TOML file configures; see package config for
+// what may be in it.
+func Open(ctx context.Context, path string) (*Store, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return OpenConfig(ctx, cfg)
+}
+
+// OpenConfig opens the store that cfg describes. A cfg made by hand starts as
+// config.Default().
+func OpenConfig(ctx context.Context, cfg *config.Config) (*Store, error) {
+	if cfg == nil {
+		return nil, errors.New("txcache: OpenConfig needs a configuration; config.Default() is one")
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	classesMu.RLock()
+	open := classes[cfg.Class]
+	classesMu.RUnlock()
+	if open == nil {
+		return nil, fmt.Errorf("txcache: unknown class %q; registered are %s; "+
+			"a class of one's own is registered by importing its package, which calls txcache.Register",
+			cfg.Class, strings.Join(Classes(), ", "))
+	}
+	b, err := open(ctx, cfg)
+	if err != nil {
+		if !strings.HasPrefix(err.Error(), "txcache: ") { // not one of package config
+			err = fmt.Errorf("txcache: class %q: %w", cfg.Class, err)
+		}
+		return nil, err
+	}
+	if err := cfg.Unread(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	s, err := New(b, fromConfig(cfg))
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return s, nil
+}

@@ -1,0 +1,133 @@
+package txcache
+
+import (
+	"context"
+	"sync"
+)
+
+// Load returns the value under key, and if there is none, the one that load
+// returns, after having set it. An error of load is returned as it is, and
+// nothing is set; so is ErrTxDone, without calling load.
+//
+// Callers that miss the same key of the same generation at the same time share
+// one call of load: that of a read-only transaction, which can have seen
+// nothing that others may not. It runs in the goroutine of its caller, with its
+// context; others wait for it no longer than their own. If that context is
+// done, its transaction ended or load panics, the next one who waits calls its
+// own; an error of load is shared. A read-write transaction shares in the value
+// of others, but what it loads itself is its own until it commits.
+//
+// load may call Load, with the context that it gets, for other caches and keys.
+func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
+	if v, ok := c.Get(ctx, tx, key); ok {
+		return v, nil
+	}
+	if err := c.usable(tx); err != nil {
+		var none V
+		return none, err
+	}
+	t := tx.t
+	for {
+		if t.ended() {
+			var none V
+			return none, ErrTxDone
+		}
+		k, ok := c.entryKey(tx, key)
+		var g *generationOf[K, V]
+		if ok {
+			var v V
+			if v, ok, g = c.lookup(t, k); ok { // by another's load since
+				return v, nil
+			}
+		}
+		if g == nil {
+			return c.load(ctx, tx, key, load)
+		}
+		f, lead := g.join(k, t.readOnly)
+		switch {
+		case lead:
+			return c.lead(ctx, tx, k, g, f, load)
+		case f == nil || leads(ctx):
+			// Whoever leads must not wait: two that did could wait for each other.
+			return c.load(ctx, tx, key, load)
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			var none V
+			return none, context.Cause(ctx)
+		}
+		if !f.abandoned {
+			c.stats.shared.Add(1)
+			return f.value, f.err
+		}
+	}
+}
+
+// load calls load and sets what it returns.
+func (c *Cache[K, V]) load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
+	c.stats.loads.Add(1)
+	v, err := load(ctx)
+	if err != nil {
+		c.stats.loadErrors.Add(1)
+		return v, err
+	}
+	c.Set(tx, key, v)
+	return v, nil
+}
+
+// lead loads for all who joined f.
+func (c *Cache[K, V]) lead(ctx context.Context, tx *Tx, key entryKey[K], g *generationOf[K, V], f *flight[V], load func(context.Context) (V, error)) (V, error) {
+	f.abandoned = true
+	defer g.land(key, f) // also if load panics
+	v, err := c.load(context.WithValue(ctx, leading{}, true), tx, key.key, load)
+	if err == nil || ctx.Err() == nil && !tx.t.ended() {
+		f.value, f.err, f.abandoned = v, err, false
+	}
+	return v, err
+}
+
+// leading marks the context of a loader for which others may wait.
+type leading struct{}
+
+func leads(ctx context.Context) bool { return ctx.Value(leading{}) != nil }
+
+// flights are the loads in progress for one generation. That they belong to a
+// generation is what keeps a transaction from getting the value of an older
+// one. // P4
+type flights[K comparable, V any] struct {
+	mu    sync.Mutex
+	byKey map[entryKey[K]]*flight[V]
+}
+
+// A flight is one load in progress. All but done may be read once done is closed.
+type flight[V any] struct {
+	done      chan struct{}
+	value     V
+	err       error
+	abandoned bool // the leader went away: value and err say nothing
+}
+
+// join returns the flight for key. If there is none, who may lead gets a new
+// one to lead, others get nil.
+func (s *flights[K, V]) join(key entryKey[K], mayLead bool) (f *flight[V], lead bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.byKey[key]; f != nil || !mayLead {
+		return f, false
+	}
+	if s.byKey == nil {
+		s.byKey = map[entryKey[K]]*flight[V]{}
+	}
+	f = &flight[V]{done: make(chan struct{})}
+	s.byKey[key] = f
+	return f, true
+}
+
+// land ends f, which its leader has led.
+func (s *flights[K, V]) land(key entryKey[K], f *flight[V]) {
+	s.mu.Lock()
+	delete(s.byKey, key)
+	s.mu.Unlock()
+	close(f.done)
+}

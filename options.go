@@ -1,0 +1,140 @@
+package txcache
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/config"
+)
+
+// Options are the settings of a [Store]. The zero value of each field, and a
+// nil *Options, stand for the default.
+type Options struct {
+	// Size is the number of values that a cache keeps in the process for each
+	// database, where neither Sizes nor CacheOptions.Size says otherwise.
+	// The default is 1024.
+	Size int
+
+	// Sizes are the sizes of single caches, by name. They go before
+	// CacheOptions.Size: who runs a service overrules who wrote it.
+	Sizes map[string]int
+
+	// Poll, if positive, lets a transaction begin with what this process
+	// learnt of its database up to Poll ago, instead of asking the backend
+	// each time. Commits of other processes are then seen up to Poll late;
+	// those of this process count at once.
+	Poll time.Duration
+
+	// CommitOnOutage says what CommitWith does when the backend cannot be told
+	// of a clear. By default it refuses: it returns ErrUnavailable and the
+	// database commit is not run. If set, the database commit runs, and the
+	// clear is repeated until the backend has it; other processes that do
+	// reach the backend may read what should be cleared until then, and for
+	// good if this process dies first.
+	CommitOnOutage bool
+
+	// ContextIgnoredKeys are keys of user contexts that make no difference
+	// to any cache.
+	ContextIgnoredKeys []string
+
+	// Fence is the lease of a fence: for how long caches are bypassed after
+	// the process that was committing a clear died. A commit that takes longer
+	// renews it. The default is a minute.
+	Fence time.Duration
+
+	// NoNear keeps no values in the process when the backend keeps them
+	// itself. It is ignored for a backend that does not.
+	NoNear bool
+
+	// Logger gets records of outages and of values that could not be encoded
+	// or decoded, at most one of a kind every few seconds. They name caches
+	// and databases, never keys or values. The default is slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	defaultSize  = 1024
+	defaultFence = time.Minute
+)
+
+// withDefaults returns a checked copy with every default in its place.
+func (o *Options) withDefaults() (Options, error) {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	switch {
+	case opts.Size < 0:
+		return opts, fmt.Errorf("txcache: Options.Size is %d; it must not be negative", opts.Size)
+	case opts.Poll < 0:
+		return opts, fmt.Errorf("txcache: Options.Poll is %v; it must not be negative", opts.Poll)
+	case opts.Fence < 0:
+		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must not be negative", opts.Fence)
+	}
+	for name, size := range opts.Sizes {
+		if size <= 0 {
+			return opts, fmt.Errorf("txcache: Options.Sizes[%q] is %d; it must be positive", name, size)
+		}
+	}
+	if opts.Size == 0 {
+		opts.Size = defaultSize
+	}
+	if opts.Fence == 0 {
+		opts.Fence = defaultFence
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	return opts, nil
+}
+
+// fromConfig returns the options that cfg asks for.
+func fromConfig(cfg *config.Config) *Options {
+	return &Options{
+		Size:               cfg.Size,
+		Sizes:              cfg.Sizes,
+		Poll:               cfg.Sync.Every(),
+		CommitOnOutage:     cfg.Outage == config.OutageCommit,
+		ContextIgnoredKeys: cfg.ContextIgnoredKeys,
+		Fence:              cfg.Redis.Fence,
+		NoNear:             !cfg.Redis.Near,
+	}
+}
+
+// CacheOptions are the settings of a [Cache]. The zero value of each field, and
+// a nil *CacheOptions, stand for the default.
+type CacheOptions struct {
+	// Size is the number of values kept in the process for each database.
+	// The default is Options.Size; Options.Sizes goes before both.
+	Size int
+
+	// Duration is how long a value stays valid after it was set; a hit does
+	// not extend it. The default, 0, is until it is cleared. A backend that
+	// keeps values outside of the process may keep none for longer than a
+	// time of its own (redis: "duration").
+	Duration time.Duration
+
+	// ContextFree says that the values do not depend on who asks: the user
+	// and the context of the transaction's handle are no part of the key.
+	ContextFree bool
+
+	// IgnoreContext are keys of the user context that make no difference to
+	// this cache, besides Options.ContextIgnoredKeys.
+	IgnoreContext []string
+
+	// Warm publishes, when a transaction commits, also what it set after its
+	// last clear of the cache, if nobody else cleared it meanwhile. Without
+	// it, the next readers load.
+	Warm bool
+}
+
+func (o *CacheOptions) check() error {
+	switch {
+	case o.Size < 0:
+		return fmt.Errorf("size is %d; it must not be negative", o.Size)
+	case o.Duration < 0:
+		return fmt.Errorf("duration is %v; it must not be negative", o.Duration)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package txcache
+
+import (
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// An overlay is what one transaction has set in one cache.
+type overlay interface {
+	// publish puts the values into g, and appends to values what is to be
+	// kept remotely.
+	publish(database string, g generation, values []backend.Value) []backend.Value
+}
+
+// overlayOf is an overlay of a Cache[K, V]. The transaction's mutex guards it.
+type overlayOf[K comparable, V any] struct {
+	cache  *Cache[K, V]
+	values map[entryKey[K]]entry[V]
+
+	// partial is set once a value had to go because of the size limit. From
+	// then on the cache's other values are not looked at: one of them may be
+	// older than the one that went. // P1
+	partial bool
+}
+
+// An entry is one value that a transaction has set.
+type entry[V any] struct {
+	value   V
+	expires int64 // as near.Now counts; 0: never
+	near    bool  // in the near cache already
+}
+
+// get returns what the transaction has set under key. If it has set none, open
+// says whether to look further.
+func (o *overlayOf[K, V]) get(key entryKey[K]) (value V, ok, open bool) {
+	e, ok := o.values[key]
+	if !ok {
+		return value, false, !o.partial
+	}
+	if e.expires != 0 && near.Now() >= e.expires {
+		return value, false, false
+	}
+	return e.value, true, true
+}
+
+// set keeps e under key, and returns what undoes that.
+func (o *overlayOf[K, V]) set(key entryKey[K], e entry[V]) (undo func()) {
+	before, was := o.values[key]
+	if !was && len(o.values) >= o.cache.size {
+		for victim := range o.values {
+			delete(o.values, victim)
+			o.partial = true
+			break
+		}
+	}
+	o.values[key] = e
+	return func() {
+		if was {
+			o.values[key] = before
+		} else {
+			delete(o.values, key)
+		}
+	}
+}
+
+func (o *overlayOf[K, V]) publish(database string, to generation, values []backend.Value) []backend.Value {
+	g := to.(*generationOf[K, V])
+	for key, e := range o.values {
+		if !e.near {
+			g.set(key, e.value, e.expires)
+		}
+		if o.cache.store.values == nil {
+			continue
+		}
+		left := time.Duration(0)
+		if e.expires != 0 {
+			if left = time.Duration(e.expires - near.Now()); left <= 0 {
+				continue
+			}
+		}
+		if v, ok := o.cache.encode(database, g, key, e.value, left); ok {
+			values = append(values, v)
+		}
+	}
+	o.cache.stats.published.Add(uint64(len(o.values)))
+	return values
+}

@@ -1,0 +1,240 @@
+package txcache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+func TestServersShareValues(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		if !s.remote {
+			t.Skip("values stay in the process with this backend")
+		}
+		servers := s.open(t, 2, txcache.Options{})
+		a := newCache[string, string](t, servers[0], "c", txcache.CacheOptions{})
+		b := newCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
+		tx := begin(t, servers[0], "db").WithUser(1)
+		a.Set(tx, "x", "one")
+		commit(t, tx)
+		there := begin(t, servers[1], "db")
+		hit(t, there.WithUser(1), b, "x", "one", "it is committed")
+		miss(t, there.WithUser(2), b, "x", "it is another user's")
+		miss(t, there, b, "x", "it is another user's")
+		if got := b.Stats(); got.RemoteHits != 1 || got.Hits != 1 {
+			t.Errorf("Stats = %+v; want one hit, from remote", got)
+		}
+	})
+}
+
+func TestValuesGoOutInOneCall(t *testing.T) {
+	v := newValues()
+	store := newStore(t, v, txcache.Options{})
+	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+	d := newCache[int, int](t, store, "d", txcache.CacheOptions{})
+	for _, begin := range []func(testing.TB, *txcache.Store, string) *txcache.Tx{begin, beginReadOnly} {
+		v.gets, v.sets = 0, 0
+		tx := begin(t, store, "db")
+		for i := range 10 {
+			c.Set(tx, i, i)
+			d.Set(tx, i, i)
+		}
+		if v.sets != 0 {
+			t.Error("values went out before the commit")
+		}
+		commit(t, tx)
+		if v.sets != 1 {
+			t.Errorf("a commit takes %d calls; want 1", v.sets)
+		}
+	}
+	fresh := newStore(t, shared(v), txcache.Options{})
+	c = newCache[int, int](t, fresh, "c", txcache.CacheOptions{})
+	tx := begin(t, fresh, "db")
+	v.gets = 0
+	if got := c.GetMany(t.Context(), tx, []int{1, 2, 3, 99}); len(got) != 3 || v.gets != 1 {
+		t.Errorf("GetMany found %d in %d calls; want 3 in 1", len(got), v.gets)
+	}
+	v.gets = 0
+	hit(t, tx, c, 1, 1, "it is near now")
+	if v.gets != 0 {
+		t.Error("a value that is near is asked for again")
+	}
+}
+
+func TestRollbackSendsNothing(t *testing.T) {
+	v := newValues()
+	store := newStore(t, v, txcache.Options{})
+	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+	for _, tx := range []*txcache.Tx{begin(t, store, "db"), beginReadOnly(t, store, "db")} {
+		c.Set(tx, 1, 1)
+		tx.Rollback()
+	}
+	if v.sets != 0 || len(v.kept) != 0 {
+		t.Errorf("a rollback has sent values in %d calls", v.sets)
+	}
+}
+
+// P9: whatever is found under a value's key, it is a miss, and the next Set
+// repairs it.
+func TestP9BadPayloadIsAMiss(t *testing.T) {
+	v := newValues()
+	store := newStore(t, v, txcache.Options{NoNear: true, Logger: silent})
+	c := newCache[string, map[string]any](t, store, "c", txcache.CacheOptions{})
+	publish(t, store, "db", c, "x", map[string]any{"a": 1, "b": []any{"c", nil}})
+	good := map[backend.Key][]byte{}
+	for key, kept := range v.kept {
+		good[key] = kept.data
+	}
+	var bad [][]byte
+	for _, data := range good {
+		for n := range data {
+			bad = append(bad, data[:n])
+		}
+		bad = append(bad, append(data[:len(data):len(data)], 0))
+	}
+	for _, hostile := range []string{"", "\x00", "\xff", "\x01", "null", "{}", "\x01\xdf\xff\xff\xff\xff", "\x01\x00\xdd\xff\xff\xff\xff", strings.Repeat("\x91", 1_000_000)} {
+		bad = append(bad, []byte(hostile))
+	}
+	for i, data := range bad {
+		for key := range good {
+			v.kept[key] = keptValue{data: data}
+		}
+		before := c.Stats()
+		miss(t, begin(t, store, "db"), c, "x", fmt.Sprintf("payload %d is %d bytes of rubbish", i, len(data)))
+		if got := c.Stats(); got.BadPayloads != before.BadPayloads+1 || got.Misses != before.Misses+1 {
+			t.Errorf("payload %d: counted %+v", i, got)
+		}
+	}
+	publish(t, store, "db", c, "x", map[string]any{"a": 2})
+	if got, ok := c.Get(t.Context(), begin(t, store, "db"), "x"); !ok || got["a"] != 2 {
+		t.Errorf("Get = %v, %v; want the value that was set anew", got, ok)
+	}
+}
+
+// Two versions of a program never read each other's values.
+func TestP9AnotherShapeIsAMiss(t *testing.T) {
+	type one struct{ Name string }
+	type two struct{ Name, City string }
+	v := newValues()
+	old, young := newStore(t, shared(v), txcache.Options{}), newStore(t, shared(v), txcache.Options{})
+	a := newCache[string, one](t, old, "c", txcache.CacheOptions{})
+	b := newCache[string, two](t, young, "c", txcache.CacheOptions{})
+	publish(t, old, "db", a, "x", one{"Ada"})
+	miss(t, begin(t, young, "db"), b, "x", "its shape is another")
+	publish(t, young, "db", b, "x", two{"Ada", "London"})
+	hit(t, begin(t, old, "db"), a, "x", one{"Ada"}, "each version has its own")
+	hit(t, begin(t, young, "db"), b, "x", two{"Ada", "London"}, "each version has its own")
+}
+
+func TestContextFreeAndDependentNeverMeet(t *testing.T) {
+	v := newValues()
+	one, two := newStore(t, shared(v), txcache.Options{}), newStore(t, shared(v), txcache.Options{})
+	free := newCache[string, int](t, one, "c", txcache.CacheOptions{ContextFree: true})
+	dependent := newCache[string, int](t, two, "c", txcache.CacheOptions{})
+	for _, key := range []string{"x", "x~", "~x~", "~x"} {
+		publish(t, one, "db", free, key, 1)
+	}
+	for _, key := range []string{"x", "x~", "~x~", "~x"} {
+		miss(t, begin(t, two, "db"), dependent, key, "a program that says it depends on the context must not read one that says it does not")
+	}
+}
+
+func TestUnencodableValueStaysInTheProcess(t *testing.T) {
+	var log strings.Builder
+	v := newValues()
+	store := newStore(t, v, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := newCache[string, any](t, store, "c", txcache.CacheOptions{})
+	for i := range 3 {
+		publish(t, store, "db", c, fmt.Sprint(i), any(make(chan int)))
+	}
+	if _, ok := c.Get(t.Context(), begin(t, store, "db"), "0"); !ok {
+		t.Error("a miss; want the value that is near")
+	}
+	if got := c.Stats().Unencodable; got != 3 || len(v.kept) != 0 {
+		t.Errorf("Unencodable = %d, %d values kept; want 3 and none", got, len(v.kept))
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "cache=c") || !strings.Contains(log.String(), "chan int") {
+		t.Errorf("the log has %d records; want one that says which cache and why:\n%s", n, log.String())
+	}
+}
+
+// P8: errors of the backend on the read path are misses, counted and logged.
+func TestP8FailingValuesAreMisses(t *testing.T) {
+	v := &failingValues{values: newValues()}
+	store := newStore(t, v, txcache.Options{NoNear: true, Logger: silent})
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	publish(t, store, "db", c, "x", 1)
+	v.err = errors.New("connection refused")
+	tx := begin(t, store, "db")
+	miss(t, tx, c, "x", "the backend does not answer")
+	if got := c.GetMany(t.Context(), tx, []string{"x"}); len(got) != 0 {
+		t.Errorf("GetMany = %v; want nothing", got)
+	}
+	if v, err := c.Load(t.Context(), tx, "x", constant(2, nil)); v != 2 || err != nil {
+		t.Errorf("Load = %d, %v; want the loader's value", v, err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Errorf("Commit = %v; want nil: values that cannot be sent are only missed", err)
+	}
+	if got := c.Stats().RemoteErrors; got != 3 {
+		t.Errorf("RemoteErrors = %d; want 3", got)
+	}
+	v.err = nil
+	hit(t, begin(t, store, "db"), c, "x", 1, "the outage is over")
+}
+
+type failingValues struct {
+	*values
+	err error
+}
+
+func (f *failingValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return f.values.Get(ctx, keys)
+}
+
+func (f *failingValues) Set(ctx context.Context, values []backend.Value) error {
+	if f.err != nil {
+		return f.err
+	}
+	return f.values.Set(ctx, values)
+}
+
+// A backend that keeps nothing for ever limits the life of what is near too.
+func TestNearExpiresNoLaterThanRemote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newValues()
+		here, there := newStore(t, limited{v, time.Hour}, txcache.Options{}), newStore(t, limited{v, time.Hour}, txcache.Options{})
+		a := newCache[string, int](t, here, "c", txcache.CacheOptions{})
+		b := newCache[string, int](t, there, "c", txcache.CacheOptions{})
+		publish(t, here, "db", a, "x", 1)
+		for key, kept := range v.kept {
+			if left := time.Until(kept.expires); left != time.Hour {
+				t.Errorf("%v lives for %v; want an hour", key, left)
+			}
+		}
+		time.Sleep(30 * time.Minute)
+		hit(t, begin(t, there, "db"), b, "x", 1, "it is half an hour old")
+		time.Sleep(30 * time.Minute)
+		miss(t, begin(t, here, "db"), a, "x", "it is an hour old")
+		miss(t, begin(t, there, "db"), b, "x", "it is an hour old, though it has been here for half of that")
+	})
+}
+
+type limited struct {
+	*values
+	ttl time.Duration
+}
+
+func (l limited) TTL() time.Duration { return l.ttl }
+func (limited) Close() error         { return nil }

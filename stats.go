@@ -1,0 +1,110 @@
+package txcache
+
+import (
+	"iter"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Stats are the counts of one cache over all databases since it was made. They
+// are read one after another while others count, so that sums may be off by
+// what happened in between.
+type Stats struct {
+	Name   string
+	Hits   uint64 // values found: in the transaction, near or remote
+	Misses uint64 // values not found, or not looked for because the cache was private or fenced
+
+	Bypassed     uint64 // those misses that did not look because the cache was private or fenced
+	RemoteHits   uint64 // those hits that came from the backend
+	Loads        uint64 // loaders run by Load
+	LoadErrors   uint64 // those that failed
+	Shared       uint64 // loads that got the value of another's loader
+	Clears       uint64 // commits that cleared the cache
+	Published    uint64 // values that commits of read-write transactions made visible
+	Evictions    uint64 // values pushed out by the size limit
+	Values       int    // values in the process now; expired ones count until they are replaced
+	RemoteErrors uint64 // failed calls to the backend for values
+	BadPayloads  uint64 // remote values that could not be decoded: misses
+	Unencodable  uint64 // values that could not be encoded: kept in the process only
+}
+
+// Stats returns the counts of every cache, in the order in which they were
+// made. It looks at every database that the process has used.
+func (s *Store) Stats() iter.Seq[Stats] {
+	return func(yield func(Stats) bool) {
+		for _, stats := range s.statsOf(s.all()) {
+			if !yield(stats) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) statsOf(caches []*core) []Stats {
+	stats := make([]Stats, len(caches))
+	byID := make(map[uint32]*Stats, len(caches))
+	for i, c := range caches {
+		stats[i] = c.snapshot()
+		byID[c.id] = &stats[i]
+	}
+	for db := range s.databases() {
+		db.count(byID)
+	}
+	return stats
+}
+
+// counters are what one cache counts. Hits and misses are on everyone's path,
+// so they are spread over stripes that goroutines on different processors
+// hardly ever share.
+type counters struct {
+	stripes [stripes]stripe
+
+	bypassed, remoteHits, loads, loadErrors, shared, clears, published atomic.Uint64
+	evictions, remoteErrors, badPayloads, unencodable                  atomic.Uint64
+}
+
+const stripes = 16 // a power of two
+
+type stripe struct {
+	hits, misses atomic.Uint64
+	_            [48]byte // to the end of the cache line
+}
+
+func (c *counters) hit()  { c.stripe().hits.Add(1) }
+func (c *counters) miss() { c.stripe().misses.Add(1) }
+
+// bypass counts a miss that did not look.
+func (c *counters) bypass() {
+	c.bypassed.Add(1)
+	c.miss()
+}
+
+// stripe returns a stripe that stays the same for a goroutine, mostly: it is
+// chosen by where the goroutine's stack is.
+func (c *counters) stripe() *stripe {
+	var here byte
+	address := uint64(uintptr(unsafe.Pointer(&here))) >> 11 // the least stack is 2 kB
+	return &c.stripes[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
+}
+
+func (c *core) snapshot() Stats {
+	s := Stats{
+		Name:         c.name,
+		Bypassed:     c.stats.bypassed.Load(),
+		RemoteHits:   c.stats.remoteHits.Load(),
+		Loads:        c.stats.loads.Load(),
+		LoadErrors:   c.stats.loadErrors.Load(),
+		Shared:       c.stats.shared.Load(),
+		Clears:       c.stats.clears.Load(),
+		Published:    c.stats.published.Load(),
+		Evictions:    c.stats.evictions.Load(),
+		RemoteErrors: c.stats.remoteErrors.Load(),
+		BadPayloads:  c.stats.badPayloads.Load(),
+		Unencodable:  c.stats.unencodable.Load(),
+	}
+	for i := range c.stats.stripes {
+		s.Hits += c.stats.stripes[i].hits.Load()
+		s.Misses += c.stats.stripes[i].misses.Load()
+	}
+	return s
+}

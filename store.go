@@ -1,0 +1,247 @@
+package txcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A Store is the caches of a process and the backend that they share with
+// other processes. It is safe for concurrent use. A service opens one, makes
+// its caches with [NewCache], and begins a transaction of the store with each
+// transaction of its database.
+type Store struct {
+	backend backend.Backend
+	values  backend.Values // nil if the backend keeps none
+	longest time.Duration  // for which values keeps any; 0: no limit
+	opts    Options
+	quiet   *quieter
+
+	closed    atomic.Bool
+	byName    sync.Map // of string to *database; those that were used
+	announcer announcer
+
+	mu     sync.Mutex
+	caches []*core // in the order of their ids, which start at 1
+}
+
+// New returns a store over a backend of one's own; [Open] and [OpenConfig] make
+// one from configuration. The store owns b from then on and closes it. opts may
+// be nil.
+func New(b backend.Backend, opts *Options) (*Store, error) {
+	if b == nil {
+		return nil, errors.New("txcache: New needs a backend; it got nil")
+	}
+	o, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger)}
+	s.values, _ = b.(backend.Values)
+	if s.values == nil {
+		s.opts.NoNear = false
+	} else if limited, ok := b.(interface{ TTL() time.Duration }); ok {
+		s.longest = limited.TTL()
+	}
+	s.announcer = announcer{store: s, stop: make(chan struct{})}
+	return s, nil
+}
+
+// Begin begins a read-write transaction of database. Call it before the
+// database transaction takes its snapshot.
+//
+// A database is any non-empty, valid UTF-8 string; it needs no creation. If the
+// backend cannot be reached, the transaction begins all the same, with every
+// cache private to it: reads miss and go to the database. An error means that
+// the name is no such string, that ctx is done, or ErrClosed.
+//
+// A transaction must be ended by Commit, CommitWith or Rollback; one that is
+// not costs its memory and nothing else.
+func (s *Store) Begin(ctx context.Context, database string) (*Tx, error) {
+	return s.begin(ctx, database, false)
+}
+
+// BeginReadOnly begins a transaction that does not change the database: what it
+// loads can be shared with others at once. Clear answers ErrReadOnly. Otherwise
+// it is like Begin.
+func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error) {
+	return s.begin(ctx, database, true)
+}
+
+func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, error) {
+	db, v, synced, err := s.sync(ctx, name, s.opts.Poll)
+	if errors.Is(err, ErrUnavailable) { // P8
+		s.quiet.warn(ctx, "begin without a state", "database", name, "error", err)
+		v = unknown
+	} else if err != nil {
+		return nil, err
+	}
+	t := &transaction{store: s, db: db, view: v, synced: synced, readOnly: readOnly}
+	t.first.t = t
+	return &t.first, nil
+}
+
+// sync returns the newest view of the database and when it was known to be
+// that. A view that was so less than poll ago is not asked for again.
+func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (*database, *view, time.Time, error) {
+	for {
+		if s.closed.Load() {
+			return nil, nil, time.Time{}, ErrClosed
+		}
+		db, err := s.database(name)
+		if err != nil {
+			return nil, nil, time.Time{}, err
+		}
+		now := time.Now() // before the call: it can only be newer
+		if poll > 0 {
+			at := time.Unix(0, db.synced.Load())
+			if v := db.newest.Load(); v.state != nil && now.Sub(at) < poll && !now.Before(at) {
+				return db, v, at, nil
+			}
+		}
+		state, err := s.backend.Sync(ctx, name)
+		if err != nil {
+			return db, nil, time.Time{}, unavailable(ctx, "synchronisation", name, err)
+		}
+		if v := db.install(state); v != nil {
+			if s.opts.Poll > 0 {
+				db.synced.Store(now.UnixNano())
+			}
+			return db, v, now, nil
+		}
+		// Dropped since it was looked up: its successor has another state.
+	}
+}
+
+// database returns what is known of a database, nothing yet if it is new.
+func (s *Store) database(name string) (*database, error) {
+	if db, ok := s.byName.Load(name); ok {
+		return db.(*database), nil
+	}
+	if err := checkName("database", name); err != nil {
+		return nil, err
+	}
+	db, _ := s.byName.LoadOrStore(name, newDatabase(name))
+	return db.(*database), nil
+}
+
+// forget detaches what transactions know of a database.
+func (s *Store) forget(name string) {
+	if db, ok := s.byName.LoadAndDelete(name); ok {
+		db.(*database).drop()
+	}
+}
+
+func (s *Store) databases() iter.Seq[*database] {
+	return func(yield func(*database) bool) {
+		s.byName.Range(func(_, db any) bool { return yield(db.(*database)) })
+	}
+}
+
+// checkName returns an error unless name can be that of a database or cache.
+func checkName(what, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("txcache: %s name is empty", what)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("txcache: %s name %q is not valid UTF-8", what, name)
+	}
+	return nil
+}
+
+// Update runs fn in a read-write transaction of database and commits it. If fn
+// returns an error or panics, the transaction is rolled back; the error is
+// returned as it is. fn must not use the transaction after it returned.
+//
+// There is no database transaction in this: use it where a value is kept
+// nowhere else, or take package sqltx or CommitWith.
+func (s *Store) Update(ctx context.Context, database string, fn func(*Tx) error) error {
+	return s.run(ctx, database, false, fn)
+}
+
+// View runs fn in a read-only transaction of database; otherwise it is like
+// Update.
+func (s *Store) View(ctx context.Context, database string, fn func(*Tx) error) error {
+	return s.run(ctx, database, true, fn)
+}
+
+func (s *Store) run(ctx context.Context, database string, readOnly bool, fn func(*Tx) error) error {
+	tx, err := s.begin(ctx, database, readOnly)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after Commit this does nothing
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+// Sync makes this process learn now what others have committed, also where
+// Options.Poll would let a transaction begin with less. The error is
+// ErrUnavailable if the backend could not be reached.
+func (s *Store) Sync(ctx context.Context, database string) error {
+	_, _, _, err := s.sync(ctx, database, 0)
+	return err
+}
+
+// Drop forgets all that is cached for database, in every process, at once; the
+// backend then removes its values. Transactions that are open see nothing
+// cached any more, not even what they set, and publish nothing. The name may be
+// used again at once.
+//
+// After an error the database may be dropped or not; repeat the call.
+func (s *Store) Drop(ctx context.Context, database string) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if err := checkName("database", database); err != nil {
+		return err
+	}
+	err := s.backend.Drop(ctx, database)
+	// Also after an error: it may have been done, and a miss does no harm.
+	s.forget(database)
+	if err != nil {
+		return unavailable(ctx, "drop", database, err)
+	}
+	return nil
+}
+
+// Close gives clears that wait for the backend a last try, and closes the
+// backend. Transactions that are open can still be read and rolled back; a
+// commit that clears answers ErrClosed and does not run the database's. Calling
+// Close again does nothing.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return errors.Join(s.announcer.close(), s.backend.Close())
+}
+
+// all returns the caches, in the order in which they were made.
+func (s *Store) all() []*core {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.caches
+}
+
+// add gives c its id, unless its name is taken.
+func (s *Store) add(c *core) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.caches, func(o *core) bool { return o.name == c.name }) {
+		return ErrDuplicate
+	}
+	c.id = uint32(len(s.caches) + 1)
+	c.bit = 1 << (c.id % 64)
+	s.caches = append(slices.Clip(s.caches), c)
+	return nil
+}
