@@ -1,0 +1,19 @@
+// Package sqltx runs a transaction of database/sql and one of the cache as one.
+//
+// It does the steps of the two in the only order that is right: the cache's
+// transaction begins before the database takes its snapshot, and the database
+// commits between the fence and the clear of the cache. See
+// [txcache.Tx.CommitWith].
+//
+//	err := sqltx.Update(ctx, store, "shop", db, nil, func(tx *sqltx.Tx) error {
+//		if _, err := tx.ExecContext(ctx, "UPDATE product SET price = ? WHERE id = ?", 12, id); err != nil {
+//			return err
+//		}
+//		return prices.Clear(tx.Cache)
+//	})
+//
+// A transaction that changes what is cached clears the caches concerned, itself.
+// One that the database refused because of others, a serialization failure or a
+// locked row, may be run again; that is left to the caller, who knows the
+// driver's errors. Nothing of the refused run is in the cache.
+package sqltx

@@ -1,0 +1,162 @@
+package sqltx_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// A stage is a fake SQL database and a backend that write down, in one list,
+// what they are asked. Its hooks are set before the call that they concern.
+type stage struct {
+	db    *sql.DB
+	store *txcache.Store
+
+	onBegin, onCommit, onRollback, onFence func() error // nil: succeed
+
+	prints bool // the statements, for examples
+
+	mu    sync.Mutex
+	steps []string
+}
+
+func newStage(t testing.TB) *stage {
+	t.Helper()
+	s := &stage{}
+	s.open()
+	t.Cleanup(func() {
+		if err := errors.Join(s.db.Close(), s.store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func (s *stage) open() (*txcache.Store, *sql.DB) {
+	s.db = sql.OpenDB(connector{s})
+	s.store = txcache.Must(txcache.New(recorder{memorybackend.New(), s}, nil))
+	return s.store, s.db
+}
+
+func (s *stage) do(step string, hook func() error) error {
+	s.mu.Lock()
+	s.steps = append(s.steps, step)
+	s.mu.Unlock()
+	if hook != nil {
+		return hook()
+	}
+	return nil
+}
+
+// taken returns the steps since it was last called.
+func (s *stage) taken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	steps := s.steps
+	s.steps = nil
+	return steps
+}
+
+// expect fails the test unless these are the steps since the last call.
+func (s *stage) expect(t *testing.T, want ...string) {
+	t.Helper()
+	if got := s.taken(); !slices.Equal(got, want) {
+		t.Errorf("steps are\n\t%q, want\n\t%q", got, want)
+	}
+}
+
+type recorder struct {
+	backend.Backend
+	stage *stage
+}
+
+func (r recorder) Sync(ctx context.Context, database string) (*backend.State, error) {
+	r.stage.do("Sync", nil)
+	return r.Backend.Sync(ctx, database)
+}
+
+func (r recorder) Fence(ctx context.Context, database string, f backend.Fence) error {
+	if err := r.stage.do("Fence", r.stage.onFence); err != nil {
+		return err
+	}
+	return r.Backend.Fence(ctx, database, f)
+}
+
+func (r recorder) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
+	r.stage.do("Clear", nil)
+	return r.Backend.Clear(ctx, database, f)
+}
+
+type connector struct{ stage *stage }
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return conn(c), nil }
+func (c connector) Driver() driver.Driver                        { return nil }
+
+type conn struct{ stage *stage }
+
+func (c conn) BeginTx(_ context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	step := "BEGIN"
+	if opts.ReadOnly {
+		step = "BEGIN READ ONLY"
+	}
+	if opts.Isolation == driver.IsolationLevel(sql.LevelSerializable) {
+		step += " SERIALIZABLE"
+	}
+	return tx(c), c.sql(step, c.stage.onBegin)
+}
+
+// sql is do for a statement.
+func (c conn) sql(statement string, hook func() error) error {
+	if c.stage.prints {
+		fmt.Println(statement)
+	}
+	return c.stage.do(statement, hook)
+}
+
+func (c conn) ExecContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Result, error) {
+	if query == "break the connection" {
+		c.stage.onCommit = func() error { return driver.ErrBadConn }
+	}
+	return driver.RowsAffected(1), c.sql(query, nil)
+}
+
+func (c conn) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+	return &rows{}, c.sql(query, nil)
+}
+
+func (c conn) Begin() (driver.Tx, error)           { return nil, errors.ErrUnsupported }
+func (c conn) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
+func (c conn) Close() error                        { return nil }
+
+// These two let database/sql keep the connection after a rollback.
+func (c conn) ResetSession(context.Context) error { return nil }
+func (c conn) IsValid() bool                      { return true }
+
+type tx struct{ stage *stage }
+
+func (x tx) Commit() error   { return conn(x).sql("COMMIT", x.stage.onCommit) }
+func (x tx) Rollback() error { return conn(x).sql("ROLLBACK", x.stage.onRollback) }
+
+// rows are one row with the number 12.
+type rows struct{ read bool }
+
+func (r *rows) Columns() []string { return []string{"price"} }
+func (r *rows) Close() error      { return nil }
+
+func (r *rows) Next(dest []driver.Value) error {
+	if r.read {
+		return io.EOF
+	}
+	r.read, dest[0] = true, 12.0
+	return nil
+}

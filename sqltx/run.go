@@ -1,0 +1,41 @@
+package sqltx
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/seed-dad15c92/txcache"
+)
+
+// Update runs fn in a transaction, which is begun as by [Begin], and commits it
+// as by [Tx.Commit]. If fn returns an error or panics, the transaction is rolled
+// back in the database and in the cache; the error is returned as it is, joined
+// with that of the rollback if the driver has one. fn must neither end the
+// transaction nor use it after it returned.
+func Update(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
+	tx, err := Begin(ctx, store, database, db, opts)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // if fn panics; else it does nothing
+	err = fn(tx)
+	if err == nil {
+		return tx.Commit()
+	}
+	if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+		return errors.Join(err, undo)
+	}
+	return err
+}
+
+// View is Update with opts.ReadOnly set, whatever opts says: the cache is
+// read-only and so is the database, whose driver must know of such
+// transactions. opts is not changed.
+func View(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
+	readOnly := sql.TxOptions{ReadOnly: true}
+	if opts != nil {
+		readOnly.Isolation = opts.Isolation
+	}
+	return Update(ctx, store, database, db, &readOnly, fn)
+}

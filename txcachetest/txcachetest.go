@@ -1,0 +1,41 @@
+// Package txcachetest provides stores for tests of code that uses txcache.
+//
+// A store from here is a real one, over a backend that ends with the test.
+// Each test has its own:
+//
+//	func TestPriceIsQueriedOnce(t *testing.T) {
+//		c := newCatalogue(txcachetest.Memory(t))
+//		...
+//	}
+//
+// Values in it expire by the clock of package time, so that within
+// [testing/synctest] a test can let them expire without waiting.
+package txcachetest
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// Memory returns a new store in memory, with default options. It shares nothing
+// with other stores, writes its log to that of the test, and is closed when the
+// test and its subtests are over. To use it within a synctest bubble, make it
+// there.
+func Memory(t testing.TB) *txcache.Store {
+	t.Helper()
+	store, err := txcache.New(memorybackend.New(), &txcache.Options{
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}

@@ -1,0 +1,98 @@
+package txcachetest_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/txcachetest"
+)
+
+func TestMemoryIsClosedWithTheTest(t *testing.T) {
+	var store *txcache.Store
+	t.Run("inner", func(t *testing.T) {
+		store = txcachetest.Memory(t)
+		tx, err := store.Begin(t.Context(), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := store.Begin(t.Context(), "shop"); !errors.Is(err, txcache.ErrClosed) {
+		t.Errorf("after the test Begin answers %v, want ErrClosed", err)
+	}
+}
+
+func TestStoresShareNothing(t *testing.T) {
+	for range 2 {
+		store := txcachetest.Memory(t)
+		price := newPrice(t, store, 0)
+		set(t, store, price, 12)
+		if _, ok := get(t, store, price); !ok {
+			t.Error("a store lost its value")
+		}
+	}
+	store := txcachetest.Memory(t)
+	if v, ok := get(t, store, newPrice(t, store, 0)); ok {
+		t.Errorf("a new store has %d, of another store", v)
+	}
+}
+
+// Within a bubble a value expires as soon as the test says so, exactly at the end
+// of its duration, and a hit does not extend its life.
+func TestTimeMovesBySynctest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := txcachetest.Memory(t)
+		price := newPrice(t, store, time.Hour)
+		set(t, store, price, 12)
+		for _, step := range []struct {
+			wait time.Duration
+			want bool
+		}{
+			{30 * time.Minute, true},
+			{30*time.Minute - time.Nanosecond, true},
+			{time.Nanosecond, false},
+		} {
+			time.Sleep(step.wait)
+			if _, ok := get(t, store, price); ok != step.want {
+				t.Errorf("after another %v there is a value: %v, want %v", step.wait, ok, step.want)
+			}
+		}
+	})
+}
+
+func newPrice(t *testing.T, store *txcache.Store, lifetime time.Duration) *txcache.Cache[string, int] {
+	t.Helper()
+	c, err := txcache.NewCache[string, int](store, "price", &txcache.CacheOptions{Duration: lifetime})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func set(t *testing.T, store *txcache.Store, price *txcache.Cache[string, int], value int) {
+	t.Helper()
+	err := store.Update(t.Context(), "shop", func(tx *txcache.Tx) error {
+		price.Set(tx, "book", value)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, store *txcache.Store, price *txcache.Cache[string, int]) (value int, ok bool) {
+	t.Helper()
+	err := store.View(t.Context(), "shop", func(tx *txcache.Tx) error {
+		value, ok = price.Get(t.Context(), tx, "book")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value, ok
+}
