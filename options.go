@@ -124,8 +124,9 @@ type CacheOptions struct {
 	IgnoreContext []string
 
 	// Warm publishes, when a transaction commits, also what it set after its
-	// last clear of the cache, if nobody else cleared it meanwhile. Without
-	// it, the next readers load.
+	// last clear of the cache, if nobody else cleared it meanwhile. So clear
+	// after the writes: what was loaded between a clear and a later write
+	// would be published as it was before. Without Warm, the next readers load.
 	Warm bool
 }
 

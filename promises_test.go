@@ -59,6 +59,8 @@ func TestP1OrderOfSetAndClearMakesNoDifference(t *testing.T) {
 							t.Fatal(err)
 						}
 						miss(t, tx, c, "x", "own clear")
+						c.Set(tx, "other", 2)
+						miss(t, tx, c, "x", "own clear; another key makes no difference")
 					}
 					hit(t, begin(t, store, "db"), c, "x", 1, "nothing is committed yet")
 				}

@@ -193,10 +193,11 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 	return err
 }
 
-// Drop forgets all that is cached for database, in every process, at once; the
-// backend then removes its values. Transactions that are open see nothing
-// cached any more, not even what they set, and publish nothing. The name may be
-// used again at once.
+// Drop forgets all that is cached for database: whoever begins from now on, in
+// any process, begins anew, and the backend removes the values. Transactions
+// that are open see nothing cached any more, not even what they set, and publish
+// nothing; those of another process from when that learns of the drop, at its
+// next Begin or Sync of the database. The name may be used again at once.
 //
 // After an error the database may be dropped or not; repeat the call.
 func (s *Store) Drop(ctx context.Context, database string) error {

@@ -209,12 +209,12 @@ func TestRecordsOfAnOutageAreFew(t *testing.T) {
 
 // The state of a server that is late does not replace a newer one.
 func TestLateStateIsNotInstalled(t *testing.T) {
-	b := &lateBackend{Backend: memorybackend.New()}
+	b := &lateBackend{values: newValues()}
 	store := newStore(t, b, txcache.Options{})
 	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
 	publish(t, store, "db", c, "x", 1)
 
-	held, err := b.Backend.Sync(t.Context(), "db")
+	held, err := b.values.Sync(t.Context(), "db")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestLateStateIsNotInstalled(t *testing.T) {
 }
 
 type lateBackend struct {
-	*memorybackend.Backend
+	*values
 	late *backend.State
 }
 
@@ -234,7 +234,7 @@ func (b *lateBackend) Sync(ctx context.Context, database string) (*backend.State
 	if b.late != nil {
 		return b.late, nil
 	}
-	return b.Backend.Sync(ctx, database)
+	return b.values.Sync(ctx, database)
 }
 
 // A database that was never used costs nothing, one that is idle less than a

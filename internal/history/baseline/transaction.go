@@ -1,0 +1,147 @@
+package baseline
+
+import (
+	"context"
+	"maps"
+
+	"github.com/seed-dad15c92/txcache/internal/history"
+)
+
+// A tx is a handle on a transaction. It is not safe for concurrent use.
+type tx struct {
+	*transaction
+	who history.Who
+}
+
+type transaction struct {
+	*server
+	database string
+	readOnly bool
+	ended    bool
+	own      overlay
+	cleared  map[int]bool
+}
+
+// An overlay is what a transaction keeps to itself.
+type overlay map[any]entry
+
+func (t *tx) As(w history.Who) history.Tx { return &tx{t.transaction, w} }
+
+func (t *tx) key(cache int, key string) any {
+	c, who := t.caches[cache], t.who
+	who.Client = 0 // makes no difference
+	if c.ContextFree {
+		who = history.Who{}
+	}
+	return t.scheme.Key(t.database, c.Name, key, who)
+}
+
+func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool) {
+	at := t.key(cache, key)
+	if t.ended && !t.scheme.Endless {
+		return history.Value{}, false
+	}
+	if e, ok := t.own[at]; ok {
+		return e.value, true
+	}
+	if t.cleared[cache] && !t.scheme.Through {
+		return history.Value{}, false
+	}
+	return t.get(at)
+}
+
+func (t *tx) GetMany(ctx context.Context, cache int, keys []string) map[string]history.Value {
+	found := map[string]history.Value{}
+	for _, key := range keys {
+		if v, ok := t.Get(ctx, cache, key); ok {
+			found[key] = v
+		}
+	}
+	return found
+}
+
+func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.Context) (history.Value, error)) (history.Value, error) {
+	if v, ok := t.Get(ctx, cache, key); ok {
+		return v, nil
+	}
+	v, err := load(ctx)
+	if err == nil {
+		t.Set(cache, key, v)
+	}
+	return v, err
+}
+
+func (t *tx) Set(cache int, key string, value history.Value) {
+	e := entry{t.database, t.caches[cache].Name, value}
+	switch at := t.key(cache, key); {
+	case t.ended:
+	case t.readOnly, t.scheme.Through, !t.cleared[cache] && !t.scheme.Deferred:
+		t.set(overlay{at: e})
+	default:
+		t.own[at] = e
+	}
+}
+
+func (t *tx) Clear(cache int) error {
+	t.cleared[cache] = true
+	maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
+	return nil
+}
+
+func (t *tx) ClearAll() error {
+	for cache := range t.caches {
+		t.Clear(cache)
+	}
+	return nil
+}
+
+func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
+	own, cleared := maps.Clone(t.own), maps.Clone(t.cleared)
+	kept := false
+	defer func() {
+		if !kept && t.scheme.Unwinding {
+			t.own, t.cleared = own, cleared
+		}
+	}()
+	err = fn(t)
+	kept = err == nil
+	return err
+}
+
+func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
+	t.ended = true
+	invalidate := func() {
+		t.remove(func(e entry) bool {
+			for cache := range t.cleared {
+				if e.database == t.database && e.cache == t.caches[cache].Name {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	if t.scheme.Early {
+		invalidate()
+		if err := commit(ctx); err != nil {
+			return err
+		}
+	} else {
+		err := func() error {
+			defer invalidate() // the outcome may be unknown
+			return commit(ctx)
+		}()
+		if err != nil {
+			return err
+		}
+	}
+	for cache := range t.cleared {
+		maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
+	}
+	t.set(t.own)
+	return nil
+}
+
+func (t *tx) Rollback() error {
+	t.ended = true
+	return nil
+}

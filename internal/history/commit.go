@@ -1,0 +1,97 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// pay clears what is still to be cleared before the commit.
+func (t *transaction) pay(s Step) error {
+	if s.All && len(t.belief.owed) > 0 {
+		return t.clearAll(t.tx)
+	}
+	for cache := range t.world.Caches {
+		if t.belief.owed[cache] {
+			if err := t.clear(t.tx, cache); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// commit commits, on the cache and in the database.
+func (t *transaction) commit(ctx context.Context, s Step) {
+	if t.failed(t.pay(s)) {
+		return
+	}
+	t.tell(t, "commits")
+	ran := false
+	var answer error
+	err := func() (err error) {
+		defer func() {
+			if p := recover(); p == errCommit {
+				err = errCommit
+			} else if p != nil {
+				panic(p)
+			}
+		}()
+		return t.tx.CommitWith(ctx, func(context.Context) error {
+			ran = true
+			t.pause()
+			answer = t.commitDatabase(s.Outcome)
+			t.pause()
+			if s.Outcome == Panics {
+				panic(answer)
+			}
+			return answer
+		})
+	}()
+	t.session.rollback() // if the commit was not run
+	t.ended = true
+	t.tell(t, "has committed: %v", err)
+	if ran && !errors.Is(err, answer) {
+		t.violated(t, Failed, fmt.Sprintf("CommitWith answered %v, the database %v", err, answer))
+	}
+	t.failed(err)
+}
+
+func (t *transaction) commitDatabase(o Outcome) error {
+	if o == Fails || o == Panics {
+		t.session.rollback()
+		t.tell(t, "fails to commit in the database")
+		return errCommit
+	}
+	if err := t.session.commit(); err != nil {
+		return err
+	}
+	t.tell(t, "is committed in the database")
+	if o == Ambiguous {
+		return errCommit
+	}
+	return nil
+}
+
+func (t *transaction) rollback() {
+	t.session.rollback()
+	t.failed(t.tx.Rollback())
+	t.ended = true
+	t.tell(t, "has rolled back")
+}
+
+// drop removes a database, drops it on one server, and makes it again.
+func (t *transaction) drop(ctx context.Context) {
+	if !t.truth.remove(t.database) {
+		return
+	}
+	t.tell(t, "removes database %q", t.database)
+	t.pause()
+	open := t.opened(t.server, t.database)
+	err := t.servers[t.server].Drop(ctx, t.database)
+	t.detach(open)
+	t.tell(t, "has dropped %q on server %d", t.database, t.server)
+	t.pause()
+	t.truth.create(t.database)
+	t.failed(err)
+}

@@ -1,0 +1,65 @@
+// Package history plays seeded random histories of transactions on a
+// transactional cache over a simulated database with real snapshots, and checks
+// every hit.
+//
+// A history is a flat list of steps, each of one transaction: begin, take the
+// snapshot, get, load, write rows and clear the caches that show them, open
+// savepoints and undo them, commit (well, failing, or failing though applied),
+// roll back, drop the database. Steps of others come in anywhere: between a
+// loader's read and the fill, within savepoints, and within the database's
+// commit, before and after it takes effect. [Generate] makes a history from a
+// seed; [Interleave] plays it in one goroutine, always in the same order, and
+// [Race] with goroutines; [Check] plays many and, when one fails, shrinks it to
+// a short story.
+//
+// What is played on is behind [Server] and [Tx], so that the same histories run
+// on stores of txcache over any backend (package subject) and on schemes that
+// are known to be wrong (package baseline), which must be caught.
+//
+// # What users promise
+//
+// The player keeps the contract of a user of the cache. Store.Begin comes
+// before the database transaction's first read. A value that is set was read
+// from the database in the same transaction, after everything that this
+// transaction wrote to the row. Whoever writes a row clears the caches that
+// show it in the same transaction: right before the write, or at any time after
+// it and before the commit. A database is first removed, then dropped from the
+// cache, and only then made again.
+//
+// # What is checked
+//
+// Each write of a row has a number that no other has, and each cached [Value]
+// says which write it shows and for which database, cache, key and user it was
+// loaded. So a hit tells all about itself. The rules, each with the promise
+// that it follows from:
+//
+//   - [Island] (P7): the value is of the database, cache, key and user asked
+//     for. Nothing may cross.
+//   - [Uncommitted] (P1): a write shown is committed, or it is the
+//     transaction's own.
+//   - [RolledBack] (P2): a write shown was not undone, be it by rollback, by a
+//     failed commit, by a savepoint (also in the transaction that made it), or
+//     because the same transaction wrote the row again before it committed.
+//   - [Stale] (P3, P4): the write shown was not yet overwritten by a committed
+//     one when Store.Begin was called. The database shows a commit from within
+//     its CommitWith on, so the time between the database's commit and the
+//     clear counts as well. That an old transaction's fill is never seen by a
+//     newer one needs no rule of its own: it would be such an old value.
+//   - [Own] (P1): in a read-write transaction, a hit under a key that the
+//     transaction set since it last cleared the cache is the value it set
+//     last; otherwise a cache that it cleared has no hits; and where it wrote
+//     the row and cleared the cache, the hit shows its own last write.
+//   - [Dropped] (P7): nothing from before a drop is seen by a transaction that
+//     began after it; one that was open sees nothing at all, once the drop
+//     returned, on the server that dropped.
+//   - [Ended]: a transaction that has ended has no hits.
+//   - [Failed]: nothing fails or panics that was not made to fail, and what
+//     the database's commit answered is what CommitWith answers.
+//
+// A transaction at repeatable read may hit a committed value newer than its
+// snapshot: another transaction with the same state of the cache may have
+// loaded it from a later snapshot. The promises exclude old values only.
+//
+// A cache that always misses passes all of these, so [Report] counts hits, and
+// [Quiet] demands them where nothing stands in their way.
+package history

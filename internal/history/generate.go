@@ -1,0 +1,230 @@
+package history
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// DefaultWorld has two servers, databases and caches with names that meet where
+// keys are built of strings, and caches of every kind.
+func DefaultWorld() World {
+	return World{
+		Servers:   2,
+		Databases: []string{"a", "a:b"},
+		Caches: []CacheSpec{
+			{Name: "b:c", Table: 0, ContextFree: true},
+			{Name: "c", Table: 0},
+			{Name: "warm", Table: 1, ContextFree: true, Warm: true},
+			{Name: "warm user", Table: 1, Warm: true, Duration: time.Hour},
+			{Name: "small", Table: 1, ContextFree: true, Warm: true, Size: 1},
+			{Name: "short", Table: 2, Duration: time.Millisecond, Size: 2},
+		},
+		Keys:   []string{"k", "c:k", ""},
+		People: []Who{{}, {User: 1}, {User: "1"}, {User: 1, Lang: "fr"}},
+		Open:   6,
+	}
+}
+
+func (w World) withDefaults() World {
+	d := DefaultWorld()
+	if w.Servers == 0 {
+		w.Servers = d.Servers
+	}
+	if w.Databases == nil {
+		w.Databases = d.Databases
+	}
+	if w.Caches == nil {
+		w.Caches = d.Caches
+	}
+	if w.Keys == nil {
+		w.Keys = d.Keys
+	}
+	if w.People == nil {
+		w.People = d.People
+	}
+	if w.Open == 0 {
+		w.Open = d.Open
+	}
+	return w
+}
+
+// Generate returns the history of that seed, of about length steps.
+func Generate(seed uint64, world World, length int) History {
+	g := &generator{
+		Rand:  rand.New(rand.NewPCG(seed, 0x7c6)),
+		world: world.withDefaults(),
+	}
+	for len(g.steps) < length {
+		if len(g.open) == 0 || len(g.open) < g.world.Open && g.one(3) {
+			g.begin()
+			continue
+		}
+		i := g.IntN(len(g.open))
+		if t := g.open[i]; !g.step(t) {
+			g.open = append(g.open[:i], g.open[i+1:]...)
+		}
+	}
+	return History{Seed: seed, World: g.world, Steps: g.steps}
+}
+
+type generator struct {
+	*rand.Rand
+	world World
+	steps []Step
+	open  []*outline
+	last  int // number of the last transaction
+}
+
+// An outline is how a transaction that is being generated is going to be.
+type outline struct {
+	id       int
+	readOnly bool
+	writes   bool
+	drops    bool
+	last     Step
+	depth    int // of savepoints
+	left     int // steps until it ends
+	ending   bool
+}
+
+func (g *generator) one(in int) bool { return g.IntN(in) == 0 }
+
+// low returns a number below n, more often a low one, so that transactions meet.
+func (g *generator) low(n int) int { return min(g.IntN(n), g.IntN(n), g.IntN(n)) }
+
+func (g *generator) begin() {
+	g.last++
+	t := &outline{id: g.last, left: 1 + g.IntN(12)}
+	t.last = g.anywhere(t.id)
+	s := Step{Tx: t.id, Do: Begin, Server: g.low(g.world.Servers), Database: g.low(len(g.world.Databases))}
+	switch n := g.IntN(100); {
+	case n == 0:
+		s.Do = Drop
+		t.drops, t.ending, t.left = true, true, 2
+	case n < 50:
+		t.readOnly = true
+	default:
+		t.writes = n < 63
+	}
+	if t.writes {
+		t.left += 6
+	}
+	s.ReadOnly, s.Repeatable = t.readOnly, !g.one(3)
+	g.steps = append(g.steps, s)
+	g.open = append(g.open, t)
+	if !t.drops && g.one(4) {
+		g.steps = append(g.steps, Step{Tx: t.id, Do: Snapshot})
+	}
+}
+
+// anywhere returns a step that is about some value.
+func (g *generator) anywhere(tx int) Step {
+	return Step{
+		Tx:     tx,
+		Cache:  g.IntN(len(g.world.Caches)),
+		Key:    g.low(len(g.world.Keys)),
+		Who:    g.low(len(g.world.People)),
+		Client: g.IntN(3),
+	}
+}
+
+// step adds a step of t; false if it was the last.
+func (g *generator) step(t *outline) bool {
+	s := g.anywhere(t.id)
+	switch g.IntN(4) {
+	case 0: // anywhere
+	case 1:
+		s.Cache = t.last.Cache
+	default: // what it does next is likely to be about the same value
+		s.Cache, s.Key, s.Who = t.last.Cache, t.last.Key, t.last.Who
+	}
+	t.left--
+	switch {
+	case t.ending:
+		s.Do = Continue
+	case t.left < 0:
+		g.end(t, &s)
+	case t.depth > 0 && g.one(4):
+		t.depth--
+		s.Cache, s.Key, s.Who = t.last.Cache, t.last.Key, t.last.Who // for what comes next
+		s.Do = Release
+		if !g.one(3) {
+			s.Do, s.Panic = Undo, g.one(4)
+		}
+	case (t.last.Do == Write || t.last.Do == Undo) && g.one(2): // is it seen?
+		s.Cache, s.Key, s.Who = t.last.Cache, t.last.Key, t.last.Who
+		s.Do = Load
+		if t.last.Do == Undo {
+			s.Do = Get
+		}
+	default:
+		g.middle(t, &s)
+	}
+	t.last = s
+	g.steps = append(g.steps, s)
+	return !t.ending || t.left > 0
+}
+
+// weights say how often the steps in the middle of a transaction are what.
+var weights = []weight{
+	{Write, 0, 20},
+	{Clear, 0, 6},
+	{ClearAll, 0, 1},
+	{Savepoint, 5, 15},
+	{Snapshot, 4, 2},
+	{Continue, 4, 4},
+	{Fill, 12, 10},
+	{GetMany, 16, 8},
+	{Load, 28, 22},
+	{Get, 16, 18},
+}
+
+type weight struct {
+	do             Action
+	reader, writer int
+}
+
+func (w weight) of(t *outline) int {
+	if t.writes {
+		return w.writer
+	}
+	return w.reader
+}
+
+// middle makes s one in the middle of t.
+func (g *generator) middle(t *outline, s *Step) {
+	total := 0
+	for _, w := range weights {
+		total += w.of(t)
+	}
+	n := g.IntN(total)
+	for _, w := range weights {
+		if n -= w.of(t); n < 0 {
+			s.Do = w.do
+			break
+		}
+	}
+	switch s.Do {
+	case Write:
+		s.ClearFirst, s.All = g.one(3), g.one(5)
+	case Savepoint:
+		t.depth++
+	}
+}
+
+// end makes s the one that ends t.
+func (g *generator) end(t *outline, s *Step) {
+	t.ending, t.left = true, 2
+	s.Do, s.All = Commit, g.one(5)
+	switch n := g.IntN(20); {
+	case n < 2:
+		s.Do, t.left = Rollback, 0
+	case t.readOnly || n < 16:
+	case n < 18:
+		s.Outcome = Fails
+	case n == 18:
+		s.Outcome = Ambiguous
+	default:
+		s.Outcome = Panics
+	}
+}

@@ -1,0 +1,176 @@
+package history_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/seed-dad15c92/txcache/internal/history"
+	"github.com/seed-dad15c92/txcache/internal/history/baseline"
+	"github.com/seed-dad15c92/txcache/internal/history/subject"
+)
+
+// A checker that finds nothing in wrong caches proves nothing about right ones.
+func TestWrongCachesAreCaught(t *testing.T) {
+	for _, wrong := range []struct {
+		baseline.Scheme
+		by []history.Rule // at least
+	}{
+		{baseline.CacheAside, []history.Rule{history.Stale}},
+		{baseline.DeleteFirst, []history.Rule{history.Stale}},
+		{baseline.WriteThrough, []history.Rule{history.Uncommitted, history.RolledBack, history.Own}},
+		{baseline.NoSavepoints, []history.Rule{history.RolledBack}},
+		{baseline.NoDrop, []history.Rule{history.Dropped}},
+		{baseline.NoEnd, []history.Rule{history.Ended}},
+		{baseline.StringKeys, []history.Rule{history.Island}},
+		{baseline.NoDatabase, []history.Rule{history.Island}},
+		{baseline.NoUser, []history.Rule{history.Island}},
+	} {
+		t.Run(wrong.Name, func(t *testing.T) {
+			random := rand.Uint64()
+			for _, seed := range []uint64{1, random} {
+				report, err := history.Check(t.Context(), wrong.Open, history.Options{Seed: seed, Steps: 20_000, Count: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("seed %d: %v, %v", seed, report, report.Violations)
+				if len(report.Violations) == 0 {
+					t.Errorf("seed %d: no violation in %v", seed, report)
+				}
+				for _, rule := range wrong.by {
+					if report.Violations[rule] == 0 && seed != random {
+						t.Errorf("seed %d: no violation of %q in %v", seed, rule, report)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestAFailureTellsAShortStoryAndReplaysFromItsSeed(t *testing.T) {
+	ctx := t.Context()
+	o := history.Options{Seed: 7}
+	_, err := history.Check(ctx, baseline.CacheAside.Open, o)
+	var failure *history.Failure
+	if !errors.As(err, &failure) {
+		t.Fatalf("Check of a wrong cache: %v", err)
+	}
+	t.Log(failure)
+	if failure.Steps > 20 || len(failure.Story) > 40 {
+		t.Errorf("a story of %d steps and %d lines is not short", failure.Steps, len(failure.Story))
+	}
+	if last := failure.Story[len(failure.Story)-1]; !strings.Contains(err.Error(), last) {
+		t.Errorf("the error does not tell the story: %v", err)
+	}
+	_, again := history.Check(ctx, baseline.CacheAside.Open, history.Options{Seed: failure.Seed, Steps: 1})
+	if again == nil || again.Error() != err.Error() {
+		t.Errorf("seed %d again:\n%v\nwant\n%v", failure.Seed, again, err)
+	}
+}
+
+func TestASeedIsOneHistory(t *testing.T) {
+	play := func(open history.Open, seed uint64) *history.Outcomes {
+		t.Helper()
+		h := history.Generate(seed, history.World{}, 2000)
+		out, err := history.Interleave(t.Context(), open, h, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	first, again := play(baseline.CacheAside.Open, 3), play(baseline.CacheAside.Open, 3)
+	if !reflect.DeepEqual(first.Story, again.Story) {
+		t.Error("the same seed gave two stories")
+	}
+	if other := play(baseline.CacheAside.Open, 4); reflect.DeepEqual(first.Story, other.Story) {
+		t.Error("two seeds gave the same story")
+	}
+}
+
+// Both drivers count what they checked; that nothing was found on txcache is
+// what its own tests look at in more histories.
+func TestDriversCheckHits(t *testing.T) {
+	for name, drive := range map[string]history.Driver{"interleave": history.Interleave, "race": history.Race} {
+		t.Run(name, func(t *testing.T) {
+			report, err := history.Check(t.Context(), subject.Memory(), history.Options{Seed: rand.Uint64(), Steps: 5000, Driver: drive})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Hits == 0 || report.Steps < 5000 {
+				t.Errorf("%v", report)
+			}
+		})
+	}
+}
+
+// A cache that always misses violates no promise; Quiet finds it out.
+func TestACacheThatNeverHitsIsCaught(t *testing.T) {
+	never := func(ctx context.Context, n int, caches []history.CacheSpec) ([]history.Server, error) {
+		return []history.Server{misses{}, misses{}}, nil
+	}
+	if report, err := history.Check(t.Context(), never, history.Options{Seed: 1}); err != nil || report.Hits != 0 {
+		t.Errorf("Check: %v, %v", report, err)
+	}
+	if _, err := history.Quiet(t.Context(), never); err == nil || !strings.Contains(err.Error(), "misses") {
+		t.Errorf("Quiet: %v", err)
+	}
+}
+
+func TestWrongAnswersAreCaught(t *testing.T) {
+	for name, wrong := range map[string]history.Server{"commit hides the error": liar{}, "commit panics": brute{}} {
+		t.Run(name, func(t *testing.T) {
+			open := func(context.Context, int, []history.CacheSpec) ([]history.Server, error) {
+				return []history.Server{wrong, wrong}, nil
+			}
+			_, err := history.Check(t.Context(), open, history.Options{Seed: 1})
+			var v *history.Violation
+			if !errors.As(err, &v) || v.Rule != history.Failed {
+				t.Errorf("Check: %v", err)
+			}
+		})
+	}
+}
+
+// A liar hides that a commit failed.
+type liar struct{ misses }
+
+func (l liar) Begin(context.Context, string, bool) (history.Tx, error) { return l, nil }
+func (l liar) As(history.Who) history.Tx                               { return l }
+func (l liar) CommitWith(ctx context.Context, commit func(context.Context) error) error {
+	commit(ctx)
+	return nil
+}
+
+// A brute panics.
+type brute struct{ misses }
+
+func (b brute) Begin(context.Context, string, bool) (history.Tx, error) { return b, nil }
+func (b brute) CommitWith(context.Context, func(context.Context) error) error {
+	panic("out of order")
+}
+
+// misses is a server, and a transaction of it, that caches nothing.
+type misses struct{}
+
+func (misses) Begin(context.Context, string, bool) (history.Tx, error) { return misses{}, nil }
+func (misses) Drop(context.Context, string) error                      { return nil }
+func (misses) Close() error                                            { return nil }
+func (m misses) As(history.Who) history.Tx                             { return m }
+func (misses) Get(context.Context, int, string) (v history.Value, ok bool) {
+	return v, false
+}
+func (misses) GetMany(context.Context, int, []string) map[string]history.Value { return nil }
+func (misses) Load(ctx context.Context, _ int, _ string, load func(context.Context) (history.Value, error)) (history.Value, error) {
+	return load(ctx)
+}
+func (misses) Set(int, string, history.Value)              {}
+func (misses) Clear(int) error                             { return nil }
+func (misses) ClearAll() error                             { return nil }
+func (m misses) Savepoint(fn func(history.Tx) error) error { return fn(m) }
+func (misses) CommitWith(ctx context.Context, commit func(context.Context) error) error {
+	return commit(ctx)
+}
+func (misses) Rollback() error { return nil }

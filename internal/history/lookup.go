@@ -1,0 +1,132 @@
+package history
+
+import (
+	"context"
+	"fmt"
+)
+
+// value returns what the cache is to show of a row.
+func (t *transaction) value(s Step, write, life int) Value {
+	c := t.world.Caches[s.Cache]
+	return Value{Database: t.database, Life: life, Cache: c.Name, Key: t.world.Keys[s.Key], Who: t.world.People[s.Who].in(c), Write: write}
+}
+
+// as returns the handle that s is done with.
+func (t *transaction) as(tx Tx, s Step) Tx {
+	who := t.world.People[s.Who]
+	who.Client = s.Client
+	return tx.As(who)
+}
+
+func (t *transaction) slot(s Step, key string) slot {
+	return slot{s.Cache, key, t.world.People[s.Who].in(t.world.Caches[s.Cache])}
+}
+
+func (t *transaction) get(ctx context.Context, tx Tx, s Step) bool {
+	detached, at := t.detached(t), t.slot(s, t.world.Keys[s.Key])
+	v, ok := t.as(tx, s).Get(ctx, s.Cache, at.key)
+	t.looked(at, v, ok, detached, "gets")
+	return ok
+}
+
+func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
+	detached := t.detached(t)
+	found := t.as(tx, s).GetMany(ctx, s.Cache, t.world.Keys)
+	for _, key := range t.world.Keys {
+		v, ok := found[key]
+		t.looked(t.slot(s, key), v, ok, detached, "gets with others")
+		delete(found, key)
+	}
+	for key := range found {
+		t.violated(t, Island, fmt.Sprintf("got %q without asking for it", key))
+	}
+}
+
+// looked checks what a look-up found.
+func (t *transaction) looked(at slot, v Value, ok, detached bool, verb string) {
+	t.lookups.Add(1)
+	if !ok {
+		t.tell(t, "%s %s: a miss", verb, t.at(at))
+		return
+	}
+	t.hits.Add(1)
+	t.tell(t, "%s %s: %v", verb, t.at(at), v)
+	if rule, why := t.judge(at, v, detached); rule != "" {
+		t.violated(t, rule, fmt.Sprintf("had a hit of %v in %s; %s", v, t.at(at), why))
+	}
+}
+
+func (t *transaction) at(s slot) place { return place{t.world.Caches[s.cache].Name, s} }
+
+// A place is a slot to be told about.
+type place struct {
+	name string
+	slot slot
+}
+
+func (p place) String() string {
+	at := fmt.Sprintf("%q[%q]", p.name, p.slot.key)
+	if p.slot.who != "" {
+		at += " as " + p.slot.who
+	}
+	return at
+}
+
+func (t *transaction) load(ctx context.Context, tx Tx, s Step) error {
+	detached, at := t.detached(t), t.slot(s, t.world.Keys[s.Key])
+	fly, landed := t.fly(t, s.Cache)
+	if !fly {
+		// Load might wait for another's loader, which waits for its next step.
+		if t.get(ctx, tx, s) {
+			return nil
+		}
+		return t.fill(tx, s)
+	}
+	defer landed()
+	loaded := false
+	v, err := t.as(tx, s).Load(ctx, s.Cache, at.key, func(context.Context) (Value, error) {
+		loaded = true
+		t.lookups.Add(1)
+		t.tell(t, "loads %s", t.at(at))
+		return t.read(s)
+	})
+	if loaded && err == nil {
+		t.set(s, v)
+	} else if err == nil {
+		t.looked(at, v, true, detached, "loads")
+	}
+	return err
+}
+
+// read reads what a cache shows from the database, with pauses.
+func (t *transaction) read(s Step) (Value, error) {
+	t.pause()
+	write, life, err := t.session.read(t.world.Caches[s.Cache].Table, t.world.Keys[s.Key])
+	v := t.value(s, write, life)
+	if err != nil {
+		t.tell(t, "cannot read: %v", err)
+		return v, err
+	}
+	t.tell(t, "reads %v for %s", v, t.at(t.slot(s, v.Key)))
+	t.pause()
+	return v, nil
+}
+
+// fill is what those do who do not use Load.
+func (t *transaction) fill(tx Tx, s Step) error {
+	v, err := t.read(s)
+	if err != nil {
+		return err
+	}
+	t.as(tx, s).Set(s.Cache, v.Key, v)
+	t.set(s, v)
+	return nil
+}
+
+// set notes what was set.
+func (t *transaction) set(s Step, v Value) {
+	t.tell(t, "sets %s to %v", t.at(t.slot(s, v.Key)), v)
+	if !t.readOnly {
+		t.belief.sets[t.slot(s, v.Key)] = v
+	}
+}

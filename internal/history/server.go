@@ -1,0 +1,88 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// An Open opens the servers of one history: as many as asked for, over one
+// authority that has seen nothing yet, each with the given caches.
+type Open func(ctx context.Context, servers int, caches []CacheSpec) ([]Server, error)
+
+// A Server is one process's side of the cache under test. [Race] uses it from
+// many goroutines at once, each transaction from one.
+type Server interface {
+	Begin(ctx context.Context, database string, readOnly bool) (Tx, error)
+	Drop(ctx context.Context, database string) error
+	Close() error
+}
+
+// A Tx is a transaction as one user sees it. Caches are given by their index
+// among those that were asked for. The methods do what those of txcache.Tx and
+// txcache.Cache do.
+type Tx interface {
+	As(Who) Tx // another handle on the same transaction
+	Get(ctx context.Context, cache int, key string) (Value, bool)
+	GetMany(ctx context.Context, cache int, keys []string) map[string]Value
+	Load(ctx context.Context, cache int, key string, load func(context.Context) (Value, error)) (Value, error)
+	Set(cache int, key string, value Value)
+	Clear(cache int) error
+	ClearAll() error
+	Savepoint(fn func(Tx) error) error
+	CommitWith(ctx context.Context, commit func(context.Context) error) error
+	Rollback() error
+}
+
+// A CacheSpec describes a cache. It shows the rows of one table.
+type CacheSpec struct {
+	Name        string
+	Table       int
+	ContextFree bool
+	Warm        bool
+	Size        int           // 0: the default
+	Duration    time.Duration // 0: until cleared
+}
+
+// A Who is a user context. In a cache that is not ContextFree, values depend on
+// User and Lang; Client makes no difference (see [IgnoredKey]).
+type Who struct {
+	User   any    // nil: none
+	Lang   string // "": none
+	Client int
+}
+
+// Keys of a Who's values in a user context.
+const (
+	LangKey    = "lang"
+	IgnoredKey = "client" // ignored by every cache
+)
+
+// in returns what a value of the cache depends on.
+func (w Who) in(c CacheSpec) string {
+	if c.ContextFree || w.User == nil && w.Lang == "" {
+		return ""
+	}
+	return fmt.Sprintf("%T %v %s", w.User, w.User, w.Lang)
+}
+
+// A Value is what is cached. It says where it is from.
+type Value struct {
+	Database string
+	Life     int // how many databases of this name there were before
+	Cache    string
+	Key      string
+	Who      string
+	Write    int // number of the write that the row shows; 0: there is no row
+}
+
+func (v Value) String() string {
+	life := ""
+	if v.Life > 0 {
+		life = fmt.Sprintf(" of life %d", v.Life)
+	}
+	if v.Write == 0 {
+		return "no row" + life
+	}
+	return fmt.Sprintf("w%d%s", v.Write, life)
+}

@@ -1,0 +1,75 @@
+package history
+
+// A History is what Generate makes of a seed: what there is, and what happens.
+type History struct {
+	Seed  uint64
+	World World
+	Steps []Step
+}
+
+// A World is what a history happens in. The zero value of each field stands for
+// that of DefaultWorld.
+type World struct {
+	Servers   int
+	Databases []string
+	Caches    []CacheSpec
+	Keys      []string // of rows and cached values
+	People    []Who
+	Open      int // how many transactions are open at once
+}
+
+// A Step is one step of one transaction. Steps that make no sense where they
+// come, because others were taken out of the history or their transaction ended
+// early, are passed over.
+type Step struct {
+	Tx int // number of the transaction; Drop has one as well
+	Do Action
+
+	Server, Database int  // of Begin and Drop
+	ReadOnly         bool // of Begin
+	Repeatable       bool // of Begin: repeatable read, not read committed
+
+	Cache, Key, Who int
+	Client          int // in the user context, where it makes no difference
+
+	ClearFirst bool // Write: clear before the write, not some time after it
+	All        bool // Write, Commit: clear all caches, not just those that show the row
+	Panic      bool // Undo: by a panic, not an error
+	Outcome    Outcome
+}
+
+// An Action is what a step does.
+type Action uint8
+
+// The actions. Those marked with n pauses stop there until the next step of
+// their transaction, so that others come in between.
+const (
+	Continue  Action = iota // go on after a pause
+	Begin                   // Store.Begin; the database's begins with its first statement
+	Snapshot                // first statement of the database transaction, if there was none
+	Get                     //
+	GetMany                 // all keys
+	Load                    // 2 pauses on a miss: before and after the read
+	Fill                    // read and set; 2 pauses: before and after the read
+	Write                   // write a row of the cache's table; 1 pause if ClearFirst: after the clear
+	Clear                   //
+	ClearAll                //
+	Savepoint               // begin a savepoint
+	Release                 // end the innermost savepoint
+	Undo                    // undo the innermost savepoint
+	Commit                  // clear what is still to be cleared, and commit; 2 pauses: before and after it takes effect
+	Rollback                //
+	Drop                    // remove a database, drop it, make it again; 2 pauses: in between
+	end                     // roll back what is open when the history is over
+)
+
+// An Outcome is how the database's commit ends.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Commits   Outcome = iota
+	Fails             // not applied, and says so
+	Ambiguous         // applied, but an error says otherwise
+	Panics            // not applied
+)

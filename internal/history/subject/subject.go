@@ -1,0 +1,127 @@
+// Package subject lets histories run on stores of txcache.
+package subject
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/history"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// Memory opens stores that share the generations of one memory backend.
+func Memory() history.Open {
+	return Of(func(_ context.Context, servers int) ([]*txcache.Store, error) {
+		b := memorybackend.New()
+		stores := make([]*txcache.Store, servers)
+		for i := range stores {
+			var err error
+			if stores[i], err = txcache.New(b, Options()); err != nil {
+				return nil, err
+			}
+		}
+		return stores, nil
+	})
+}
+
+// Options returns those that the stores of a history must have.
+func Options() *txcache.Options {
+	return &txcache.Options{ContextIgnoredKeys: []string{history.IgnoredKey}}
+}
+
+// Of makes servers of the stores that open returns, all over one authority and
+// with Options.
+func Of(open func(ctx context.Context, servers int) ([]*txcache.Store, error)) history.Open {
+	return func(ctx context.Context, n int, specs []history.CacheSpec) ([]history.Server, error) {
+		stores, err := open(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		servers := make([]history.Server, len(stores))
+		for i, store := range stores {
+			s := &server{Store: store}
+			servers[i] = s
+			for _, spec := range specs {
+				c, err := txcache.NewCache[string, history.Value](store, spec.Name, &txcache.CacheOptions{
+					ContextFree: spec.ContextFree,
+					Warm:        spec.Warm,
+					Size:        spec.Size,
+					Duration:    spec.Duration,
+				})
+				if err != nil {
+					return nil, errors.Join(err, closeAll(stores))
+				}
+				s.caches = append(s.caches, c)
+			}
+		}
+		return servers, nil
+	}
+}
+
+func closeAll(stores []*txcache.Store) (err error) {
+	for _, s := range stores {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// A server is a store and its caches.
+type server struct {
+	*txcache.Store
+	caches []*txcache.Cache[string, history.Value]
+}
+
+func (s *server) Begin(ctx context.Context, database string, readOnly bool) (history.Tx, error) {
+	begin := s.Store.Begin
+	if readOnly {
+		begin = s.Store.BeginReadOnly
+	}
+	t, err := begin(ctx, database)
+	if err != nil {
+		return nil, fmt.Errorf("subject: begin: %w", err)
+	}
+	return tx{t, s}, nil
+}
+
+// A tx is a handle on a transaction of a server. What it does not say itself
+// is as in txcache.Tx.
+type tx struct {
+	*txcache.Tx
+	server *server
+}
+
+func (t tx) As(who history.Who) history.Tx {
+	h := t.Tx
+	if who.User != nil {
+		h = h.WithUser(who.User)
+	}
+	values := map[string]any{history.IgnoredKey: who.Client}
+	if who.Lang != "" {
+		values[history.LangKey] = who.Lang
+	}
+	return tx{h.WithContext(values), t.server}
+}
+
+func (t tx) Get(ctx context.Context, cache int, key string) (history.Value, bool) {
+	return t.server.caches[cache].Get(ctx, t.Tx, key)
+}
+
+func (t tx) GetMany(ctx context.Context, cache int, keys []string) map[string]history.Value {
+	return t.server.caches[cache].GetMany(ctx, t.Tx, keys)
+}
+
+func (t tx) Load(ctx context.Context, cache int, key string, load func(context.Context) (history.Value, error)) (history.Value, error) {
+	return t.server.caches[cache].Load(ctx, t.Tx, key, load)
+}
+
+func (t tx) Set(cache int, key string, value history.Value) {
+	t.server.caches[cache].Set(t.Tx, key, value)
+}
+
+func (t tx) Clear(cache int) error { return t.server.caches[cache].Clear(t.Tx) }
+
+func (t tx) Savepoint(fn func(history.Tx) error) error {
+	return t.Tx.Savepoint(func(h *txcache.Tx) error { return fn(tx{h, t.server}) })
+}

@@ -1,0 +1,245 @@
+package history
+
+import (
+	"context"
+	"errors"
+)
+
+// What the steps themselves make fail.
+var (
+	errCommit   = errors.New("history: the database's commit failed")
+	errUndo     = errors.New("history: the savepoint is undone")
+	errOver     = errors.New("history: the transaction is over")
+	errExpected = []error{errGone, errCommit, errUndo, errOver}
+)
+
+// A transaction plays the steps of one transaction, on the cache under test and
+// on the simulated database. It belongs to one goroutine at a time.
+type transaction struct {
+	*play
+	id   int
+	feed func() Step // waits for the next step; end when there are no more
+
+	waiting *Step // came during a pause, not played yet
+
+	server   int
+	database string
+	readOnly bool
+	floor    int // commits when it began
+	life     int // of the database when it began
+	session  *session
+	tx       Tx
+	belief   belief
+	ended    bool
+}
+
+// run plays a transaction, or a drop, from its first step to its last.
+func (t *transaction) run(ctx context.Context) {
+	s := t.step()
+	t.server, t.database, t.readOnly = s.Server, t.world.Databases[s.Database], s.ReadOnly
+	switch s.Do {
+	case Begin:
+		t.begin(ctx, s)
+	case Drop:
+		t.drop(ctx)
+	}
+}
+
+func (t *transaction) step() Step {
+	t.steps.Add(1)
+	if s := t.waiting; s != nil {
+		t.waiting = nil
+		return *s
+	}
+	return t.feed()
+}
+
+// pause lets others go on until this transaction's next step.
+func (t *transaction) pause() {
+	if t.waiting != nil {
+		return
+	}
+	if s := t.feed(); s.Do != Continue {
+		t.waiting = &s
+	}
+}
+
+func (t *transaction) begin(ctx context.Context, s Step) {
+	var ok bool
+	if t.floor, t.life, ok = t.truth.now(t.database); !ok {
+		return // nobody uses a database that is not there
+	}
+	t.session = t.truth.session(t.id, t.database, s.Repeatable)
+	t.belief = newBelief()
+	tx, err := t.servers[t.server].Begin(ctx, t.database, t.readOnly)
+	t.tell(t, "begins on server %d in %q, read-only %v, repeatable read %v", t.server, t.database, t.readOnly, s.Repeatable)
+	if t.failed(err) {
+		return
+	}
+	t.tx = tx
+	t.began(t)
+	defer t.left(t)
+	t.body(ctx, tx, 0)
+	if !t.ended {
+		t.rollback()
+	}
+	t.get(ctx, tx, s)
+}
+
+// body plays steps up to the end of the savepoint that it is in, or of the
+// transaction.
+func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
+	for {
+		s := t.step()
+		var err error
+		switch s.Do {
+		case Snapshot:
+			err = t.session.begin()
+			t.tell(t, "takes its snapshot")
+		case Get:
+			t.get(ctx, tx, s)
+		case GetMany:
+			t.getMany(ctx, tx, s)
+		case Load:
+			err = t.load(ctx, tx, s)
+		case Fill:
+			err = t.fill(tx, s)
+		case Write:
+			err = t.write(tx, s)
+		case Clear:
+			err = t.clear(tx, s.Cache)
+		case ClearAll:
+			err = t.clearAll(tx)
+		case Savepoint:
+			err = t.savepoint(ctx, tx, depth)
+		case Release:
+			if depth > 0 {
+				return nil
+			}
+		case Undo:
+			if depth > 0 && s.Panic {
+				panic(errUndo)
+			} else if depth > 0 {
+				return errUndo
+			}
+		case Commit:
+			if depth > 0 { // first the savepoints
+				t.waiting = &s
+				return nil
+			}
+			t.commit(ctx, s)
+			return errOver
+		case Rollback, end:
+			t.rollback()
+			return errOver
+		}
+		if err != nil {
+			t.failed(err)
+			return errOver
+		}
+	}
+}
+
+func (t *transaction) write(tx Tx, s Step) error {
+	if t.readOnly {
+		return nil
+	}
+	table := t.world.Caches[s.Cache].Table
+	if s.ClearFirst {
+		if err := t.clearTable(tx, table, s.All); err != nil {
+			return err
+		}
+		t.pause()
+	}
+	n, err := t.session.write(table, t.world.Keys[s.Key])
+	switch {
+	case errors.Is(err, errLocked):
+		return nil // this user does not wait
+	case errors.Is(err, errConflict):
+		t.tell(t, "cannot write: %v", err)
+		return errOver
+	case err != nil:
+		return err
+	}
+	t.tell(t, "writes w%d to row %q of table %d", n, t.world.Keys[s.Key], table)
+	for i, c := range t.world.Caches {
+		if c.Table == table && !s.ClearFirst {
+			t.belief.owed[i] = true
+		}
+	}
+	return nil
+}
+
+// clearTable clears the caches that show a table, or all.
+func (t *transaction) clearTable(tx Tx, table int, all bool) error {
+	if all {
+		return t.clearAll(tx)
+	}
+	for i, c := range t.world.Caches {
+		if c.Table == table {
+			if err := t.clear(tx, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *transaction) clear(tx Tx, cache int) error {
+	if t.readOnly {
+		return nil
+	}
+	t.tell(t, "clears %q", t.world.Caches[cache].Name)
+	t.belief.clear(cache)
+	return tx.Clear(cache)
+}
+
+func (t *transaction) clearAll(tx Tx) error {
+	if t.readOnly {
+		return nil
+	}
+	t.tell(t, "clears all caches")
+	for i := range t.world.Caches {
+		t.belief.clear(i)
+	}
+	return tx.ClearAll()
+}
+
+func (t *transaction) savepoint(ctx context.Context, tx Tx, depth int) (err error) {
+	belief, undo := t.belief.clone(), t.session.savepoint()
+	t.tell(t, "opens savepoint %d", depth+1)
+	func() {
+		defer func() {
+			if p := recover(); p == errUndo {
+				err = errUndo
+			} else if p != nil {
+				panic(p)
+			}
+		}()
+		err = tx.Savepoint(func(tx Tx) error { return t.body(ctx, tx, depth+1) })
+	}()
+	if err != nil && !t.ended {
+		t.belief = belief
+		undo()
+		t.tell(t, "undoes savepoint %d", depth+1)
+	}
+	if err == errUndo {
+		err = nil
+	}
+	return err
+}
+
+// failed reports whether err is an error, and whether it is one that nobody
+// made happen.
+func (t *transaction) failed(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, expected := range errExpected {
+		if errors.Is(err, expected) {
+			return true
+		}
+	}
+	t.violated(t, Failed, err.Error())
+	return true
+}

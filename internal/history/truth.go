@@ -1,0 +1,247 @@
+package history
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"sync"
+)
+
+var (
+	errGone     = errors.New("history: the database is gone")
+	errConflict = errors.New("history: the row was changed since the snapshot")
+	errLocked   = errors.New("history: another transaction has written the row")
+)
+
+// truth is what is really in the databases: every version of every row. It is
+// safe for concurrent use.
+type truth struct {
+	mu       sync.Mutex
+	commits  int            // how many changed something: the time of this world
+	lives    map[string]int // of each database: how many there were before
+	gone     map[string]bool
+	versions map[row][]int // numbers of the committed writes, oldest first
+	locks    map[row]*session
+	writes   []write // by number; 0 is no write
+}
+
+// A row is one row of one life of a database.
+type row struct {
+	database string
+	life     int
+	table    int
+	key      string
+}
+
+type write struct {
+	row   row
+	by    int // transaction
+	state state
+	at    int // commit that made it visible
+	until int // commit that overwrote it
+}
+
+type state uint8
+
+const (
+	pending state = iota
+	committed
+	undone
+)
+
+func newTruth() *truth {
+	return &truth{
+		lives:    map[string]int{},
+		gone:     map[string]bool{},
+		versions: map[row][]int{},
+		locks:    map[row]*session{},
+		writes:   make([]write, 1),
+	}
+}
+
+// now returns the time, and which life of the database it is; not ok if there
+// is none at present.
+func (t *truth) now(database string) (commits, life int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.commits, t.lives[database], !t.gone[database]
+}
+
+// remove ends the life of a database; not ok if there is none.
+func (t *truth) remove(database string) (ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.gone[database] {
+		return false
+	}
+	t.gone[database] = true
+	return true
+}
+
+// create starts the next life of a database that was removed.
+func (t *truth) create(database string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gone[database] = false
+	t.lives[database]++
+}
+
+// lookup returns a copy of what is known of the write that v shows.
+func (t *truth) lookup(v Value, table int) write {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if v.Write > 0 && v.Write < len(t.writes) {
+		return t.writes[v.Write]
+	}
+	r := row{v.Database, v.Life, table, v.Key}
+	none := write{row: r, state: committed, until: math.MaxInt}
+	if versions := t.versions[r]; len(versions) > 0 {
+		none.until = t.writes[versions[0]].at
+	}
+	return none
+}
+
+// A session is a database transaction. It starts with its first statement.
+type session struct {
+	*truth
+	id         int
+	database   string
+	repeatable bool // read
+	started    bool
+	life       int
+	snapshot   int
+	own        map[row]int // the last write of each row
+	made       []int       // all writes
+}
+
+func (t *truth) session(id int, database string, repeatable bool) *session {
+	return &session{truth: t, id: id, database: database, repeatable: repeatable, own: map[row]int{}}
+}
+
+// start takes the snapshot, if that was not done. t.mu is held.
+func (s *session) start() error {
+	if s.gone[s.database] || s.started && s.life != s.lives[s.database] {
+		return errGone
+	}
+	if !s.started {
+		s.started, s.life, s.snapshot = true, s.lives[s.database], s.commits
+	}
+	return nil
+}
+
+// begin takes the snapshot.
+func (s *session) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.start()
+}
+
+// read returns the number of the write that the row shows to s, and the life
+// of the database that it is in.
+func (s *session) read(table int, key string) (number, life int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.start(); err != nil {
+		return 0, 0, err
+	}
+	r := row{s.database, s.life, table, key}
+	if n, ok := s.own[r]; ok {
+		return n, s.life, nil
+	}
+	versions := s.versions[r]
+	for i := len(versions) - 1; i >= 0; i-- {
+		if !s.repeatable || s.writes[versions[i]].at <= s.snapshot {
+			return versions[i], s.life, nil
+		}
+	}
+	return 0, s.life, nil
+}
+
+// write changes the row. It returns the number of the write.
+func (s *session) write(table int, key string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.start(); err != nil {
+		return 0, err
+	}
+	r := row{s.database, s.life, table, key}
+	if by := s.locks[r]; by != nil && by != s {
+		return 0, errLocked
+	}
+	if versions := s.versions[r]; s.repeatable && len(versions) > 0 && s.writes[versions[len(versions)-1]].at > s.snapshot {
+		return 0, errConflict
+	}
+	n := len(s.writes)
+	s.writes = append(s.writes, write{row: r, by: s.id, until: math.MaxInt})
+	s.locks[r], s.own[r] = s, n
+	s.made = append(s.made, n)
+	return n, nil
+}
+
+// latest returns the session's own last write of the row.
+func (s *session) latest(r row) (int, bool) {
+	n, ok := s.own[r]
+	return n, ok
+}
+
+// savepoint returns what takes the session back to where it is now.
+func (s *session) savepoint() (undo func()) {
+	own, made := maps.Clone(s.own), len(s.made)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.undo(s.made[made:])
+		for r := range s.own {
+			if _, kept := own[r]; !kept {
+				delete(s.locks, r)
+			}
+		}
+		s.own, s.made = own, s.made[:made]
+	}
+}
+
+func (s *session) undo(made []int) {
+	for _, n := range made {
+		if s.writes[n].state == pending {
+			s.writes[n].state = undone
+		}
+	}
+}
+
+// commit makes the session's writes visible, all at once.
+func (s *session) commit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started && s.start() != nil {
+		s.end()
+		return errGone
+	}
+	if len(s.own) > 0 {
+		s.commits++
+	}
+	for r, n := range s.own {
+		if versions := s.versions[r]; len(versions) > 0 {
+			s.writes[versions[len(versions)-1]].until = s.commits
+		}
+		s.versions[r] = append(s.versions[r], n)
+		s.writes[n].state, s.writes[n].at = committed, s.commits
+	}
+	s.end()
+	return nil
+}
+
+// rollback undoes what the session did, unless it was committed.
+func (s *session) rollback() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end()
+}
+
+// end lets go of the locks and of every write that was not committed.
+func (s *session) end() {
+	s.undo(s.made)
+	for r := range s.own {
+		delete(s.locks, r)
+	}
+	s.own, s.made = nil, nil
+}
