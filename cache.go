@@ -326,7 +326,7 @@ func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (v V, ok, open bool) 
 
 // set puts a value where the transaction may put it. t.mu is held.
 func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
-	if t.done || t.detached() {
+	if t.done {
 		return
 	}
 	e := entry[V]{value: value, expires: c.expiry()}

@@ -69,8 +69,8 @@ func TestMust(t *testing.T) {
 func TestCacheOfAnotherStore(t *testing.T) {
 	a, b := setups[0].one(t), setups[0].one(t)
 	c := newCache[string, int](t, a, "c", txcache.CacheOptions{})
-	newCache[string, string](t, b, "c", txcache.CacheOptions{})
 	publish(t, a, "db", c, "x", 1)
+	publish(t, b, "db", newCache[string, int](t, b, "c", txcache.CacheOptions{}), "x", 3)
 	tx := begin(t, b, "db")
 	c.Set(tx, "x", 2)
 	miss(t, tx, c, "x", "the transaction is of another store")

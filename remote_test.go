@@ -238,3 +238,18 @@ type limited struct {
 
 func (l limited) TTL() time.Duration { return l.ttl }
 func (limited) Close() error         { return nil }
+
+// Scenario 16: values of ten megabytes.
+func TestLargeValue(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		servers := s.open(t, 2, txcache.Options{})
+		a := newCache[string, string](t, servers[0], "c", txcache.CacheOptions{})
+		b := newCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
+		large := strings.Repeat("0123456789", 1<<20)
+		publish(t, servers[0], "db", a, "x", large)
+		hit(t, begin(t, servers[0], "db"), a, "x", large, "it was set here")
+		if s.remote {
+			hit(t, begin(t, servers[1], "db"), b, "x", large, "it was set there")
+		}
+	})
+}

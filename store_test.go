@@ -264,3 +264,33 @@ func TestManyDatabases(t *testing.T) {
 		t.Errorf("%d values; want one in each database", got)
 	}
 }
+
+// Scenario 19: stores opened and closed leave no goroutine, which is checked
+// when all tests are done, and no memory.
+func TestStoresOpenedAndClosed(t *testing.T) {
+	open := func(n int) {
+		for range n {
+			s, err := txcache.New(memorybackend.New(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newCache[int, []byte](t, s, "c", txcache.CacheOptions{})
+			err = s.View(t.Context(), "db", func(tx *txcache.Tx) error {
+				c.Set(tx, 1, make([]byte, 1<<16))
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	open(10)
+	before := heap()
+	open(200)
+	if after := heap(); after > before+4<<20 {
+		t.Errorf("200 closed stores hold %d kB", (after-before)>>10)
+	}
+}

@@ -103,6 +103,8 @@ func TestReadOnlyTransaction(t *testing.T) {
 			t.Errorf("CommitWith = %v, called %v; want the database's commit called", err, called)
 		}
 		hit(t, begin(t, store, "db"), c, "x", 1, "what a read-only transaction has read is shared")
+		c.Set(tx, "late", 1)
+		miss(t, begin(t, store, "db"), c, "late", "the transaction was finished")
 	})
 }
 

@@ -1,0 +1,213 @@
+package txcache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+func Example() {
+	ctx := context.Background()
+	store, err := txcache.OpenConfig(ctx, config.Default()) // or txcache.Open(ctx, "cache.toml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	names := txcache.Must(txcache.NewCache[int, string](store, "names", nil))
+
+	table := map[int]string{42: "Ada"} // stands for a table of the database
+	read := func() {
+		err := store.View(ctx, "shop", func(tx *txcache.Tx) error {
+			name, err := names.Load(ctx, tx, 42, func(context.Context) (string, error) {
+				fmt.Println("reading the table")
+				return table[42], nil
+			})
+			fmt.Println(name)
+			return err
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	read()
+	read()
+
+	// Whoever changes what a cache shows clears it, in the same transaction.
+	err = store.Update(ctx, "shop", func(tx *txcache.Tx) error {
+		table[42] = "Grace"
+		return names.Clear(tx)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	read()
+	// Output:
+	// reading the table
+	// Ada
+	// Ada
+	// reading the table
+	// Grace
+}
+
+// exampleStore returns a store and a cache for an example.
+func exampleStore(opts *txcache.CacheOptions) (*txcache.Store, *txcache.Cache[string, int]) {
+	store := txcache.Must(txcache.New(memorybackend.New(), nil))
+	return store, txcache.Must(txcache.NewCache[string, int](store, "prices", opts))
+}
+
+func ExampleTx_CommitWith() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+
+	tx := txcache.Must(store.Begin(ctx, "shop")) // before the database's transaction
+	defer tx.Rollback()                          // does nothing after a commit
+	if err := prices.Clear(tx); err != nil {
+		log.Fatal(err)
+	}
+	err := tx.CommitWith(ctx, func(ctx context.Context) error {
+		fmt.Println("the database commits, and others go to the database meanwhile")
+		return nil // such as dbtx.Commit(ctx)
+	})
+	fmt.Println(err)
+	// Output:
+	// the database commits, and others go to the database meanwhile
+	// <nil>
+}
+
+func ExampleTx_Savepoint() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Set(tx, "pen", 2)
+		err := tx.Savepoint(func(tx *txcache.Tx) error {
+			prices.Set(tx, "pen", 3)
+			return errors.New("out of ink")
+		})
+		price, _ := prices.Get(ctx, tx, "pen")
+		fmt.Println(err, price)
+		return nil
+	})
+	// Output: out of ink 2
+}
+
+func ExampleTx_WithContext() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		euro := tx.WithUser("ada").WithContext(map[string]any{"currency": "EUR"})
+		yen := euro.WithContext(map[string]any{"currency": "JPY"})
+		prices.Set(euro, "pen", 2)
+		prices.Set(yen, "pen", 320)
+		inEuro, _ := prices.Get(ctx, euro, "pen")
+		inYen, _ := prices.Get(ctx, yen, "pen")
+		_, known := prices.Get(ctx, tx, "pen")
+		fmt.Println(inEuro, inYen, known)
+		return nil
+	})
+	// Output: 2 320 false
+}
+
+func ExampleCacheOptions_warm() {
+	ctx := context.Background()
+	store, prices := exampleStore(&txcache.CacheOptions{Warm: true})
+	defer store.Close()
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error {
+		// First the database is changed, then the cache is cleared, then what is
+		// known already is set: the next reader finds it.
+		if err := prices.Clear(tx); err != nil {
+			return err
+		}
+		prices.Set(tx, "pen", 3)
+		return nil
+	})
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.Get(ctx, tx, "pen"))
+		return nil
+	})
+	// Output: 3 true
+}
+
+func ExampleCache_GetMany() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.SetMany(tx, map[string]int{"pen": 2, "ink": 5})
+		fmt.Println(prices.GetMany(ctx, tx, []string{"pen", "ink", "book"}))
+		return nil
+	})
+	// Output: map[ink:5 pen:2]
+}
+
+func ExampleStore_Stats() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Get(ctx, tx, "pen")
+		prices.Set(tx, "pen", 2)
+		prices.Get(ctx, tx, "pen")
+		return nil
+	})
+	for s := range store.Stats() {
+		fmt.Printf("%s: %d hits, %d misses, %d values\n", s.Name, s.Hits, s.Misses, s.Values)
+	}
+	// Output: prices: 1 hits, 1 misses, 1 values
+}
+
+func ExampleStore_Drop() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	for _, database := range []string{"shop", "neighbour"} {
+		store.View(ctx, database, func(tx *txcache.Tx) error {
+			prices.Set(tx, "pen", 2)
+			return nil
+		})
+	}
+	fmt.Println(store.Drop(ctx, "shop"))
+	for _, database := range []string{"shop", "neighbour"} {
+		store.View(ctx, database, func(tx *txcache.Tx) error {
+			_, known := prices.Get(ctx, tx, "pen")
+			fmt.Println(database, known)
+			return nil
+		})
+	}
+	// Output:
+	// <nil>
+	// shop false
+	// neighbour true
+}
+
+func ExampleRegister() {
+	// In the init function of the package that has the backend, with its import path.
+	txcache.Register("example.com/acme/cache", func(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
+		section := struct {
+			Servers []string `toml:"servers"`
+		}{Servers: []string{"localhost"}} // the defaults
+		if err := cfg.Section("acme", &section); err != nil {
+			return nil, err
+		}
+		fmt.Println(section.Servers)
+		return memorybackend.New(), nil // in earnest, one of its own
+	})
+
+	// Whoever imports that package can configure it.
+	cfg := config.Default()
+	cfg.Class = "example.com/acme/cache"
+	store, err := txcache.OpenConfig(context.Background(), cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	// Output: [localhost]
+}
