@@ -12,6 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/memorybackend"
+	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
 // An OpenFunc opens the backend of a class. It reads what is its own in the
@@ -25,11 +26,16 @@ var (
 	classesMu sync.RWMutex
 	classes   = map[string]OpenFunc{
 		"memory": openMemory, modulePath + "memorybackend": openMemory,
+		"redis": openRedis, modulePath + "redisbackend": openRedis,
 	}
 )
 
 func openMemory(context.Context, *config.Config) (backend.Backend, error) {
 	return memorybackend.New(), nil
+}
+
+func openRedis(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
+	return redisbackend.Open(ctx, cfg)
 }
 
 // Register makes a backend available under class, which by convention is the

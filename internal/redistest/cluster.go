@@ -1,0 +1,116 @@
+package redistest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+)
+
+// masters is the number of masters of a Cluster, each of which has a replica.
+const masters = 3
+
+// slots is the number of slots of a cluster.
+const slots = 16384
+
+// A Cluster is three masters and three replicas.
+type Cluster struct {
+	Masters, Replicas []*Server // the replica of a master has its index
+}
+
+// StartCluster runs a cluster until the test ends, all replicas in sync.
+func StartCluster(t testing.TB) *Cluster {
+	t.Helper()
+	c := &Cluster{}
+	for i := range 2 * masters {
+		s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", "nodes.conf",
+			"--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0")
+		if i < masters {
+			s.Do("cluster", "addslotsrange", i*slots/masters, (i+1)*slots/masters-1)
+			c.Masters = append(c.Masters, s)
+		} else {
+			c.Replicas = append(c.Replicas, s)
+		}
+	}
+	for _, s := range c.all()[1:] {
+		host, port, _ := net.SplitHostPort(s.Addr)
+		c.Masters[0].Do("cluster", "meet", host, port)
+	}
+	c.await("to know all nodes", func(s *Server, text string) bool {
+		return strings.Count(text, "connected\n")+strings.Count(text, "connected ") >= 2*masters
+	})
+	for i, s := range c.Replicas {
+		s.Do("cluster", "replicate", c.Masters[i].Do("cluster", "myid"))
+	}
+	for _, s := range c.all() {
+		s.Await("to be a part of the cluster", func(ctx context.Context) error {
+			text, err := s.client.ClusterInfo(ctx).Result()
+			if err == nil && !strings.Contains(text, "cluster_state:ok") {
+				err = errors.New(text)
+			}
+			return err
+		})
+	}
+	for _, s := range c.Replicas {
+		s.Await("to be in sync", func(ctx context.Context) error {
+			text, err := s.client.Info(ctx, "replication").Result()
+			if err == nil && !strings.Contains(text, "master_link_status:up") {
+				err = errors.New("the link to the master is down")
+			}
+			return err
+		})
+	}
+	c.await("to know all replicas", func(s *Server, text string) bool {
+		return strings.Count(text, "slave ") == masters
+	})
+	return c
+}
+
+func (c *Cluster) all() []*Server { return append(append([]*Server{}, c.Masters...), c.Replicas...) }
+
+// await waits until every node shows CLUSTER NODES as ok wants it.
+func (c *Cluster) await(what string, ok func(s *Server, nodes string) bool) {
+	for _, s := range c.all() {
+		s.t.Helper()
+		s.Await(what, func(ctx context.Context) error {
+			text, err := s.client.ClusterNodes(ctx).Result()
+			if err == nil && !ok(s, text) {
+				err = errors.New(text)
+			}
+			return err
+		})
+	}
+}
+
+// AwaitFailover waits until the replica of the master i has taken its place,
+// and the other masters know.
+func (c *Cluster) AwaitFailover(i int) {
+	id := c.Replicas[i].Do("cluster", "myid").(string)
+	for j, s := range c.Masters {
+		if j == i {
+			continue
+		}
+		s.Await("to know the new master", func(ctx context.Context) error {
+			text, err := s.client.ClusterNodes(ctx).Result()
+			if err != nil {
+				return err
+			}
+			for line := range strings.Lines(text) {
+				if strings.HasPrefix(line, id) && strings.Contains(line, "master") {
+					return nil
+				}
+			}
+			return errors.New(text)
+		})
+	}
+}
+
+// URI returns the addresses as a service is configured with them.
+func (c *Cluster) URI() string {
+	var addrs []string
+	for _, s := range c.Masters {
+		addrs = append(addrs, s.Addr)
+	}
+	return "redis+cluster://" + strings.Join(addrs, ",")
+}

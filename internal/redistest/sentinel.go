@@ -1,0 +1,79 @@
+package redistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Sentinels are a master with one replica, and a Sentinel that watches them.
+type Sentinels struct {
+	Master, Replica, Sentinel *Server
+}
+
+// MasterName is what the Sentinel calls the master.
+const MasterName = "main"
+
+// StartSentinels runs them until the test ends, the replica in sync.
+func StartSentinels(t testing.TB) *Sentinels {
+	t.Helper()
+	s := &Sentinels{Master: Start(t), Sentinel: prepare(t)}
+	host, port, _ := net.SplitHostPort(s.Master.Addr)
+	s.Replica = Start(t, "--replicaof", host+" "+port)
+	s.AwaitInSync()
+	file := filepath.Join(s.Sentinel.Dir, "sentinel.conf")
+	text := fmt.Sprintf(`port %d
+bind 127.0.0.1
+dir %s
+sentinel monitor %[3]s %[4]s %[5]s 1
+sentinel down-after-milliseconds %[3]s 300
+sentinel failover-timeout %[3]s 3000
+`, s.Sentinel.port, s.Sentinel.Dir, MasterName, host, port)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Sentinel.args = []string{file, "--sentinel", "--logfile", filepath.Join(s.Sentinel.Dir, "log")}
+	s.Sentinel.Restart()
+	s.Sentinel.Await("to know the replica", func(ctx context.Context) error {
+		v, err := s.Sentinel.client.Do(ctx, "sentinel", "replicas", MasterName).Slice()
+		if err == nil && len(v) == 0 {
+			err = errors.New("none")
+		}
+		return err
+	})
+	return s
+}
+
+// AwaitInSync waits until the replica has what the master has.
+func (s *Sentinels) AwaitInSync() {
+	s.Replica.t.Helper()
+	s.Replica.Await("to be in sync", func(ctx context.Context) error {
+		text, err := s.Replica.client.Info(ctx, "replication").Result()
+		if err == nil && !strings.Contains(text, "master_link_status:up") {
+			err = errors.New("the link to the master is down")
+		}
+		return err
+	})
+	s.Master.Do("wait", 1, 5000)
+}
+
+// AwaitFailover waits until the replica has been made the master.
+func (s *Sentinels) AwaitFailover() {
+	s.Replica.t.Helper()
+	s.Sentinel.Await("to fail over", func(ctx context.Context) error {
+		v, err := s.Sentinel.client.Do(ctx, "sentinel", "get-master-addr-by-name", MasterName).StringSlice()
+		if err == nil && (len(v) != 2 || v[1] != strconv.Itoa(s.Replica.port)) {
+			err = fmt.Errorf("the master is at %v", v)
+		}
+		return err
+	})
+}
+
+// URI returns the address as a service is configured with it.
+func (s *Sentinels) URI() string { return "redis+sentinel://" + s.Sentinel.Addr + "/" + MasterName }

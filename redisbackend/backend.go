@@ -1,0 +1,206 @@
+package redisbackend
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// Options are the settings of a Backend. The zero value is useful.
+type Options struct {
+	// Prefix is the first part of every key, one for each deployment on a
+	// server. Default "txcache".
+	Prefix string
+
+	// Duration is the time to live of a value that has none of its own.
+	// Default 12 hours.
+	Duration time.Duration
+
+	// Timeout is how long a call may wait for the server, connecting included.
+	// Default 700 ms.
+	Timeout time.Duration
+
+	// Channel lets Sync rely on announced changes instead of asking the server
+	// each time. What another process changed may then stay unknown for as
+	// long as a message takes; for 2 seconds if the messages silently cease;
+	// and for 10 seconds whatever becomes of them.
+	Channel bool
+
+	// Logger is told when the server becomes unreachable, when it is back, and
+	// what garbage was removed. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// A Backend keeps generations and values in Redis. It implements
+// [backend.Backend] and [backend.Values], and is safe for concurrent use.
+type Backend struct {
+	client  redis.UniversalClient
+	cluster *redis.ClusterClient // the client, if it is one
+	owned   bool                 // Close closes the client
+	layout  layout
+	options Options
+	started time.Time // the origin of now
+
+	// dials counts the connections that were made. What is known of a database
+	// from before the last of them has to be checked by a script. blind says
+	// that they cannot be counted, so that all is checked always.
+	dials atomic.Uint64
+	blind bool
+
+	prompt bool // the client's own time limits are not above that of Options
+
+	databases sync.Map // of name to *database
+	versions  atomic.Uint64
+	links     links
+	feed      feed
+	garbage   garbage
+	counters  counters
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	mu     sync.Mutex // guards closed against goroutines
+	closed atomic.Bool
+	tasks  sync.WaitGroup
+}
+
+var (
+	_ backend.Backend = (*Backend)(nil)
+	_ backend.Values  = (*Backend)(nil)
+)
+
+// New returns a Backend over client: a [*redis.Client], also of Sentinel, a
+// [*redis.ClusterClient], or what wraps one of them; no Ring, which has no
+// authority for a key while a shard is away. It does not talk to the server.
+//
+// The client stays the caller's: Close leaves it open, and its own options
+// hold. For the limits of Options to be effective they should be MaxRetries -1,
+// DialerRetries 1, ContextTimeoutEnabled, a short DialTimeout and ReadTimeout,
+// and no routing to replicas, which is refused where it can be seen. Close may
+// wait for a call in flight as long as the client does. A proxy that keeps the
+// client's connection while it changes servers hides what Backend must see.
+func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
+	if client == nil {
+		return nil, errors.New("txcache: redisbackend: the client is nil")
+	}
+	b := &Backend{client: client, started: time.Now()}
+	switch c := client.(type) {
+	case *redis.Ring:
+		return nil, errors.New("txcache: redisbackend: a Ring cannot be used")
+	case *redis.ClusterClient:
+		if o := c.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			return nil, errors.New("txcache: redisbackend: the client must not read from replicas")
+		}
+		b.cluster, b.blind = c, true
+	case *redis.Client:
+		c.AddHook(dialHook{b})
+	default:
+		b.blind = true
+	}
+	if opts != nil {
+		b.options = *opts
+	}
+	if b.options.Duration < 0 || b.options.Timeout < 0 {
+		return nil, errors.New("txcache: redisbackend: a duration is negative")
+	}
+	b.options.setDefaults()
+	b.prompt = prompt(client, b.options.Timeout)
+	b.layout = newLayout(b.options.Prefix)
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.links.init(b)
+	b.garbage.init()
+	if b.options.Channel {
+		b.feed.start(b)
+	}
+	return b, nil
+}
+
+// prompt reports whether a call of client ends within limit, or little more.
+func prompt(client redis.UniversalClient, limit time.Duration) bool {
+	c, ok := client.(*redis.Client)
+	if !ok {
+		return false
+	}
+	o := c.Options()
+	within := func(d time.Duration) bool { return 0 < d && d <= limit }
+	return within(o.DialTimeout) && within(o.ReadTimeout) && within(o.WriteTimeout) && o.MaxRetries <= 0 && o.DialerRetries <= 1
+}
+
+func (o *Options) setDefaults() {
+	if o.Prefix == "" {
+		o.Prefix = "txcache"
+	}
+	if o.Duration == 0 {
+		o.Duration = 12 * time.Hour
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 700 * time.Millisecond
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+}
+
+// TTL returns how long a value without a TTL of its own is kept.
+func (b *Backend) TTL() time.Duration { return b.options.Duration }
+
+// Close ends what the Backend does in the background and waits for it. It
+// closes the connections of a Backend that came from Open.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	first := !b.closed.Swap(true)
+	b.mu.Unlock()
+	var err error
+	if first {
+		b.cancel()
+		if b.owned {
+			err = b.client.Close()
+		}
+	}
+	b.tasks.Wait()
+	return err
+}
+
+// spawn runs task in a goroutine that Close waits for. It reports false, and
+// does nothing, if the Backend is closed.
+func (b *Backend) spawn(task func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed.Load() {
+		return false
+	}
+	b.tasks.Go(task)
+	return true
+}
+
+// pause waits for d and reports whether the Backend is still open.
+func (b *Backend) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-b.ctx.Done():
+		return false
+	}
+}
+
+func (b *Backend) usable(ctx context.Context) error {
+	if b.closed.Load() {
+		return backend.ErrClosed
+	}
+	return ctx.Err()
+}
+
+// now is a monotonic time.
+func (b *Backend) now() time.Duration { return time.Since(b.started) }
+
+// distrust makes every database be checked by a script before what is known of
+// it is used again.
+func (b *Backend) distrust() { b.dials.Add(1) }

@@ -1,0 +1,65 @@
+package redisbackend
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A breaker answers for a server that cannot be used. It has two states and no
+// trial by users: a probe in the background closes it, so that no request pays
+// for finding out. That is what sets it apart from the usual libraries, which
+// let a caller through.
+type breaker struct {
+	cause atomic.Pointer[error] // nil while closed
+}
+
+// refusal returns why calls are refused, nil if they are not.
+func (k *breaker) refusal() error {
+	if err := k.cause.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// trip opens the breaker and reports whether it was closed.
+func (k *breaker) trip(err error) bool { return k.cause.CompareAndSwap(nil, &err) }
+
+func (k *breaker) close() { k.cause.Store(nil) }
+
+// unable reports whether err says that the server, not a command, is the
+// trouble: it was not reached, or it answered that it cannot serve now.
+func unable(err error) bool {
+	if err == nil || errors.Is(err, redis.Nil) {
+		return false
+	}
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return true
+	}
+	for _, prefix := range []string{
+		"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "BUSY ",
+		"NOAUTH", "WRONGPASS", "ERR max number of clients",
+	} {
+		if strings.HasPrefix(reply.Error(), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// broken reports whether a connection that had been made was lost, which a new
+// one may well repair.
+func broken(err error) bool {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

@@ -1,0 +1,125 @@
+package redisbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+var errFence = errors.New("txcache: redis: a fence needs an ID, and a lease of a millisecond at least")
+
+// Fence places or renews f. After it returned, Sync of this Backend shows it,
+// whatever Options say.
+func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error {
+	if f.ID == "" || f.Lease < time.Millisecond {
+		return errFence
+	}
+	var names strings.Builder
+	for _, g := range f.Caches {
+		names.WriteByte(' ')
+		names.WriteString(escape(g.Cache))
+	}
+	b.links.of(b.database(name).hash).clock.met(f.Lease)
+	_, err := b.change(ctx, name, &fenceScript, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
+	return err
+}
+
+// Clear starts new generations and lifts f.
+func (b *Backend) Clear(ctx context.Context, name string, f backend.Fence) (*backend.State, error) {
+	args := make([]any, 0, 2+2*len(f.Caches))
+	args = append(args, string(f.ID), flag(f.All))
+	for _, g := range f.Caches {
+		args = append(args, escape(g.Cache), string(g.Token))
+	}
+	return b.change(ctx, name, &clearScript, args...)
+}
+
+// Unfence lifts f.
+func (b *Backend) Unfence(ctx context.Context, name string, f backend.Fence) error {
+	_, err := b.change(ctx, name, &unfenceScript, string(f.ID))
+	return err
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}
+
+// change runs a script that changes the database called name, and returns a
+// State that shows it.
+func (b *Backend) change(ctx context.Context, name string, s *script, args ...any) (*backend.State, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, err
+	}
+	db := b.database(name)
+	m := b.moment(db)
+	var state *backend.State
+	var failure error
+	done := make(chan struct{})
+	b.run(db, s, &m, args, b.patient(ctx), func(s *backend.State, err error) {
+		if s == nil {
+			db.stain(mark{}) // it may have been done, so what is known is no longer sure
+		}
+		state, failure = s, err
+		close(done)
+	})
+	if err := b.await(ctx, db.hash, done); err != nil {
+		db.stain(mark{})
+		return nil, err
+	}
+	if state != nil || failure != nil {
+		return state, failure
+	}
+	// It was done, but epochs changed meanwhile.
+	return b.Sync(ctx, name)
+}
+
+// Drop starts a new epoch of the database called name, then removes its values.
+// An error after the first step says so; the values that were left are never
+// asked for again, and expire. So do those that a transaction which began
+// before publishes after Drop has returned.
+func (b *Backend) Drop(ctx context.Context, name string) error {
+	if err := b.usable(ctx); err != nil {
+		return err
+	}
+	db := b.database(name)
+	cmd := dropScript.command(db.hash, b.layout.channel(), escape(name))
+	err := b.do(ctx, db.hash, cmd)
+	db.forget()
+	if err == nil && cmd.Err() != nil {
+		err = fmt.Errorf("txcache: redis: %w", cmd.Err())
+	}
+	if err != nil {
+		return err
+	}
+	// What was on its way while the first pass went by is met by the second.
+	for range 2 {
+		removed, err := b.scan(ctx, b.layout.pattern(name), func(ctx context.Context, keys []string) ([]string, error) {
+			return without(keys, db.hash), nil
+		})
+		if err != nil {
+			return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", err)
+		}
+		if removed == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// without returns keys but for key, in the same array.
+func without(keys []string, key string) []string {
+	kept := keys[:0]
+	for _, k := range keys {
+		if k != key {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}

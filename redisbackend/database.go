@@ -1,0 +1,171 @@
+package redisbackend
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A database is what a process knows of one.
+type database struct {
+	name string
+	hash string                // the key of its hash
+	last atomic.Pointer[known] // nil: nothing; stored under mu
+
+	mu      sync.Mutex
+	changes uint64 // how often another State, or none, took the place of last
+	marks   uint64 // how often a change was announced or begun
+	mark    mark   // the last of them
+
+	flying  *flight // the request on its way
+	waiting *flight // the one that those join who came too late for flying
+	written map[string]tally
+}
+
+// known is a State with where and when it was learnt. It is never changed.
+type known struct {
+	state    *backend.State
+	version  uint64        // in Redis
+	standing bool          // a fence stands, so that the clock matters
+	dials    uint64        // Backend.dials before the script was sent that checked the run
+	gaps     uint64        // feed.gaps before the last confirmation was asked for
+	at       time.Duration // when it was asked for
+	clean    bool          // no change was announced since
+}
+
+// A mark is an announcement that the database is at a version.
+type mark struct {
+	epoch   backend.Token
+	version uint64
+}
+
+// A moment is what held before a request was sent. What happens later may or
+// may not have preceded what the request saw.
+type moment struct {
+	last                 *known
+	changes, marks, gaps uint64
+	dials                uint64
+	at                   time.Duration
+}
+
+// database returns the entry of name.
+func (b *Backend) database(name string) *database {
+	if db, ok := b.databases.Load(name); ok {
+		return db.(*database)
+	}
+	db, _ := b.databases.LoadOrStore(name, &database{name: name, hash: b.layout.hash(name)})
+	return db.(*database)
+}
+
+// moment returns the present.
+func (b *Backend) moment(db *database) moment {
+	m := moment{dials: b.dials.Load(), gaps: b.feed.gaps.Load(), at: b.now()}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	m.last, m.changes, m.marks = db.last.Load(), db.changes, db.marks
+	return m
+}
+
+// learn takes note of a script's reply to what was asked at m, and returns the
+// newest State. It returns nil where there is no telling which is newer, the
+// reply or what was learnt since m: then the server has to be asked again.
+func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, time.Duration, error) {
+	var state *backend.State
+	var lease time.Duration
+	if r.fields != nil {
+		var err error
+		if state, lease, err = r.state(); err != nil {
+			return nil, 0, err
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	next := known{version: r.version, dials: m.dials, gaps: m.gaps, at: m.at, clean: db.covers(m, r.epoch, r.version)}
+	last := db.last.Load()
+	if last != nil && last.state.Epoch == r.epoch {
+		switch {
+		case last.version > r.version:
+			return last.state, lease, nil
+		case last.version == r.version:
+			next.state, next.standing = last.state, last.standing
+			if m.at < last.at { // an earlier request, answered later
+				return last.state, lease, nil
+			}
+			db.last.Store(&next)
+			return last.state, lease, nil
+		}
+	} else if db.changes != m.changes {
+		// Epochs have no order, but for one that was known before the request
+		// was sent: that is the older.
+		return nil, lease, nil
+	}
+	if state == nil {
+		return nil, lease, nil // the caller knew more when it asked
+	}
+	state.Version = b.versions.Add(1)
+	next.state, next.standing = state, state.AllFenced || len(state.Fenced) > 0
+	db.changes++
+	db.last.Store(&next)
+	b.garbage.add(b, db.died(state))
+	return state, lease, nil
+}
+
+// confirm takes note that at m, or later, the database was still at m.last. It
+// returns the newest State, nil if there is no telling.
+func (b *Backend) confirm(db *database, m *moment) *backend.State {
+	last := db.last.Load()
+	if last == m.last && !b.options.Channel {
+		return last.state
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	last = db.last.Load()
+	if last == nil || last.state.Epoch != m.last.state.Epoch {
+		return nil
+	}
+	if last.version == m.last.version && last.at <= m.at {
+		next := *last
+		next.gaps, next.at = m.gaps, m.at
+		next.clean = db.covers(m, last.state.Epoch, last.version)
+		db.last.Store(&next)
+	}
+	return last.state
+}
+
+// covers reports whether a request of the moment m that saw this version has
+// seen all that was announced. db.mu is held.
+func (db *database) covers(m *moment, epoch backend.Token, version uint64) bool {
+	return db.marks == m.marks ||
+		db.marks == m.marks+1 && db.mark.epoch == epoch && db.mark.version <= version
+}
+
+// stain notes that the database has changed to what m says, if that is news.
+func (db *database) stain(m mark) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	last := db.last.Load()
+	if last != nil && last.state.Epoch == m.epoch && last.version >= m.version {
+		return
+	}
+	db.marks++
+	db.mark = m
+	if last != nil && last.clean {
+		next := *last
+		next.clean = false
+		db.last.Store(&next)
+	}
+}
+
+// forget makes the database unknown. Its values are not garbage: whoever drops
+// it removes them.
+func (db *database) forget() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.changes++
+	db.marks++
+	db.mark = mark{}
+	db.last.Store(nil)
+	db.written = nil
+}

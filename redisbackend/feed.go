@@ -1,0 +1,160 @@
+package redisbackend
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+const (
+	// probeEvery is how often the way of the announcements is tried out.
+	probeEvery = time.Second
+
+	// proofLasts is how long after a probe was sent its arrival is relied on.
+	proofLasts = 2 * time.Second
+
+	// knownLasts bounds how long a State is used without asking, whatever the
+	// announcements say: between the nodes of a cluster they can get lost.
+	knownLasts = 10 * time.Second
+
+	// longestMessage is the length above which a message is not looked at.
+	longestMessage = 16 << 10
+)
+
+// A feed listens to the announcements of changes.
+//
+// Each script that changes a database announces its version on a channel. A
+// State that was asked for after the subscription was confirmed, and has seen
+// all announcements since, is the newest, as long as they arrive. To know that
+// they do, the process sends itself one each second. When the subscription is
+// lost, when a message cannot be understood or a probe does not come back, all
+// is asked for anew.
+type feed struct {
+	gaps   atomic.Uint64 // how often announcements may have been missed
+	proven atomic.Int64  // the monotonic time at which the last probe to arrive was sent
+	self   string        // names this process in its probes
+	kick   chan struct{} // asks for a probe at once
+}
+
+// start begins to listen, until the Backend is closed.
+func (f *feed) start(b *Backend) {
+	f.self = string(backend.NewToken())
+	f.kick = make(chan struct{}, 1)
+	f.proven.Store(int64(-proofLasts))
+	b.spawn(func() { f.listen(b) })
+	b.spawn(func() { f.probe(b) })
+}
+
+// fresh reports whether k can be used without asking the server.
+func (b *Backend) fresh(k *known) bool {
+	if !k.clean || k.standing || k.dials != b.dials.Load() || k.gaps != b.feed.gaps.Load() {
+		return false
+	}
+	now := b.now()
+	return now-k.at < knownLasts && b.feed.proving(now)
+}
+
+// proving reports whether announcements arrive.
+func (f *feed) proving(now time.Duration) bool {
+	return now-time.Duration(f.proven.Load()) < proofLasts
+}
+
+// gap notes that announcements may have been missed.
+func (f *feed) gap() {
+	f.gaps.Add(1)
+	f.proven.Store(int64(-proofLasts))
+}
+
+func (f *feed) listen(b *Backend) {
+	wait := 50 * time.Millisecond
+	for {
+		if f.subscribe(b) {
+			wait = 50 * time.Millisecond
+		}
+		f.gap()
+		if !b.pause(wait) {
+			return
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+// subscribe takes in announcements until they fail. It reports whether the
+// subscription came about.
+func (f *feed) subscribe(b *Backend) (confirmed bool) {
+	sub := b.client.Subscribe(b.ctx)
+	defer sub.Close()
+	defer context.AfterFunc(b.ctx, func() { _ = sub.Close() })()
+	if err := sub.Subscribe(b.ctx, b.layout.channel()); err != nil {
+		return false
+	}
+	for {
+		// Without a message, a probe at least, the connection is dead.
+		message, err := sub.ReceiveTimeout(b.ctx, proofLasts)
+		if err != nil {
+			return confirmed
+		}
+		switch m := message.(type) {
+		case *redis.Subscription:
+			confirmed = true
+			f.gap()
+			select {
+			case f.kick <- struct{}{}:
+			default:
+			}
+		case *redis.Message:
+			if !f.take(b, m.Payload) {
+				f.gaps.Add(1)
+			}
+		}
+	}
+}
+
+// probe sends this process messages of its own.
+func (f *feed) probe(b *Backend) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-tick.C:
+		case <-f.kick:
+		}
+		cmd := redis.NewIntCmd(b.ctx, "publish", b.layout.channel(), "! "+f.self+" "+strconv.FormatInt(int64(b.now()), 10))
+		// A failure needs no notice: the probe does not arrive.
+		_ = b.do(b.ctx, b.layout.hash(""), cmd)
+	}
+}
+
+// take acts on a message. It reports false for one that it does not understand.
+func (f *feed) take(b *Backend, message string) bool {
+	if len(message) > longestMessage {
+		return false
+	}
+	name, rest, _ := strings.Cut(message, " ")
+	epoch, text, ok := strings.Cut(rest, " ")
+	version, err := strconv.ParseUint(text, 10, 64)
+	if !ok || err != nil {
+		return false
+	}
+	if name == "!" {
+		if sent := int64(version); epoch == f.self && sent > f.proven.Load() && time.Duration(sent) <= b.now() {
+			f.proven.Store(sent)
+		}
+		return true
+	}
+	if name, ok = unescape(name); !ok {
+		return false
+	}
+	if db, ok := b.databases.Load(name); ok {
+		db.(*database).stain(mark{backend.Token(epoch), version})
+	}
+	return true
+}

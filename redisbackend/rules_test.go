@@ -1,0 +1,92 @@
+package redisbackend_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/backend/backendtest"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/redisbackend"
+)
+
+// Every rule of package backendtest holds over miniredis, in a bubble where
+// waiting costs nothing.
+func TestRulesOverMiniredis(t *testing.T) {
+	for _, rule := range backendtest.Rules() {
+		t.Run(rule.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := bubbleServer(t)
+				err := rule.Check(t.Context(), backendtest.Authority{
+					Open: func(context.Context) (backend.Backend, error) {
+						return over(t, dialing(server), nil), nil
+					},
+					Lease:   time.Minute,
+					Advance: time.Sleep,
+				})
+				if errors.Is(err, backendtest.ErrSkipped) {
+					t.Skip(err)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// bubbleServer returns a server that lives within a bubble of testing/synctest.
+func bubbleServer(t *testing.T) *miniredis.Miniredis {
+	server := miniredis.NewMiniRedis()
+	server.ClockTTL(true)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// dialing returns the options of a client of server, wherever that lives.
+func dialing(server *miniredis.Miniredis) *redis.Options {
+	return &redis.Options{Addr: "127.0.0.1:0", Dialer: func(context.Context, string, string) (net.Conn, error) {
+		conn, err := server.Dial()
+		if err != nil {
+			return nil, err
+		}
+		return redistest.Buffered(conn), nil
+	}}
+}
+
+// A process is a Backend with a client of its own.
+type process struct {
+	*redisbackend.Backend
+	client *redis.Client
+	once   sync.Once
+}
+
+func (p *process) Close() error {
+	err := p.Backend.Close()
+	p.once.Do(func() { err = errors.Join(err, p.client.Close()) })
+	return err
+}
+
+// over returns another process that uses a server.
+func over(t *testing.T, o *redis.Options, opts *redisbackend.Options) *process {
+	t.Helper()
+	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
+	o.ContextTimeoutEnabled = true
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	client := redis.NewClient(o)
+	b, err := redisbackend.New(client, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &process{Backend: b, client: client}
+}

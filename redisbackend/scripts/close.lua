@@ -1,0 +1,20 @@
+-- The end of every script on the hash of a database: it writes what changed,
+-- announces it, and returns what the caller needs to know: the epoch and
+-- version, and where those are not the ones it knows, the whole hash.
+local lines = {}
+for i, fence in ipairs(standing) do
+  lines[i] = fence.id .. ' ' .. string.format('%.0f', fence.deadline) .. ' ' .. fence.lease .. ' ' .. fence.all .. fence.names
+end
+local written = table.concat(lines, '\n')
+local text = string.format('%.0f', version)
+if changed or written ~= fences then
+  redis.call('HSET', key, 'v', text, 'f', written)
+  redis.call('HSET', key, 'n', redis.call('HLEN', key))
+end
+if changed then
+  local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. epoch .. ' ' .. text)
+  if type(sent) == 'table' then return sent end
+end
+local clockText = string.format('%.0f', now)
+if epoch == ARGV[4] and text == ARGV[5] then return { clockText, epoch, text } end
+return { clockText, epoch, text, redis.call('HGETALL', key) }

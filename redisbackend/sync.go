@@ -1,0 +1,177 @@
+package redisbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A flight is one request for the state of a database, for all who asked for
+// it before it was sent.
+type flight struct {
+	done  chan struct{}
+	state *backend.State // both are set before done is closed
+	err   error
+	tries int
+}
+
+// mostTries bounds how often the server is asked anew because epochs changed
+// while it was answering.
+const mostTries = 16
+
+var errUnsettled = errors.New("txcache: redis: the database keeps starting new epochs")
+
+// Sync returns the state of name. It asks the server, except where Options say
+// otherwise, and shares the request with other callers (P3): one is on its way
+// at a time, and serves those who called before it was sent.
+func (b *Backend) Sync(ctx context.Context, name string) (*backend.State, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, err
+	}
+	db := b.database(name)
+	if b.options.Channel {
+		if k := db.last.Load(); k != nil && b.fresh(k) {
+			return k.state, nil
+		}
+	}
+	if err := b.links.of(db.hash).breaker.refusal(); err != nil {
+		return nil, err // rather than wait for a flight that is stuck
+	}
+	f, first := db.board()
+	if first {
+		b.launch(db, f, b.patient(ctx))
+	}
+	if err := b.await(ctx, db.hash, f.done); err != nil {
+		return nil, err
+	}
+	return f.state, f.err
+}
+
+// board returns the flight to wait for, and whether the caller is to launch it.
+func (db *database) board() (f *flight, first bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.flying == nil {
+		db.flying = &flight{done: make(chan struct{})}
+		return db.flying, true
+	}
+	if db.waiting == nil {
+		db.waiting = &flight{done: make(chan struct{})}
+	}
+	return db.waiting, false
+}
+
+// launch sends f, which nobody can join any more.
+func (b *Backend) launch(db *database, f *flight, here bool) {
+	m := b.moment(db)
+	if m.last == nil || m.last.standing || m.last.dials != m.dials || b.blind {
+		b.ask(db, f, &m, here)
+		return
+	}
+	// A plain read tells whether anything changed, for little more than a PING.
+	cmd := redis.NewSliceCmd(context.Background(), "hmget", db.hash, "e", "v")
+	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
+		switch {
+		case err != nil:
+			db.land(b, f, nil, err)
+		case b.dials.Load() == m.dials && m.last.is(cmd.Val()):
+			// A reply over a connection made since would have raised dials.
+			if state := b.confirm(db, &m); state != nil {
+				db.land(b, f, state, nil)
+				return
+			}
+			fallthrough
+		default:
+			b.ask(db, f, nil, false)
+		}
+	}}, here)
+}
+
+// is reports whether the fields e and v of a hash are those of k.
+func (k *known) is(head []any) bool {
+	if len(head) != 2 {
+		return false
+	}
+	epoch, ok1 := head[0].(string)
+	version, ok2 := number(head[1])
+	return ok1 && ok2 && epoch == string(k.state.Epoch) && version == k.version
+}
+
+// ask runs the script that makes sure of the hash and returns it.
+func (b *Backend) ask(db *database, f *flight, m *moment, here bool) {
+	if m == nil {
+		now := b.moment(db)
+		m = &now
+	}
+	b.run(db, &syncScript, m, nil, here, func(state *backend.State, err error) {
+		switch {
+		case err != nil || state != nil:
+			db.land(b, f, state, err)
+		case f.tries >= mostTries:
+			db.land(b, f, nil, errUnsettled)
+		default:
+			f.tries++
+			b.ask(db, f, nil, false)
+		}
+	})
+}
+
+// land gives f its result and launches those who came too late for it.
+func (db *database) land(b *Backend, f *flight, state *backend.State, err error) {
+	f.state, f.err = state, err
+	db.mu.Lock()
+	next := db.waiting
+	db.flying, db.waiting = next, nil
+	db.mu.Unlock()
+	close(f.done)
+	if next != nil {
+		b.launch(db, next, false)
+	}
+}
+
+// run sends a script, at the moment m, and learns from its reply. Then it calls
+// finish with the newest State, or with nil where there is no telling.
+func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool, finish func(*backend.State, error)) {
+	l := b.links.of(db.hash)
+	var epoch, version string
+	if m.last != nil {
+		epoch, version = string(m.last.state.Epoch), strconv.FormatUint(m.last.version, 10)
+	}
+	all := append([]any{
+		string(backend.NewToken()), b.layout.channel(), escape(db.name), epoch, version, l.clock.limit(m.at),
+	}, args...)
+	cmd := s.cached(db.hash, all...)
+	r := &request{key: db.hash, cmds: []redis.Cmder{cmd}}
+	first := true
+	r.finish = func(err error) {
+		if err == nil && first && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+			first = false
+			cmd = s.command(db.hash, all...)
+			r.cmds[0] = cmd
+			l.start(r, false)
+			return
+		}
+		if err == nil && cmd.Err() != nil {
+			err = fmt.Errorf("txcache: redis: %w", cmd.Err())
+		}
+		if err != nil {
+			finish(nil, err)
+			return
+		}
+		reply, err := parseReply(cmd.Val())
+		if err != nil {
+			finish(nil, err)
+			return
+		}
+		l.clock.observe(reply.clock, m.at, b.now())
+		state, lease, err := b.learn(db, m, &reply)
+		l.clock.met(lease)
+		finish(state, err)
+	}
+	l.start(r, here)
+}
