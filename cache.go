@@ -126,13 +126,8 @@ func (c *Cache[K, V]) Name() string { return c.name }
 // is one: its own, or what others have committed. ctx bounds the call to the
 // backend, if one is needed; an error of it is a miss.
 func (c *Cache[K, V]) Get(ctx context.Context, tx *Tx, key K) (V, bool) {
-	if g := c.direct(tx); g != nil && (!c.keys.Checked() || c.keys.Stable(key)) {
-		if user, ok := c.userOf(tx); ok {
-			if v, ok := g.get(entryKey[K]{key, user}); ok {
-				c.stats.hit()
-				return v, true
-			}
-		}
+	if v, ok := c.near(tx, key); ok {
+		return v, true
 	}
 	return c.find(ctx, tx, key)
 }
@@ -231,6 +226,23 @@ func (c *core) usable(tx *Tx) error {
 	return nil
 }
 
+// near is Get where it is fast: nothing stands between the transaction and a
+// value in the near cache. It counts only hits.
+func (c *Cache[K, V]) near(tx *Tx, key K) (v V, ok bool) {
+	g := c.direct(tx)
+	if g == nil || c.keys.Checked() && !c.keys.Stable(key) {
+		return v, false
+	}
+	user, ok := c.userOf(tx)
+	if !ok {
+		return v, false
+	}
+	if v, ok = g.get(entryKey[K]{key, user}); ok {
+		c.stats.hit()
+	}
+	return v, ok
+}
+
 // direct returns the generation to read where nothing stands between it and the
 // transaction, nil where find has to look closer.
 func (c *Cache[K, V]) direct(tx *Tx) *generationOf[K, V] {
@@ -273,12 +285,21 @@ func (c *Cache[K, V]) find(ctx context.Context, tx *Tx, key K) (v V, ok bool) {
 		return v, false
 	}
 	v, ok, g := c.lookup(tx.t, k)
-	if !ok && g == nil {
+	switch {
+	case ok:
+		c.stats.hit()
+		return v, true
+	case g == nil:
 		c.stats.bypass()
 		return v, false
 	}
-	if !ok && c.store.values != nil {
-		r := c.fetch(ctx, tx.t, g, []entryKey[K]{k})[0]
+	return c.ask(ctx, tx.t, g, k)
+}
+
+// ask asks the backend for a value that is not in the process, and counts.
+func (c *Cache[K, V]) ask(ctx context.Context, t *transaction, g *generationOf[K, V], key entryKey[K]) (v V, ok bool) {
+	if c.store.values != nil {
+		r := c.fetch(ctx, t, g, []entryKey[K]{key})[0]
 		v, ok = r.value, r.ok
 	}
 	if ok {

@@ -18,29 +18,30 @@ import (
 // of others, but what it loads itself is its own until it commits.
 //
 // load may call Load, with the context that it gets, for other caches and keys.
-func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
-	if v, ok := c.Get(ctx, tx, key); ok {
+func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (none V, err error) {
+	if v, ok := c.near(tx, key); ok {
 		return v, nil
 	}
 	if err := c.usable(tx); err != nil {
-		var none V
 		return none, err
 	}
 	t := tx.t
+	k, cacheable := c.entryKey(tx, key)
 	for {
 		if t.ended() {
-			var none V
 			return none, ErrTxDone
 		}
-		k, ok := c.entryKey(tx, key)
-		var g *generationOf[K, V]
-		if ok {
-			var v V
-			if v, ok, g = c.lookup(t, k); ok { // by another's load since
-				return v, nil
-			}
+		if !cacheable {
+			c.stats.bypass()
+			return c.load(ctx, tx, key, load)
 		}
-		if g == nil {
+		v, ok, g := c.lookup(t, k)
+		switch {
+		case ok:
+			c.stats.hit()
+			return v, nil
+		case g == nil:
+			c.stats.bypass()
 			return c.load(ctx, tx, key, load)
 		}
 		f, lead := g.join(k, t.readOnly)
@@ -49,15 +50,19 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 			return c.lead(ctx, tx, k, g, f, load)
 		case f == nil || leads(ctx):
 			// Whoever leads must not wait: two that did could wait for each other.
+			if v, ok := c.ask(ctx, t, g, k); ok {
+				return v, nil
+			}
 			return c.load(ctx, tx, key, load)
 		}
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			var none V
+			c.stats.miss()
 			return none, context.Cause(ctx)
 		}
 		if !f.abandoned {
+			c.stats.miss()
 			c.stats.shared.Add(1)
 			return f.value, f.err
 		}
@@ -76,11 +81,16 @@ func (c *Cache[K, V]) load(ctx context.Context, tx *Tx, key K, load func(context
 	return v, nil
 }
 
-// lead loads for all who joined f.
-func (c *Cache[K, V]) lead(ctx context.Context, tx *Tx, key entryKey[K], g *generationOf[K, V], f *flight[V], load func(context.Context) (V, error)) (V, error) {
+// lead asks the backend, and then loads, for all who joined f.
+func (c *Cache[K, V]) lead(ctx context.Context, tx *Tx, key entryKey[K], g *generationOf[K, V], f *flight[V], load func(context.Context) (V, error)) (v V, err error) {
 	f.abandoned = true
 	defer g.land(key, f) // also if load panics
-	v, err := c.load(context.WithValue(ctx, leading{}, true), tx, key.key, load)
+	v, ok := g.get(key)  // another flight may have landed since it was looked for
+	if ok {
+		c.stats.hit()
+	} else if v, ok = c.ask(ctx, tx.t, g, key); !ok {
+		v, err = c.load(context.WithValue(ctx, leading{}, true), tx, key.key, load)
+	}
 	if err == nil || ctx.Err() == nil && !tx.t.ended() {
 		f.value, f.err, f.abandoned = v, err, false
 	}

@@ -41,7 +41,8 @@ func TestLoad(t *testing.T) {
 // Scenario 18: a thousand concurrent loads.
 func TestConcurrentLoadsShareOneLoader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
+		v := newValues()
+		store := newStore(t, v, txcache.Options{})
 		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var loads atomic.Int32
 		var wg sync.WaitGroup
@@ -69,6 +70,9 @@ func TestConcurrentLoadsShareOneLoader(t *testing.T) {
 		}
 		if got := c.Stats(); got.Shared != 999 || got.Loads != 1 {
 			t.Errorf("Stats = %+v; want 1 load and 999 shared", got)
+		}
+		if v.gets != 1 {
+			t.Errorf("the backend was asked %d times; want once", v.gets)
 		}
 	})
 }
