@@ -4,12 +4,12 @@
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -config txcache.toml
-//	go run ./examples/quickstart -config txcache.toml -follow 30s
+//	go run ./examples/quickstart -config txcache.toml -follow 5m
 //
 // Without a configuration everything is in memory, and the two servers share
 // one store, as the goroutines of a process do. With the configuration of a
-// backend that processes share, each server has a store of its own. Several
-// tours may run at once; with -follow they meet in a last chapter.
+// backend that processes share, each server has a store of its own, and tours
+// that run at the same time meet in a last chapter.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, out, errors io.Writer) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(errors)
 	path := flags.String("config", "", "configure the cache from this TOML `file`; without one it is in memory")
-	follow := flags.Duration("follow", 0, "for `how long` to follow, after the tour, a counter that all running tours raise in turn")
+	follow := flags.Duration("follow", 20*time.Second, "for `how long` to follow, after the tour, a counter that all running tours raise in turn; only where processes share the backend, 0 for not at all")
 	ledger := flags.String("ledger", filepath.Join(os.TempDir(), "txcache-quickstart.ledger"), "the `file` that is the tours' common database while they follow")
 	if flags.Parse(args) != nil {
 		return 2
@@ -55,6 +55,15 @@ func run(ctx context.Context, args []string, out, errors io.Writer) int {
 			return 1
 		}
 	}
+	if inProcess(cfg) {
+		asked := false
+		flags.Visit(func(f *flag.Flag) { asked = asked || f.Name == "follow" })
+		if asked && *follow > 0 {
+			fmt.Fprintf(errors, "quickstart: -follow needs a backend that processes share; class %q is of one process\n", cfg.Class)
+			return 1
+		}
+		*follow = 0
+	}
 	n := &narrator{out: out}
 	if err := tell(ctx, n, cfg, *follow, *ledger); err != nil {
 		fmt.Fprintln(errors, err)
@@ -69,9 +78,6 @@ func run(ctx context.Context, args []string, out, errors io.Writer) int {
 
 // tell opens the servers and tells the whole story.
 func tell(ctx context.Context, n *narrator, cfg *config.Config, follow time.Duration, ledger string) (err error) {
-	if follow > 0 && inProcess(cfg) {
-		return fmt.Errorf("quickstart: -follow needs a backend that processes share; class %q is of one process", cfg.Class)
-	}
 	n.say("txcache quickstart: two servers, A and B, and one database.\nEvery line below is a real call, with what came back.")
 	settle(n, cfg)
 	a, b, err := openServers(ctx, cfg)
@@ -98,11 +104,8 @@ func tell(ctx context.Context, n *narrator, cfg *config.Config, follow time.Dura
 	if err := s.end(ctx); err != nil {
 		return err
 	}
-	switch {
-	case follow > 0:
+	if follow > 0 {
 		return followCounter(ctx, n, a, b, follow, ledger)
-	case !inProcess(cfg):
-		n.say("\nRun this with -follow 30s in two terminals at once, and each will see the commits of the other.")
 	}
 	return nil
 }

@@ -92,11 +92,11 @@ func TestTour(t *testing.T) {
 	}{
 		{"in memory", nil, []string{"the servers share them"}},
 		{"from a file in memory", []string{"-config", configure(t, "memory", "")}, []string{"the servers share them"}},
-		{"over a shared backend", []string{"-config", configure(t, "shared", "")},
-			[]string{"the caches of both servers", "-follow 30s in two terminals"}},
+		{"over a shared backend", []string{"-config", configure(t, "shared", ""), "-follow", "0"},
+			[]string{"the caches of both servers"}},
 		{"with settings of another story", []string{"-config", configure(t, "shared", `sync = "1h"
 context_ignored_keys = ["language"]
-redis.near = false`)},
+redis.near = false`), "-follow", "0"},
 			[]string{`sync = "begin" in place of "1h"`, "ignores no context keys", "near = true"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ redis.near = false`)},
 
 // A backend that breaks its promises is found out.
 func TestTourTellsWhatIsWrong(t *testing.T) {
-	code, out, errs := tour(t.Context(), "-config", configure(t, "forgetful", ""))
+	code, out, errs := tour(t.Context(), "-config", configure(t, "forgetful", ""), "-follow", "0")
 	if code != 1 || !strings.Contains(errs, "observations were not as told") {
 		t.Errorf("exit code %d, errors %q; want 1 and a count", code, errs)
 	}
@@ -160,7 +160,7 @@ func TestTourCannotBegin(t *testing.T) {
 }
 
 func TestTourLeavesNothing(t *testing.T) {
-	if code, out, _ := tour(t.Context(), "-config", configure(t, "shared", "")); code != 0 {
+	if code, out, _ := tour(t.Context(), "-config", configure(t, "shared", ""), "-follow", "0"); code != 0 {
 		t.Fatal(out)
 	}
 	if n := sharedBy(t.Name()).count(); n != 0 {
