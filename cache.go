@@ -334,15 +334,19 @@ func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (v V, ok, open bool) 
 	if t.done || t.detached() {
 		return v, false, false
 	}
-	l := t.caches[&c.core]
+	w := t.work
+	if w == nil {
+		return v, false, true
+	}
+	l := w.caches[&c.core]
 	if l == nil {
-		return v, false, !t.cleared
+		return v, false, !w.cleared
 	}
 	open = true
 	if o, _ := l.overlay.(*overlayOf[K, V]); o != nil {
 		v, ok, open = o.get(key)
 	}
-	return v, ok, open && !l.cleared && !t.cleared
+	return v, ok, open && !l.cleared && !w.cleared
 }
 
 // set puts a value where the transaction may put it. t.mu is held.
@@ -351,7 +355,7 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
 		return
 	}
 	e := entry[V]{value: value, expires: c.expiry()}
-	if t.readOnly && t.depth == 0 {
+	if t.readOnly && (t.work == nil || t.work.depth == 0) {
 		if g, _ := t.shared(&c.core).(*generationOf[K, V]); g != nil && g.near != nil {
 			g.set(key, value, e.expires)
 			if c.store.values == nil {
@@ -366,10 +370,10 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
 		o = &overlayOf[K, V]{cache: c, values: map[entryKey[K]]entry[V]{}}
 		l.overlay = o
 	}
-	undo := o.set(key, e)
-	if t.depth > 0 {
-		t.undo = append(t.undo, undo)
+	if t.work.depth > 0 {
+		t.work.record(o.restore(key))
 	}
+	o.set(key, e)
 }
 
 // expiry returns when a value that is set now expires, as near.Now counts.

@@ -18,8 +18,8 @@ type database struct {
 	// happened since. It is written with mu held.
 	newest atomic.Pointer[view]
 
-	// synced is when the newest state was last known to be the newest, in
-	// nanoseconds since 1970; kept only for Options.Poll.
+	// synced is when the newest state was last known to be the newest, as
+	// near.Now counts; kept only for Options.Poll.
 	synced atomic.Int64
 
 	mu          sync.Mutex

@@ -45,10 +45,9 @@ func (o *overlayOf[K, V]) get(key entryKey[K]) (value V, ok, open bool) {
 	return e.value, true, true
 }
 
-// set keeps e under key, and returns what undoes that.
-func (o *overlayOf[K, V]) set(key entryKey[K], e entry[V]) (undo func()) {
-	before, was := o.values[key]
-	if !was && len(o.values) >= o.cache.size {
+// set keeps e under key.
+func (o *overlayOf[K, V]) set(key entryKey[K], e entry[V]) {
+	if _, was := o.values[key]; !was && len(o.values) >= o.cache.size {
 		for victim := range o.values {
 			delete(o.values, victim)
 			o.partial = true
@@ -56,6 +55,11 @@ func (o *overlayOf[K, V]) set(key entryKey[K], e entry[V]) (undo func()) {
 		}
 	}
 	o.values[key] = e
+}
+
+// restore returns what makes key again what it is now.
+func (o *overlayOf[K, V]) restore(key entryKey[K]) func() {
+	before, was := o.values[key]
 	return func() {
 		if was {
 			o.values[key] = before

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
 // A Store is the caches of a process and the backend that they share with
@@ -91,29 +92,29 @@ func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, err
 
 // sync returns the newest view of the database and when it was known to be
 // that. A view that was so less than poll ago is not asked for again.
-func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (*database, *view, time.Time, error) {
+func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (db *database, v *view, synced int64, err error) {
 	for {
 		if s.closed.Load() {
-			return nil, nil, time.Time{}, ErrClosed
+			return nil, nil, 0, ErrClosed
 		}
 		db, err := s.database(name)
 		if err != nil {
-			return nil, nil, time.Time{}, err
+			return nil, nil, 0, err
 		}
-		now := time.Now() // before the call: it can only be newer
+		now := near.Now() // before the call: the state can only be newer
 		if poll > 0 {
-			at := time.Unix(0, db.synced.Load())
-			if v := db.newest.Load(); v.state != nil && now.Sub(at) < poll && !now.Before(at) {
+			at := db.synced.Load()
+			if v := db.newest.Load(); v.state != nil && now-at < int64(poll) {
 				return db, v, at, nil
 			}
 		}
 		state, err := s.backend.Sync(ctx, name)
 		if err != nil {
-			return db, nil, time.Time{}, unavailable(ctx, "synchronisation", name, err)
+			return db, nil, 0, unavailable(ctx, "synchronisation", name, err)
 		}
 		if v := db.install(state); v != nil {
 			if s.opts.Poll > 0 {
-				db.synced.Store(now.UnixNano())
+				db.synced.Store(now)
 			}
 			return db, v, now, nil
 		}

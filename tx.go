@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
 // A Tx is a handle on one transaction: the cache's side of one database
@@ -29,21 +30,27 @@ type transaction struct {
 	store    *Store
 	db       *database
 	view     *view // what it began with
-	synced   time.Time
+	synced   int64 // when that was asked for, as near.Now counts; 0: in vain
+	first    Tx    // here, so that a transaction is one allocation
 	readOnly bool
-	first    Tx // here, so that a transaction is one allocation
 
 	// touched has the bit of every cache that the transaction has set or
 	// cleared something in, or all bits once it has ended: a cache whose bit
 	// is missing is read without taking mu.
 	touched atomic.Uint64
 
-	mu      sync.Mutex
-	done    bool
-	cleared bool             // by ClearAll
-	caches  map[*core]*local // those set or cleared
-	depth   int              // of savepoints
-	undo    []func()         // what the open savepoints have done, oldest first
+	mu   sync.Mutex
+	done bool
+	work *work // nil: none yet
+}
+
+// A work is what a transaction has done. Those that only read have none.
+type work struct {
+	syncedAt time.Time        // once it was asked for
+	cleared  bool             // by ClearAll
+	caches   map[*core]*local // those set or cleared
+	depth    int              // of savepoints
+	undo     []func()         // what the open savepoints have done, oldest first
 }
 
 // A local is what a transaction holds of one cache.
@@ -66,10 +73,18 @@ func (tx *Tx) Database() string {
 // transaction began with: it reads nothing older than what had been committed
 // by then. It is the zero time if the backend could not be reached.
 func (tx *Tx) SyncedAt() time.Time {
-	if tx.void() {
+	if tx.void() || tx.t.synced == 0 {
 		return time.Time{}
 	}
-	return tx.t.synced
+	t := tx.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.worked()
+	if w.syncedAt.IsZero() {
+		now := time.Now() // before the other clock, so that it is rather too early
+		w.syncedAt = now.Add(time.Duration(t.synced - near.Now()))
+	}
+	return w.syncedAt
 }
 
 // WithUser returns another handle on the same transaction, whose user context
@@ -112,9 +127,10 @@ func (tx *Tx) ClearAll() error {
 	if t.done {
 		return ErrTxDone
 	}
-	cleared, caches := t.cleared, t.caches
-	t.record(func() { t.cleared, t.caches = cleared, caches })
-	t.cleared, t.caches = true, nil
+	w := t.worked()
+	cleared, caches := w.cleared, w.caches
+	w.record(func() { w.cleared, w.caches = cleared, caches })
+	w.cleared, w.caches = true, nil
 	t.touched.Store(allCaches)
 	return nil
 }
@@ -133,8 +149,9 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 		t.mu.Unlock()
 		return ErrTxDone
 	}
-	t.depth++
-	mark := len(t.undo)
+	w := t.worked()
+	w.depth++
+	mark := len(w.undo)
 	t.mu.Unlock()
 
 	kept := false
@@ -144,13 +161,13 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 		if t.done {
 			return
 		}
-		for !kept && len(t.undo) > mark { // P2
-			last := len(t.undo) - 1
-			t.undo[last]()
-			t.undo = t.undo[:last]
+		for !kept && len(w.undo) > mark { // P2
+			last := len(w.undo) - 1
+			w.undo[last]()
+			w.undo = w.undo[:last]
 		}
-		if t.depth--; t.depth == 0 {
-			t.undo = nil
+		if w.depth--; w.depth == 0 {
+			w.undo = nil
 		}
 	}()
 	if err := fn(tx); err != nil {
@@ -231,7 +248,7 @@ func (tx *Tx) Rollback() error {
 	if tx.void() || !tx.t.end() {
 		return ErrTxDone
 	}
-	tx.t.caches, tx.t.undo = nil, nil
+	tx.t.work = nil
 	return nil
 }
 
@@ -258,22 +275,31 @@ func (t *transaction) ended() bool {
 	return t.done
 }
 
-// record keeps what undoes a change while a savepoint is open. t.mu is held.
-func (t *transaction) record(undo func()) {
-	if t.depth > 0 {
-		t.undo = append(t.undo, undo)
+// worked returns the transaction's work. t.mu is held.
+func (t *transaction) worked() *work {
+	if t.work == nil {
+		t.work = &work{}
+	}
+	return t.work
+}
+
+// record keeps what undoes a change while a savepoint is open.
+func (w *work) record(undo func()) {
+	if w.depth > 0 {
+		w.undo = append(w.undo, undo)
 	}
 }
 
 // local returns what the transaction holds of c. t.mu is held.
 func (t *transaction) local(c *core) *local {
-	l := t.caches[c]
+	w := t.worked()
+	l := w.caches[c]
 	if l == nil {
 		l = &local{}
-		if t.caches == nil {
-			t.caches = map[*core]*local{}
+		if w.caches == nil {
+			w.caches = map[*core]*local{}
 		}
-		t.caches[c] = l
+		w.caches[c] = l
 		t.touched.Or(c.bit)
 	}
 	return l
@@ -311,7 +337,7 @@ func (t *transaction) clear(c *core) error {
 	}
 	l := t.local(c)
 	before := *l
-	t.record(func() { *l = before })
+	t.work.record(func() { *l = before })
 	*l = local{cleared: true}
 	return nil
 }
@@ -319,10 +345,14 @@ func (t *transaction) clear(c *core) error {
 // fence returns the fence for what the transaction has cleared, nil if that is
 // nothing. The transaction has ended.
 func (t *transaction) fence() *backend.Fence {
+	w := t.work
+	if w == nil {
+		return nil
+	}
 	var caches []backend.Generation
-	for c, l := range t.caches {
+	for c, l := range w.caches {
 		// With All, a cache is named only if it may become warm.
-		if l.cleared || t.cleared && c.warm && l.overlay != nil {
+		if l.cleared || w.cleared && c.warm && l.overlay != nil {
 			g := backend.Generation{Cache: c.name}
 			if t.view.state != nil {
 				g.Token = t.view.state.Token(c.name)
@@ -330,26 +360,27 @@ func (t *transaction) fence() *backend.Fence {
 			caches = append(caches, g)
 		}
 	}
-	if !t.cleared && len(caches) == 0 {
+	if !w.cleared && len(caches) == 0 {
 		return nil
 	}
 	slices.SortFunc(caches, func(a, b backend.Generation) int { return cmp.Compare(a.Cache, b.Cache) })
-	return &backend.Fence{ID: backend.NewToken(), Caches: caches, All: t.cleared, Lease: t.store.opts.Fence}
+	return &backend.Fence{ID: backend.NewToken(), Caches: caches, All: w.cleared, Lease: t.store.opts.Fence}
 }
 
 // publish is step 4 of CommitWith: newest is the view to publish to, warm the
 // token of generations that this transaction's own clear has started.
 func (t *transaction) publish(ctx context.Context, newest *view, warm backend.Token) {
-	if len(t.caches) == 0 || newest == nil {
+	w := t.work
+	if w == nil || newest == nil {
 		return
 	}
 	var values []backend.Value
-	for c, l := range t.caches {
+	for c, l := range w.caches {
 		if l.overlay == nil {
 			continue
 		}
 		g := t.shared(c)
-		if l.cleared || t.cleared {
+		if l.cleared || w.cleared {
 			// P4: the values are the newest only if nobody else has cleared
 			// since the transaction began.
 			if g = t.db.generation(newest, c); g == nil || !c.warm || g.token() != warm {
@@ -364,7 +395,7 @@ func (t *transaction) publish(ctx context.Context, newest *view, warm backend.To
 }
 
 func (t *transaction) countClears(f *backend.Fence) {
-	for c, l := range t.caches {
+	for c, l := range t.work.caches {
 		if l.cleared && !f.All {
 			c.stats.clears.Add(1)
 		}
