@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,98 +14,137 @@ import (
 // An announcer tells the backend of fences and clears, for as long as it takes.
 type announcer struct {
 	store *Store
+	ctx   context.Context // of the deliveries in the background; ends with close
+	stop  context.CancelFunc
 
-	mu      sync.Mutex
-	waiting []announcement // what the backend could not be told yet, oldest first
-	running bool           // deliver
-	stop    chan struct{}  // closed by close; made with the announcer
-	stopped sync.WaitGroup // deliver
+	mu         sync.Mutex
+	waiting    []*announcement // what the backend could not be told yet, oldest first
+	delivering bool
+	delivered  sync.WaitGroup // the goroutine that delivers
+	closing    bool
+	committing int           // commits between their fence and their clear
+	idle       chan struct{} // closed when there is none of them any more, while closing
+}
+
+func newAnnouncer(s *Store) *announcer {
+	ctx, stop := context.WithCancel(context.Background())
+	return &announcer{store: s, ctx: ctx, stop: stop, idle: make(chan struct{})}
 }
 
 // An announcement is a fence to clear, or just to lift.
 type announcement struct {
-	db    *database
-	fence *backend.Fence
-	lift  bool
-	until time.Time // when a fence to lift has lapsed anyway
+	database string
+	fence    *backend.Fence
+	lift     bool
+	until    time.Time // when a fence to lift has lapsed anyway
+	sent     bool      // it is on its way
 }
 
-// fence places f, here and in the backend. If it returns an error, none stands
-// here, and any that the backend may have is lifted in the background.
-func (a *announcer) fence(ctx context.Context, db *database, f *backend.Fence) error {
-	s := a.store
-	if s.closed.Load() {
-		return ErrClosed
+// fence places f, here and in the backend; clear has to follow. If it returns an
+// error, none stands here, and any that the backend may have is lifted in the
+// background.
+func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence) error {
+	if err := a.begin(); err != nil {
+		return err
 	}
-	db.hold(f)
-	err := s.backend.Fence(ctx, db.name, *f)
+	s := a.store
+	s.hold(database, f)
+	err := s.backend.Fence(ctx, database, *f)
 	if err == nil {
 		return nil
 	}
-	err = unavailable(ctx, "fence", db.name, err)
-	if s.opts.CommitOnOutage && errors.Is(err, ErrUnavailable) {
-		s.quiet.warn(ctx, "commit without a fence", "database", db.name, "error", err)
+	err = unavailable(ctx, "fence", database, err)
+	if s.opts.CommitOnOutage && errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+		s.quiet.warn(ctx, "commit without a fence", "database", database, "error", err)
 		return nil
 	}
-	db.release(f, nil)
-	a.later(announcement{db: db, fence: f, lift: true, until: time.Now().Add(f.Lease)})
+	s.release(database, f, nil)
+	a.later(&announcement{database: database, fence: f, lift: true, until: time.Now().Add(f.Lease)})
+	a.end()
 	return err
 }
 
-// clear clears the caches of f, and returns the view that shows it. If the
-// backend cannot be told now, the caches stay private in this process until it
-// has been.
-func (a *announcer) clear(ctx context.Context, db *database, f *backend.Fence) *view {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Lease)
+// clear clears the caches of f. If the backend cannot be told now, they stay
+// private in this process until it has been.
+func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence) {
+	defer a.end()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(f.Lease, patience))
 	defer cancel()
-	state, err := a.store.backend.Clear(ctx, db.name, *f)
+	state, err := a.store.backend.Clear(ctx, database, *f)
 	if err != nil { // P5
-		a.store.quiet.warn(ctx, "clear waits for the backend", "database", db.name, "error", err)
-		a.later(announcement{db: db, fence: f})
-		return db.newest.Load()
+		a.store.quiet.warn(ctx, "clear waits for the backend", "database", database, "error", err)
+		a.later(&announcement{database: database, fence: f})
+		return
 	}
-	return db.release(f, state)
+	a.store.release(database, f, state)
+}
+
+// begin counts a commit that is about to clear, for close to wait for.
+func (a *announcer) begin() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closing {
+		return ErrClosed
+	}
+	a.committing++
+	return nil
+}
+
+func (a *announcer) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.committing--; a.committing == 0 && a.closing {
+		close(a.idle)
+	}
 }
 
 const (
+	patience   = 5 * time.Second // with a backend that does not answer
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 5 * time.Second
-	lastTry    = time.Second // what close waits for at most
 )
 
 // later queues an announcement and makes sure that somebody delivers it.
-func (a *announcer) later(n announcement) {
+func (a *announcer) later(n *announcement) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.waiting = append(a.waiting, n)
-	if a.running || a.store.closed.Load() {
+	if !n.lift && slices.ContainsFunc(a.waiting, func(w *announcement) bool { return w.covers(n) }) {
+		a.store.release(n.database, n.fence, nil)
 		return
 	}
-	a.running = true
-	a.stopped.Add(1)
-	go a.deliver()
+	a.waiting = append(a.waiting, n)
+	if a.delivering || a.closing {
+		return
+	}
+	a.delivering = true
+	a.delivered.Go(a.deliver)
+}
+
+// covers reports whether n need not be told because w will be: it clears the
+// same caches, and later than now.
+func (w *announcement) covers(n *announcement) bool {
+	if w.lift || w.sent || w.database != n.database || n.fence.All && !w.fence.All {
+		return false
+	}
+	return !slices.ContainsFunc(n.fence.Caches, func(g backend.Generation) bool { return !covers(w.fence, g.Cache) })
 }
 
 // deliver tries again and again, until nothing waits.
 func (a *announcer) deliver() {
-	defer a.stopped.Done()
 	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
-		timer := time.NewTimer(pause)
 		select {
-		case <-a.stop:
-			timer.Stop()
+		case <-a.ctx.Done():
 			return
-		case <-timer.C:
+		case <-time.After(pause):
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), lastRetry)
-		told := a.try(ctx)
-		cancel()
-		if told {
+		ctx, cancel := context.WithTimeout(a.ctx, patience)
+		if a.try(ctx) {
 			pause = firstRetry
 		}
+		cancel()
 		a.mu.Lock()
 		if len(a.waiting) == 0 {
-			a.running = false
+			a.delivering = false
 			a.mu.Unlock()
 			return
 		}
@@ -112,45 +152,76 @@ func (a *announcer) deliver() {
 	}
 }
 
-// try tells the backend what waits, up to the first that fails, and reports
-// whether it took any.
+// try tells the backend what waits, and reports whether it took any. Of a
+// database that it cannot be told about, the rest waits too; others do not. // P7
+// One goroutine at a time calls it.
 func (a *announcer) try(ctx context.Context) (told bool) {
-	for {
-		a.mu.Lock()
-		if len(a.waiting) == 0 {
-			a.mu.Unlock()
-			return told
-		}
-		n := a.waiting[0]
-		a.mu.Unlock()
-
-		if n.lift {
-			if err := a.store.backend.Unfence(ctx, n.db.name, *n.fence); err != nil && time.Now().Before(n.until) {
-				return told
-			}
+	a.mu.Lock()
+	queue := slices.Clone(a.waiting)
+	a.mu.Unlock()
+	failed := map[string]bool{}
+	for _, n := range queue {
+		if !failed[n.database] && a.tell(ctx, n) {
+			told = true
 		} else {
-			state, err := a.store.backend.Clear(ctx, n.db.name, *n.fence)
-			if err != nil {
-				return told
-			}
-			n.db.release(n.fence, state)
+			failed[n.database] = true
 		}
-		told = true
-		a.mu.Lock()
-		a.waiting = a.waiting[1:]
-		a.mu.Unlock()
 	}
+	return told
 }
 
-// close tries for the last time, and returns an error if clears are lost.
+// tell tells the backend of n, and reports whether it need not be told again.
+func (a *announcer) tell(ctx context.Context, n *announcement) bool {
+	a.send(n, true)
+	if n.lift {
+		if err := a.store.backend.Unfence(ctx, n.database, *n.fence); err != nil && time.Now().Before(n.until) {
+			a.send(n, false)
+			return false
+		}
+	} else {
+		state, err := a.store.backend.Clear(ctx, n.database, *n.fence)
+		if err != nil {
+			a.send(n, false)
+			return false
+		}
+		a.store.release(n.database, n.fence, state)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting = slices.DeleteFunc(a.waiting, func(w *announcement) bool { return w == n })
+	return true
+}
+
+func (a *announcer) send(n *announcement, sent bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n.sent = sent
+}
+
+// close waits for commits that are under way, a second at most, tries for the
+// last time, for another, and returns an error if clears are lost.
 func (a *announcer) close() error {
-	close(a.stop)
-	a.stopped.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), lastTry)
+	a.mu.Lock()
+	a.closing = true
+	if a.committing == 0 {
+		close(a.idle)
+	}
+	a.mu.Unlock()
+	a.stop()
+	a.delivered.Wait()
+	select {
+	case <-a.idle:
+	case <-time.After(time.Second):
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	a.try(ctx)
-	if n := a.clears(); n > 0 {
-		return fmt.Errorf("%w: %d clears could not be announced before the store was closed", ErrUnavailable, n)
+	a.mu.Lock()
+	committing := a.committing
+	a.mu.Unlock()
+	if clears := a.clears(); clears+committing > 0 {
+		return fmt.Errorf("%w: the store was closed before %d clears could be announced, and with %d commits under way; other processes bypass the caches until the fences' lease ends",
+			ErrUnavailable, clears, committing)
 	}
 	return nil
 }
@@ -180,17 +251,17 @@ type lease struct {
 }
 
 // keep renews f each third of its lease until the lease is ended.
-func (a *announcer) keep(ctx context.Context, db *database, f *backend.Fence) *lease {
+func (a *announcer) keep(ctx context.Context, database string, f *backend.Fence) *lease {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &lease{cancel: cancel, done: make(chan struct{})}
-	every := max(f.Lease/3, time.Millisecond)
+	every := f.Lease / 3
 	l.timer = time.AfterFunc(every, func() {
 		defer close(l.done)
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for {
-			if err := a.store.backend.Fence(ctx, db.name, *f); err != nil && ctx.Err() == nil {
-				a.store.quiet.warn(ctx, "fence not renewed", "database", db.name, "error", err)
+			if err := a.store.backend.Fence(ctx, database, *f); err != nil && ctx.Err() == nil {
+				a.store.quiet.warn(ctx, "fence not renewed", "database", database, "error", err)
 			}
 			select {
 			case <-ctx.Done():

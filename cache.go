@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -59,8 +60,11 @@ type core struct {
 // are no number, miss and are not set.
 func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
 	c, err := newCache[K, V](s, name, opts)
-	if err != nil {
-		return nil, fmt.Errorf("txcache: cache %q: %w", name, err)
+	switch {
+	case errors.Is(err, ErrDuplicate), errors.Is(err, ErrClosed):
+		return nil, fmt.Errorf("%w: cache %q", err, name)
+	case err != nil:
+		return nil, fmt.Errorf("txcache: cache %q: %s", name, strings.TrimPrefix(err.Error(), "txcache: "))
 	}
 	return c, nil
 }
@@ -163,6 +167,9 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 			missing, from = append(missing, k), g
 		}
 	}
+	if len(missing) == 0 {
+		return found
+	}
 	for i, r := range c.fetch(ctx, tx.t, from, missing) {
 		if r.ok {
 			c.stats.hit()
@@ -177,6 +184,9 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // Set sets the value under key. In a read-write transaction others see it after
 // the commit. In a read-only one they may see it at once: set only what was
 // read from the database in that transaction.
+//
+// Set is for filling. Who makes a value that others may have another one calls
+// Clear: other processes keep what they have until then.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
 	if k, ok := c.entryKey(tx, key); ok {
 		tx.t.mu.Lock()
@@ -355,7 +365,7 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
 		return
 	}
 	e := entry[V]{value: value, expires: c.expiry()}
-	if t.readOnly && (t.work == nil || t.work.depth == 0) {
+	if t.readOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g, _ := t.shared(&c.core).(*generationOf[K, V]); g != nil && g.near != nil {
 			g.set(key, value, e.expires)
 			if c.store.values == nil {
@@ -370,10 +380,7 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
 		o = &overlayOf[K, V]{cache: c, values: map[entryKey[K]]entry[V]{}}
 		l.overlay = o
 	}
-	if t.work.depth > 0 {
-		t.work.record(o.restore(key))
-	}
-	o.set(key, e)
+	o.set(t.work, key, e, t.readOnly)
 }
 
 // expiry returns when a value that is set now expires, as near.Now counts.

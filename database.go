@@ -53,11 +53,12 @@ type generation interface {
 	cache() *core
 	token() backend.Token
 	size() (values int, evictions uint64)
+	empty()
 }
 
-func newDatabase(name string) *database {
+func newDatabase(name string, held []*backend.Fence) *database {
 	db := &database{name: name, generations: map[uint32]generation{}}
-	db.newest.Store(newView(nil, nil))
+	db.newest.Store(newView(nil, held))
 	return db
 }
 
@@ -114,26 +115,20 @@ func (db *database) install(s *backend.State) *view {
 	return db.change(s, db.newest.Load().held)
 }
 
-// hold makes the caches of f private to every transaction of this process,
-// until release.
-func (db *database) hold(f *backend.Fence) {
+// hold and release are Store's. They report false, and do nothing, if the
+// database has been dropped.
+func (db *database) hold(f *backend.Fence) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	v := db.newest.Load()
-	db.change(v.state, append(slices.Clip(v.held), f))
+	return db.change(v.state, append(slices.Clip(v.held), f)) != nil
 }
 
-// release ends hold, with the state that shows what became of f, or nil if
-// there is none. It returns the newest view.
-func (db *database) release(f *backend.Fence, s *backend.State) *view {
+func (db *database) release(f *backend.Fence, s *backend.State) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	v := db.newest.Load()
-	held := slices.DeleteFunc(slices.Clone(v.held), func(g *backend.Fence) bool { return g == f })
-	if s == nil {
-		s = v.state
-	}
-	return db.change(s, held)
+	held := slices.DeleteFunc(slices.Clone(db.newest.Load().held), func(g *backend.Fence) bool { return g == f })
+	return db.change(s, held) != nil
 }
 
 // change installs a view of the newer of s and the newest state. db.mu is held.
@@ -149,22 +144,35 @@ func (db *database) change(s *backend.State, held []*backend.Fence) *view {
 		return v
 	}
 	next := newView(s, held)
-	db.newest.Store(next)
-	if s != v.state {
-		for id, g := range db.generations { // P10: what is dead goes at once
-			if s.Token(g.cache().name) != g.token() {
-				db.discard(id, g)
-			}
+	known := newSlots(len(db.generations))
+	for id, g := range db.generations {
+		switch {
+		case s.Token(g.cache().name) != g.token(): // P10: what is dead goes at once
+			db.discard(id, g)
+		case next.token(g.cache()) != "":
+			known.put(slot{id, g})
 		}
 	}
+	next.slots.Store(&known)
+	db.newest.Store(next)
 	return next
 }
 
-// drop detaches every transaction and lets all values go.
-func (db *database) drop() {
+// drop detaches every transaction and lets all values go. It takes the database
+// out of byName; if commits hold caches of it, another takes its place, where
+// they are held too.
+func (db *database) drop(byName *sync.Map) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.dropped {
+		return
+	}
 	db.dropped = true
+	if held := db.newest.Load().held; len(held) > 0 {
+		byName.CompareAndSwap(db.name, db, newDatabase(db.name, held))
+	} else {
+		byName.CompareAndDelete(db.name, db)
+	}
 	gone := newView(nil, nil)
 	gone.gone = true
 	db.newest.Store(gone)
@@ -173,10 +181,12 @@ func (db *database) drop() {
 	}
 }
 
-// discard lets a generation go, but not its count of evictions. db.mu is held.
+// discard lets a generation go, and its values, which transactions that still
+// hold it may not read any more. db.mu is held.
 func (db *database) discard(id uint32, g generation) {
 	_, evictions := g.size()
 	g.cache().stats.evictions.Add(evictions)
+	g.empty()
 	delete(db.generations, id)
 }
 
@@ -184,8 +194,8 @@ func (db *database) discard(id uint32, g generation) {
 func (db *database) count(stats map[uint32]*Stats) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	for id, g := range db.generations {
-		if s := stats[id]; s != nil {
+	for id, s := range stats {
+		if g := db.generations[id]; g != nil {
 			values, evictions := g.size()
 			s.Values += values
 			s.Evictions += evictions
@@ -225,11 +235,7 @@ func (t *slots) with(id uint32, g generation) *slots {
 			used++
 		}
 	}
-	size := len(*t)
-	for size < used+used/2+1 {
-		size *= 2
-	}
-	next := make(slots, size)
+	next := newSlots(used)
 	for _, s := range *t {
 		if s.id != 0 && s.id != id {
 			next.put(s)
@@ -237,6 +243,15 @@ func (t *slots) with(id uint32, g generation) *slots {
 	}
 	next.put(slot{id, g})
 	return &next
+}
+
+// newSlots returns an empty table with room for n.
+func newSlots(n int) slots {
+	size := 1
+	for size < n+n/2+1 {
+		size *= 2
+	}
+	return make(slots, size)
 }
 
 func (t slots) put(s slot) {

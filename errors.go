@@ -29,14 +29,14 @@ var (
 )
 
 // unavailable turns an error of the backend into the one that the user gets:
-// the context's own if that is what ended the call, ErrClosed, or else
-// ErrUnavailable with the cause.
+// ErrClosed, or else ErrUnavailable with the cause, which is the context's where
+// that has ended the call.
 func unavailable(ctx context.Context, doing, database string, err error) error {
 	switch {
 	case errors.Is(err, backend.ErrClosed):
 		return fmt.Errorf("%w: %s of database %q", ErrClosed, doing, database)
 	case ctx.Err() != nil:
-		return fmt.Errorf("txcache: %s of database %q: %w", doing, database, context.Cause(ctx))
+		err = context.Cause(ctx)
 	}
 	return fmt.Errorf("%w: %s of database %q: %w", ErrUnavailable, doing, database, err)
 }

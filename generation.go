@@ -40,6 +40,12 @@ func (g *generationOf[K, V]) size() (values int, evictions uint64) {
 	return g.near.Len(), g.near.Evictions()
 }
 
+func (g *generationOf[K, V]) empty() {
+	if g.near != nil {
+		g.near.Clear()
+	}
+}
+
 func (g *generationOf[K, V]) get(key entryKey[K]) (v V, ok bool) {
 	if g.near == nil {
 		return v, false

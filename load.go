@@ -18,6 +18,8 @@ import (
 // of others, but what it loads itself is its own until it commits.
 //
 // load may call Load, with the context that it gets, for other caches and keys.
+// It must not wait for a lock that a read-write transaction holds which may load
+// the same key: that one may be waiting for it.
 func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (none V, err error) {
 	if v, ok := c.near(tx, key); ok {
 		return v, nil
@@ -44,12 +46,13 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 			c.stats.bypass()
 			return c.load(ctx, tx, key, load)
 		}
-		f, lead := g.join(k, t.readOnly)
+		f, lead := g.join(k, t)
 		switch {
 		case lead:
 			return c.lead(ctx, tx, k, g, f, load)
-		case f == nil || leads(ctx):
-			// Whoever leads must not wait: two that did could wait for each other.
+		case f == nil || f.leader == t || leads(ctx):
+			// Whoever leads must not wait: two that did could wait for each other,
+			// one for itself.
 			if v, ok := c.ask(ctx, t, g, k); ok {
 				return v, nil
 			}
@@ -110,26 +113,28 @@ type flights[K comparable, V any] struct {
 	byKey map[entryKey[K]]*flight[V]
 }
 
-// A flight is one load in progress. All but done may be read once done is closed.
+// A flight is one load in progress. The value, the error and whether it was
+// abandoned may be read once done is closed.
 type flight[V any] struct {
+	leader    *transaction
 	done      chan struct{}
 	value     V
 	err       error
 	abandoned bool // the leader went away: value and err say nothing
 }
 
-// join returns the flight for key. If there is none, who may lead gets a new
-// one to lead, others get nil.
-func (s *flights[K, V]) join(key entryKey[K], mayLead bool) (f *flight[V], lead bool) {
+// join returns the flight for key. If there is none, t gets a new one to lead,
+// unless it may have uncommitted changes: then it gets nil.
+func (s *flights[K, V]) join(key entryKey[K], t *transaction) (f *flight[V], lead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.byKey[key]; f != nil || !mayLead {
+	if f := s.byKey[key]; f != nil || !t.readOnly {
 		return f, false
 	}
 	if s.byKey == nil {
 		s.byKey = map[entryKey[K]]*flight[V]{}
 	}
-	f = &flight[V]{done: make(chan struct{})}
+	f = &flight[V]{leader: t, done: make(chan struct{})}
 	s.byKey[key] = f
 	return f, true
 }

@@ -226,6 +226,24 @@ func TestLoadsWithinLoadsDoNotLockUp(t *testing.T) {
 	})
 }
 
+// A loader that loads its own key with the context of its caller instead of the
+// one it got does not wait for itself.
+func TestLoadOfTheSameKeyWithinALoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := setups[0].one(t)
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		ctx := t.Context()
+		tx := beginReadOnly(t, store, "db")
+		v, err := c.Load(ctx, tx, "x", func(context.Context) (int, error) {
+			inner, err := c.Load(ctx, tx, "x", constant(1, nil))
+			return inner + 1, err
+		})
+		if v != 2 || err != nil {
+			t.Errorf("Load = %d, %v; want 2", v, err)
+		}
+	})
+}
+
 func TestLoadInAPrivateCache(t *testing.T) {
 	everywhere(t, func(t *testing.T, s setup) {
 		store := s.one(t)

@@ -3,6 +3,8 @@ package txcache
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/config"
@@ -40,7 +42,7 @@ type Options struct {
 
 	// Fence is the lease of a fence: for how long caches are bypassed after
 	// the process that was committing a clear died. A commit that takes longer
-	// renews it. The default is a minute.
+	// renews it. The default is a minute, the least 100 milliseconds.
 	Fence time.Duration
 
 	// NoNear keeps no values in the process when the backend keeps them
@@ -56,6 +58,7 @@ type Options struct {
 const (
 	defaultSize  = 1024
 	defaultFence = time.Minute
+	leastFence   = 100 * time.Millisecond
 )
 
 // withDefaults returns a checked copy with every default in its place.
@@ -69,9 +72,11 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.Size is %d; it must not be negative", opts.Size)
 	case opts.Poll < 0:
 		return opts, fmt.Errorf("txcache: Options.Poll is %v; it must not be negative", opts.Poll)
-	case opts.Fence < 0:
-		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must not be negative", opts.Fence)
+	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < leastFence:
+		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, leastFence)
 	}
+	opts.Sizes = maps.Clone(opts.Sizes)
+	opts.ContextIgnoredKeys = slices.Clone(opts.ContextIgnoredKeys)
 	for name, size := range opts.Sizes {
 		if size <= 0 {
 			return opts, fmt.Errorf("txcache: Options.Sizes[%q] is %d; it must be positive", name, size)

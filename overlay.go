@@ -9,9 +9,9 @@ import (
 
 // An overlay is what one transaction has set in one cache.
 type overlay interface {
-	// publish puts the values into g, and appends to values what is to be
-	// kept remotely.
-	publish(database string, g generation, values []backend.Value) []backend.Value
+	// publish puts the values into g, appends to values what is to be kept
+	// remotely, and returns how many there were.
+	publish(database string, g generation, values []backend.Value) (all []backend.Value, published int)
 }
 
 // overlayOf is an overlay of a Cache[K, V]. The transaction's mutex guards it.
@@ -19,9 +19,9 @@ type overlayOf[K comparable, V any] struct {
 	cache  *Cache[K, V]
 	values map[entryKey[K]]entry[V]
 
-	// partial is set once a value had to go because of the size limit. From
-	// then on the cache's other values are not looked at: one of them may be
-	// older than the one that went. // P1
+	// partial is set once a value of a read-write transaction had to go because
+	// of the size limit. From then on the cache's other values are not looked
+	// at: one of them may be older than the one that went. // P1
 	partial bool
 }
 
@@ -30,6 +30,8 @@ type entry[V any] struct {
 	value   V
 	expires int64 // as near.Now counts; 0: never
 	near    bool  // in the near cache already
+
+	step uint64 // the step in which a savepoint has recorded what was there before; 0: none
 }
 
 // get returns what the transaction has set under key. If it has set none, open
@@ -45,49 +47,50 @@ func (o *overlayOf[K, V]) get(key entryKey[K]) (value V, ok, open bool) {
 	return e.value, true, true
 }
 
-// set keeps e under key.
-func (o *overlayOf[K, V]) set(key entryKey[K], e entry[V]) {
-	if _, was := o.values[key]; !was && len(o.values) >= o.cache.size {
+// set keeps e under key, for a transaction that has done w.
+func (o *overlayOf[K, V]) set(w *work, key entryKey[K], e entry[V], readOnly bool) {
+	before, was := o.values[key]
+	if w.savepoints > 0 {
+		if e.step = before.step; e.step <= w.mark { // once a savepoint is enough
+			w.record(func() {
+				if was {
+					o.values[key] = before
+				} else {
+					delete(o.values, key)
+				}
+			})
+			e.step = w.steps
+		}
+	}
+	if !was && len(o.values) >= o.cache.size {
 		for victim := range o.values {
 			delete(o.values, victim)
-			o.partial = true
+			o.partial = !readOnly
 			break
 		}
 	}
 	o.values[key] = e
 }
 
-// restore returns what makes key again what it is now.
-func (o *overlayOf[K, V]) restore(key entryKey[K]) func() {
-	before, was := o.values[key]
-	return func() {
-		if was {
-			o.values[key] = before
-		} else {
-			delete(o.values, key)
-		}
-	}
-}
-
-func (o *overlayOf[K, V]) publish(database string, to generation, values []backend.Value) []backend.Value {
+func (o *overlayOf[K, V]) publish(database string, to generation, values []backend.Value) (all []backend.Value, published int) {
 	g := to.(*generationOf[K, V])
 	for key, e := range o.values {
-		if !e.near {
-			g.set(key, e.value, e.expires)
-		}
-		if o.cache.store.values == nil {
-			continue
-		}
 		left := time.Duration(0)
 		if e.expires != 0 {
 			if left = time.Duration(e.expires - near.Now()); left <= 0 {
 				continue
 			}
 		}
+		published++
+		if !e.near {
+			g.set(key, e.value, e.expires)
+		}
+		if o.cache.store.values == nil {
+			continue
+		}
 		if v, ok := o.cache.encode(database, g, key, e.value, left); ok {
 			values = append(values, v)
 		}
 	}
-	o.cache.stats.published.Add(uint64(len(o.values)))
-	return values
+	return values, published
 }

@@ -86,13 +86,15 @@ func (c *Cache[K, V]) remoteKey(database string, g *generationOf[K, V], key entr
 	return backend.Key{Database: database, Cache: c.name, Schema: c.codec.Schema(), Token: g.at, Key: text}
 }
 
-// setRemote keeps values in the backend, all in one call. What it cannot keep
-// is loaded again by whoever needs it.
-func (s *Store) setRemote(ctx context.Context, database string, values []backend.Value) {
+// setRemote keeps values in the backend, all in one call, and reports whether it
+// did. What it cannot keep is loaded again by whoever needs it.
+func (s *Store) setRemote(ctx context.Context, database string, values []backend.Value) bool {
 	if len(values) == 0 {
-		return
+		return true
 	}
 	if err := s.values.Set(ctx, values); err != nil {
 		s.quiet.warn(ctx, "remote write", "database", database, "error", err)
+		return false
 	}
+	return true
 }

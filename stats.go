@@ -14,16 +14,16 @@ type Stats struct {
 	Hits   uint64 // values found: in the transaction, near or remote
 	Misses uint64 // values not found, or not looked for because the cache was private or fenced
 
-	Bypassed     uint64 // those misses that did not look because the cache was private or fenced
+	Bypassed     uint64 // those misses that did not look: the cache was private or fenced, the key or context unusable, the transaction finished
 	RemoteHits   uint64 // those hits that came from the backend
 	Loads        uint64 // loaders run by Load
 	LoadErrors   uint64 // those that failed
 	Shared       uint64 // loads that got the value of another's loader
-	Clears       uint64 // commits that cleared the cache
+	Clears       uint64 // commits that cleared the cache, those that failed included
 	Published    uint64 // values that commits of read-write transactions made visible
 	Evictions    uint64 // values pushed out by the size limit
 	Values       int    // values in the process now; expired ones count until they are replaced
-	RemoteErrors uint64 // failed calls to the backend for values
+	RemoteErrors uint64 // failed calls to the backend for values, reads and writes
 	BadPayloads  uint64 // remote values that could not be decoded: misses
 	Unencodable  uint64 // values that could not be encoded: kept in the process only
 }

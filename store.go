@@ -28,7 +28,7 @@ type Store struct {
 
 	closed    atomic.Bool
 	byName    sync.Map // of string to *database; those that were used
-	announcer announcer
+	announcer *announcer
 
 	mu     sync.Mutex
 	caches []*core // in the order of their ids, which start at 1
@@ -49,10 +49,10 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	s.values, _ = b.(backend.Values)
 	if s.values == nil {
 		s.opts.NoNear = false
-	} else if limited, ok := b.(interface{ TTL() time.Duration }); ok {
+	} else if limited, ok := b.(backend.Limited); ok {
 		s.longest = limited.TTL()
 	}
-	s.announcer = announcer{store: s, stop: make(chan struct{})}
+	s.announcer = newAnnouncer(s)
 	return s, nil
 }
 
@@ -62,7 +62,7 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 // A database is any non-empty, valid UTF-8 string; it needs no creation. If the
 // backend cannot be reached, the transaction begins all the same, with every
 // cache private to it: reads miss and go to the database. An error means that
-// the name is no such string, that ctx is done, or ErrClosed.
+// the name is no such string, that ctx is done, or that the store is closed.
 //
 // A transaction must be ended by Commit, CommitWith or Rollback; one that is
 // not costs its memory and nothing else.
@@ -79,7 +79,7 @@ func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error)
 
 func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, error) {
 	db, v, synced, err := s.sync(ctx, name, s.opts.Poll)
-	if errors.Is(err, ErrUnavailable) { // P8
+	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil { // P8
 		s.quiet.warn(ctx, "begin without a state", "database", name, "error", err)
 		v = unknown
 	} else if err != nil {
@@ -130,14 +130,36 @@ func (s *Store) database(name string) (*database, error) {
 	if err := checkName("database", name); err != nil {
 		return nil, err
 	}
-	db, _ := s.byName.LoadOrStore(name, newDatabase(name))
-	return db.(*database), nil
+	return s.entry(name), nil
+}
+
+// entry returns the entry of a database, whose name is good.
+func (s *Store) entry(name string) *database {
+	if db, ok := s.byName.Load(name); ok {
+		return db.(*database)
+	}
+	db, _ := s.byName.LoadOrStore(name, newDatabase(name, nil))
+	return db.(*database)
+}
+
+// hold makes the caches of f private to every transaction of this process in
+// the database of that name, whichever that is, until release.
+func (s *Store) hold(name string, f *backend.Fence) {
+	for !s.entry(name).hold(f) {
+	}
+}
+
+// release ends hold, with the state that shows what became of f, or nil if
+// there is none.
+func (s *Store) release(name string, f *backend.Fence, state *backend.State) {
+	for !s.entry(name).release(f, state) {
+	}
 }
 
 // forget detaches what transactions know of a database.
 func (s *Store) forget(name string) {
-	if db, ok := s.byName.LoadAndDelete(name); ok {
-		db.(*database).drop()
+	if db, ok := s.byName.Load(name); ok {
+		db.(*database).drop(&s.byName)
 	}
 }
 
@@ -162,8 +184,8 @@ func checkName(what, name string) error {
 // returns an error or panics, the transaction is rolled back; the error is
 // returned as it is. fn must not use the transaction after it returned.
 //
-// There is no database transaction in this: use it where a value is kept
-// nowhere else, or take package sqltx or CommitWith.
+// There is no database transaction in this; package sqltx and CommitWith are for
+// that.
 func (s *Store) Update(ctx context.Context, database string, fn func(*Tx) error) error {
 	return s.run(ctx, database, false, fn)
 }
@@ -198,7 +220,9 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 // any process, begins anew, and the backend removes the values. Transactions
 // that are open see nothing cached any more, not even what they set, and publish
 // nothing; those of another process from when that learns of the drop, at its
-// next Begin or Sync of the database. The name may be used again at once.
+// next Begin or Sync of the database. The name may be used again at once. Drop a
+// database that nobody is committing to: the fences of commits that are under
+// way are gone with it for other processes.
 //
 // After an error the database may be dropped or not; repeat the call.
 func (s *Store) Drop(ctx context.Context, database string) error {
@@ -217,10 +241,11 @@ func (s *Store) Drop(ctx context.Context, database string) error {
 	return nil
 }
 
-// Close gives clears that wait for the backend a last try, and closes the
-// backend. Transactions that are open can still be read and rolled back; a
-// commit that clears answers ErrClosed and does not run the database's. Calling
-// Close again does nothing.
+// Close waits for commits of clears that are under way, gives clears that wait
+// for the backend a last try, both for a second at most, and closes the backend.
+// Its error tells of clears that are lost. Transactions that are open can still
+// be read and rolled back; a commit that clears answers ErrClosed and does not
+// run the database's. Calling Close again does nothing.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil

@@ -49,8 +49,19 @@ type work struct {
 	syncedAt time.Time        // once it was asked for
 	cleared  bool             // by ClearAll
 	caches   map[*core]*local // those set or cleared
-	depth    int              // of savepoints
-	undo     []func()         // what the open savepoints have done, oldest first
+
+	// What the open savepoints have done, oldest first. Steps are numbered
+	// without gaps or returns, also if savepoints of several goroutines overlap.
+	savepoints int // that are open
+	undo       []step
+	steps      uint64 // the number of the last step
+	mark       uint64 // the number of the last step before the latest savepoint
+}
+
+// A step is one change, and how to undo it.
+type step struct {
+	number uint64
+	undo   func()
 }
 
 // A local is what a transaction holds of one cache.
@@ -79,12 +90,15 @@ func (tx *Tx) SyncedAt() time.Time {
 	t := tx.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w := t.worked()
-	if w.syncedAt.IsZero() {
-		now := time.Now() // before the other clock, so that it is rather too early
-		w.syncedAt = now.Add(time.Duration(t.synced - near.Now()))
+	if t.work != nil && !t.work.syncedAt.IsZero() {
+		return t.work.syncedAt
 	}
-	return w.syncedAt
+	now := time.Now() // before the other clock, so that it is rather too early
+	at := now.Add(time.Duration(t.synced - near.Now()))
+	if !t.done {
+		t.worked().syncedAt = at
+	}
+	return at
 }
 
 // WithUser returns another handle on the same transaction, whose user context
@@ -119,13 +133,10 @@ func (tx *Tx) ClearAll() error {
 		return ErrTxDone
 	}
 	t := tx.t
-	if t.readOnly {
-		return ErrReadOnly
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
-		return ErrTxDone
+	if err := t.changeable(); err != nil {
+		return err
 	}
 	w := t.worked()
 	cleared, caches := w.cleared, w.caches
@@ -150,8 +161,9 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 		return ErrTxDone
 	}
 	w := t.worked()
-	w.depth++
-	mark := len(w.undo)
+	w.savepoints++
+	mark := w.steps
+	w.mark = mark
 	t.mu.Unlock()
 
 	kept := false
@@ -161,12 +173,11 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 		if t.done {
 			return
 		}
-		for !kept && len(w.undo) > mark { // P2
-			last := len(w.undo) - 1
-			w.undo[last]()
-			w.undo = w.undo[:last]
+		for n := len(w.undo); !kept && n > 0 && w.undo[n-1].number > mark; n-- { // P2
+			w.undo[n-1].undo()
+			w.undo = w.undo[:n-1]
 		}
-		if w.depth--; w.depth == 0 {
+		if w.savepoints--; w.savepoints == 0 {
 			w.undo = nil
 		}
 	}()
@@ -196,8 +207,9 @@ func (tx *Tx) Commit(ctx context.Context) error {
 //     background; the caches stay fenced until it is done.
 //  4. If commit returned nil, what was set is published.
 //
-// The error is that of commit, as it is, or says why commit was not called.
-// The transaction is finished in any case. If commit panics, so does
+// The error is that of commit, as it is, or says why commit was not called: it
+// is ErrTxDone or ErrClosed, or wraps ErrUnavailable, if ctx was done by then
+// with the reason. The transaction is finished in any case. If commit panics, so does
 // CommitWith, after step 3. In a read-only transaction, and where nothing was
 // cleared, there are just steps 2 and 4.
 func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
@@ -208,6 +220,7 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 	if !t.end() {
 		return ErrTxDone
 	}
+	defer t.forget()
 	if commit == nil {
 		commit = func(context.Context) error { return nil }
 	}
@@ -216,30 +229,29 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 		if err := commit(ctx); err != nil {
 			return err
 		}
-		t.publish(ctx, t.db.newest.Load(), "")
+		t.publish(ctx, "")
 		return nil
 	}
-	newest, err := t.commitClear(ctx, f, commit)
-	if err != nil {
+	if err := t.commitClear(ctx, f, commit); err != nil {
 		return err
 	}
-	t.publish(ctx, newest, f.ID)
+	t.publish(ctx, f.ID)
 	return nil
 }
 
-// commitClear is steps 1 to 3 of CommitWith. It returns the view after them.
-func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (newest *view, err error) {
-	a := &t.store.announcer
-	if err := a.fence(ctx, t.db, f); err != nil { // P3, P5: before the database shows anything
-		return nil, err
+// commitClear is steps 1 to 3 of CommitWith.
+func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) error {
+	a := t.store.announcer
+	if err := a.fence(ctx, t.db.name, f); err != nil { // P3, P5: before the database shows anything
+		return err
 	}
-	lease := a.keep(ctx, t.db, f)
+	lease := a.keep(ctx, t.db.name, f)
 	defer func() { // also if commit panics
 		lease.end()
-		newest = a.clear(ctx, t.db, f)
+		a.clear(ctx, t.db.name, f)
 		t.countClears(f)
 	}()
-	return nil, commit(ctx)
+	return commit(ctx)
 }
 
 // Rollback ends the transaction and forgets what it set and cleared. It answers
@@ -248,15 +260,15 @@ func (tx *Tx) Rollback() error {
 	if tx.void() || !tx.t.end() {
 		return ErrTxDone
 	}
-	tx.t.work = nil
+	tx.t.forget()
 	return nil
 }
 
 // void reports whether tx is no handle on any transaction.
 func (tx *Tx) void() bool { return tx == nil || tx.t == nil }
 
-// end marks the transaction as finished, and reports false if it was. What it
-// has set and cleared belongs to the caller then.
+// end marks the transaction as finished, and reports false if it was. Nobody but
+// the caller changes its work from then on, until forget.
 func (t *transaction) end() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -266,6 +278,25 @@ func (t *transaction) end() bool {
 	t.done = true
 	t.touched.Store(allCaches)
 	return true
+}
+
+// forget lets go of what the transaction has done.
+func (t *transaction) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.work = nil
+}
+
+// changeable returns the error for clearing something, if that cannot be. t.mu
+// is held.
+func (t *transaction) changeable() error {
+	switch {
+	case t.done:
+		return ErrTxDone
+	case t.readOnly:
+		return ErrReadOnly
+	}
+	return nil
 }
 
 // ended reports whether the transaction has ended.
@@ -285,8 +316,9 @@ func (t *transaction) worked() *work {
 
 // record keeps what undoes a change while a savepoint is open.
 func (w *work) record(undo func()) {
-	if w.depth > 0 {
-		w.undo = append(w.undo, undo)
+	if w.savepoints > 0 {
+		w.steps++
+		w.undo = append(w.undo, step{w.steps, undo})
 	}
 }
 
@@ -308,9 +340,6 @@ func (t *transaction) local(c *core) *local {
 // detached reports whether the database was dropped since the transaction began.
 func (t *transaction) detached() bool {
 	newest := t.db.newest.Load()
-	if newest == t.view {
-		return newest.gone
-	}
 	return newest.gone || t.view.state != nil && newest.state != nil && newest.state.Epoch != t.view.state.Epoch
 }
 
@@ -327,13 +356,10 @@ func (t *transaction) shared(c *core) generation {
 
 // clear clears c within the transaction.
 func (t *transaction) clear(c *core) error {
-	if t.readOnly {
-		return ErrReadOnly
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
-		return ErrTxDone
+	if err := t.changeable(); err != nil {
+		return err
 	}
 	l := t.local(c)
 	before := *l
@@ -367,14 +393,15 @@ func (t *transaction) fence() *backend.Fence {
 	return &backend.Fence{ID: backend.NewToken(), Caches: caches, All: w.cleared, Lease: t.store.opts.Fence}
 }
 
-// publish is step 4 of CommitWith: newest is the view to publish to, warm the
-// token of generations that this transaction's own clear has started.
-func (t *transaction) publish(ctx context.Context, newest *view, warm backend.Token) {
+// publish is step 4 of CommitWith: warm is the token of generations that this
+// transaction's own clear has started.
+func (t *transaction) publish(ctx context.Context, warm backend.Token) {
 	w := t.work
-	if w == nil || newest == nil {
+	if w == nil {
 		return
 	}
 	var values []backend.Value
+	var sending []*core
 	for c, l := range w.caches {
 		if l.overlay == nil {
 			continue
@@ -383,15 +410,27 @@ func (t *transaction) publish(ctx context.Context, newest *view, warm backend.To
 		if l.cleared || w.cleared {
 			// P4: the values are the newest only if nobody else has cleared
 			// since the transaction began.
-			if g = t.db.generation(newest, c); g == nil || !c.warm || g.token() != warm {
+			if g = t.db.generation(t.db.newest.Load(), c); g == nil || !c.warm || g.token() != warm {
 				continue
 			}
 		}
-		if g != nil {
-			values = l.overlay.publish(t.db.name, g, values)
+		if g == nil {
+			continue
+		}
+		before := len(values)
+		published := 0
+		if values, published = l.overlay.publish(t.db.name, g, values); !t.readOnly {
+			c.stats.published.Add(uint64(published))
+		}
+		if len(values) > before {
+			sending = append(sending, c)
 		}
 	}
-	t.store.setRemote(ctx, t.db.name, values)
+	if !t.store.setRemote(ctx, t.db.name, values) {
+		for _, c := range sending {
+			c.stats.remoteErrors.Add(1)
+		}
+	}
 }
 
 func (t *transaction) countClears(f *backend.Fence) {

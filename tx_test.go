@@ -74,6 +74,16 @@ func TestNilAndZeroHandle(t *testing.T) {
 	for _, tx := range []*txcache.Tx{nil, {}} {
 		miss(t, tx.WithUser(1).WithContext(map[string]any{"a": 1}), c, "x", "there is no transaction")
 		c.Set(tx, "x", 1)
+		c.SetMany(tx, map[string]int{"x": 1})
+		if got := c.GetMany(t.Context(), tx, []string{"x", "y"}); len(got) != 0 {
+			t.Errorf("GetMany = %v; want nothing", got)
+		}
+		if _, err := c.Load(t.Context(), tx, "x", constant(1, nil)); err != txcache.ErrTxDone {
+			t.Errorf("Load = %v; want ErrTxDone", err)
+		}
+		if !c.SyncSince(tx, time.Now()) {
+			t.Error("a handle on nothing was synchronised")
+		}
 		if tx.Database() != "" || !tx.SyncedAt().IsZero() {
 			t.Error("a handle on nothing knows a database or a time")
 		}
@@ -89,6 +99,11 @@ func TestReadOnlyTransaction(t *testing.T) {
 	everywhere(t, func(t *testing.T, s setup) {
 		store := s.one(t)
 		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		finished := beginReadOnly(t, store, "db")
+		commit(t, finished)
+		if err := errors.Join(c.Clear(finished), finished.ClearAll()); !errors.Is(err, txcache.ErrTxDone) || errors.Is(err, txcache.ErrReadOnly) {
+			t.Errorf("Clear and ClearAll of a finished transaction = %v; want ErrTxDone", err)
+		}
 		tx := beginReadOnly(t, store, "db")
 		if err := c.Clear(tx); !errors.Is(err, txcache.ErrReadOnly) {
 			t.Errorf("Clear = %v; want ErrReadOnly", err)
@@ -207,6 +222,68 @@ func TestSavepointIsUndoneByPanicAndByOuterSavepoint(t *testing.T) {
 		return errors.New("too late")
 	})
 	hit(t, begin(t, store, "db"), c, "x", 3, "it was committed before the savepoint failed")
+}
+
+// Savepoints of two goroutines overlap: each undoes what came after it began.
+func TestOverlappingSavepoints(t *testing.T) {
+	store := setups[0].one(t)
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := begin(t, store, "db")
+	undo := errors.New("undo")
+	var inFirst, inSecond, firstDone sync.WaitGroup
+	inFirst.Add(1)
+	inSecond.Add(1)
+	firstDone.Add(1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			c.Set(tx, "a", 1)
+			c.Set(tx, "a2", 1)
+			inFirst.Done()
+			inSecond.Wait()
+			return undo
+		})
+		firstDone.Done()
+	})
+	wg.Go(func() {
+		inFirst.Wait()
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			c.Set(tx, "b1", 1)
+			inSecond.Done()
+			firstDone.Wait()
+			c.Set(tx, "b2", 1)
+			return undo
+		})
+	})
+	wg.Wait()
+	for _, key := range []string{"a", "a2", "b1", "b2"} {
+		miss(t, tx, c, key, "its savepoint failed")
+	}
+	commit(t, tx)
+	miss(t, begin(t, store, "db"), c, "b2", "its savepoint failed")
+}
+
+// What a savepoint has to remember grows with keys, not with sets.
+func TestSavepointRemembersAKeyOnce(t *testing.T) {
+	store := setups[0].one(t)
+	c := newCache[int, []byte](t, store, "c", txcache.CacheOptions{Size: 10})
+	tx := begin(t, store, "db")
+	c.Set(tx, 1, []byte("before"))
+	var grown int64
+	tx.Savepoint(func(tx *txcache.Tx) error {
+		before := heap()
+		for range 10_000 {
+			c.Set(tx, 1, make([]byte, 10_000))
+		}
+		grown = int64(heap()) - int64(before)
+		return errors.New("undo")
+	})
+	if grown > 1<<20 {
+		t.Errorf("ten thousand sets of one key hold %d kB; want one value's worth", grown>>10)
+	}
+	if v, ok := c.Get(t.Context(), tx, 1); !ok || string(v) != "before" {
+		t.Errorf("Get = %q, %v; want what was there before the savepoint", v, ok)
+	}
 }
 
 // A recorder is a memory backend that writes down the calls it gets, and fails
@@ -348,8 +425,12 @@ func TestCommitIsRefusedWithoutAFence(t *testing.T) {
 		clearCache(t, tx, c)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := tx.CommitWith(ctx, nil); !errors.Is(err, context.Canceled) || errors.Is(err, txcache.ErrUnavailable) {
-			t.Errorf("CommitWith of a cancelled context = %v; want its error", err)
+		err = tx.CommitWith(ctx, func(context.Context) error {
+			t.Error("the database has committed a clear that nobody knows of")
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, txcache.ErrUnavailable) {
+			t.Errorf("CommitWith of a cancelled context = %v; want ErrUnavailable with its error", err)
 		}
 	})
 }
@@ -560,6 +641,7 @@ func TestHandleIsSafeForConcurrentUse(t *testing.T) {
 			wg.Go(func() {
 				handle := tx.WithUser(g)
 				for i := range 200 {
+					handle.SyncedAt()
 					c.Set(handle, i, g)
 					if v, ok := c.Get(t.Context(), handle, i); ok && v != g {
 						t.Errorf("user %d got the value of user %d", g, v)

@@ -124,6 +124,13 @@ type Values interface {
 	Set(ctx context.Context, values []Value) error
 }
 
+// Limited is implemented by Values that keep nothing for ever.
+type Limited interface {
+	// TTL returns how long a value that is set without a TTL of its own is
+	// kept. It is positive and always the same.
+	TTL() time.Duration
+}
+
 // A Key addresses one value of one generation of one cache of one database.
 // Keys that differ in any field address different values.
 type Key struct {

@@ -3,7 +3,7 @@
 //
 // Values live in the near caches of the stores that use it. Two stores that
 // share one Backend, as the servers of a test may, share its clears and fences,
-// not values.
+// not values; closing one of them closes the Backend.
 package memorybackend
 
 import (

@@ -116,3 +116,11 @@ func (m *Map[K, V]) Evictions() uint64 {
 	defer m.mu.Unlock()
 	return m.evictions
 }
+
+// Clear lets go of all values. They do not count as evicted.
+func (m *Map[K, V]) Clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.table.Store(nil)
+	m.count, m.policy = 0, nil
+}

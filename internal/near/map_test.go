@@ -252,3 +252,27 @@ func TestAnEmptyMapIsSmall(t *testing.T) {
 		t.Errorf("a new map takes %v allocations, want 1", n)
 	}
 }
+
+func TestClearLetsGoOfAllValues(t *testing.T) {
+	m := near.New[int, int](10)
+	for range 2 {
+		for i := range 20 {
+			m.Set(i, uint64(i)*0x9E3779B97F4A7C15>>32, i, 0)
+		}
+		if m.Len() != 10 {
+			t.Fatalf("Len = %d; want the size", m.Len())
+		}
+		m.Clear()
+		for i := range 20 {
+			if v, ok := m.Get(i, uint64(i)*0x9E3779B97F4A7C15>>32); ok {
+				t.Errorf("Get(%d) = %d after Clear; want a miss", i, v)
+			}
+		}
+		if m.Len() != 0 {
+			t.Errorf("Len = %d after Clear; want 0", m.Len())
+		}
+	}
+	if m.Evictions() != 20 {
+		t.Errorf("Evictions = %d; want 20: what was cleared was not evicted", m.Evictions())
+	}
+}
