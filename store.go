@@ -208,9 +208,10 @@ func (s *Store) run(ctx context.Context, database string, readOnly bool, fn func
 	return tx.Commit(ctx)
 }
 
-// Sync makes this process learn now what others have committed, also where
-// Options.Poll would let a transaction begin with less. The error is
-// ErrUnavailable if the backend could not be reached.
+// Sync makes this process learn what others have committed, also where
+// Options.Poll would let a transaction begin with less. A backend that is told of
+// changes (redis: sync = "channel") answers with what it was told. The error
+// wraps ErrUnavailable if the backend could not be reached.
 func (s *Store) Sync(ctx context.Context, database string) error {
 	_, _, _, err := s.sync(ctx, database, 0)
 	return err

@@ -75,7 +75,7 @@ func (t *transaction) judge(s slot, v Value, detached bool) (Rule, string) {
 		return Ended, "it has ended"
 	case detached:
 		return Dropped, "the database was dropped here since it began"
-	case v.Life < t.life:
+	case v.Life < t.life && t.truth.dropped(v.Database, v.Life+1, t.life, t.knows):
 		return Dropped, fmt.Sprintf("life %d of the database began before it did", t.life)
 	case w.state == undone:
 		return RolledBack, fmt.Sprintf("t%d had that undone", w.by)
@@ -92,8 +92,17 @@ func (t *transaction) judge(s slot, v Value, detached bool) (Rule, string) {
 			return Own, fmt.Sprintf("it wrote w%d itself and cleared the cache", own)
 		}
 	}
-	if v.Life == t.life && w.until <= t.floor {
-		return Stale, fmt.Sprintf("commit %d overwrote that, it began after commit %d", w.until, t.floor)
+	if v.Life == t.life {
+		if commit, ok := t.truth.overwritten(r, w.until, t.floor, t.knows); ok {
+			return Stale, fmt.Sprintf("commit %d overwrote that, it began after commit %d", commit, t.floor)
+		}
 	}
 	return "", ""
+}
+
+// knows reports whether t must know of what happened before it began: it was
+// done on the same server, or long enough ago.
+func (t *transaction) knows(e *event) bool {
+	at, ok := e.known()
+	return e.server == t.server || ok && !at.After(t.since)
 }

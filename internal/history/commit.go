@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // pay clears what is still to be cleared before the commit.
@@ -29,6 +30,7 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 	t.tell(t, "commits")
 	ran := false
 	var answer error
+	event := t.truth.committing(t.server)
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p == errCommit {
@@ -40,7 +42,7 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 		return t.tx.CommitWith(ctx, func(context.Context) error {
 			ran = true
 			t.pause()
-			answer = t.commitDatabase(s.Outcome)
+			answer = t.commitDatabase(s.Outcome, event)
 			t.pause()
 			if s.Outcome == Panics {
 				panic(answer)
@@ -48,6 +50,7 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 			return answer
 		})
 	}()
+	t.truth.committed(event)
 	t.session.rollback() // if the commit was not run
 	t.ended = true
 	t.tell(t, "has committed: %v", err)
@@ -57,13 +60,13 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 	t.failed(err)
 }
 
-func (t *transaction) commitDatabase(o Outcome) error {
+func (t *transaction) commitDatabase(o Outcome, e *event) error {
 	if o == Fails || o == Panics {
 		t.session.rollback()
 		t.tell(t, "fails to commit in the database")
 		return errCommit
 	}
-	if err := t.session.commit(); err != nil {
+	if err := t.session.commit(e); err != nil {
 		return err
 	}
 	t.tell(t, "is committed in the database")
@@ -80,6 +83,12 @@ func (t *transaction) rollback() {
 	t.tell(t, "has rolled back")
 }
 
+// A drop that is refused is tried that often again, with that wait.
+const (
+	dropTries = 1000
+	dropWait  = 10 * time.Millisecond
+)
+
 // drop removes a database, drops it on one server, and makes it again.
 func (t *transaction) drop(ctx context.Context) {
 	if !t.truth.remove(t.database) {
@@ -89,9 +98,13 @@ func (t *transaction) drop(ctx context.Context) {
 	t.pause()
 	open := t.opened(t.server, t.database)
 	err := t.servers[t.server].Drop(ctx, t.database)
+	for n := 0; n < dropTries && errors.Is(err, ErrRefused); n++ {
+		time.Sleep(dropWait)
+		err = t.servers[t.server].Drop(ctx, t.database)
+	}
 	t.detach(open)
 	t.tell(t, "has dropped %q on server %d", t.database, t.server)
 	t.pause()
-	t.truth.create(t.database)
+	t.truth.create(t.database, t.server)
 	t.failed(err)
 }

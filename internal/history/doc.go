@@ -45,6 +45,8 @@
 //     its CommitWith on, so the time between the database's commit and the
 //     clear counts as well. That an old transaction's fill is never seen by a
 //     newer one needs no rule of its own: it would be such an old value.
+//     In a world where servers learn late ([World].Late) what another server
+//     committed less than that ago does not count, nor what it dropped.
 //   - [Own] (P1): in a read-write transaction, a hit under a key that the
 //     transaction set since it last cleared the cache is the value it set
 //     last; otherwise a cache that it cleared has no hits; and where it wrote
@@ -55,6 +57,11 @@
 //   - [Ended]: a transaction that has ended has no hits.
 //   - [Failed]: nothing fails or panics that was not made to fail, and what
 //     the database's commit answered is what CommitWith answers.
+//
+// In a world with faults, a fault that takes fences down delays what the commits
+// under way have written, for other servers, until they return. A commit that
+// was refused has left no trace, and a drop that was refused is repeated.
+// Nothing else is forgiven.
 //
 // A transaction at repeatable read may hit a committed value newer than its
 // snapshot: another transaction with the same state of the cache may have

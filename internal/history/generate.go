@@ -55,6 +55,10 @@ func Generate(seed uint64, world World, length int) History {
 		world: world.withDefaults(),
 	}
 	for len(g.steps) < length {
+		if len(g.world.Faults) > 0 && g.one(g.stepsAFault()) {
+			g.last++
+			g.steps = append(g.steps, Step{Tx: g.last, Do: Break, Fault: g.IntN(len(g.world.Faults))})
+		}
 		if len(g.open) == 0 || len(g.open) < g.world.Open && g.one(3) {
 			g.begin()
 			continue
@@ -65,6 +69,15 @@ func Generate(seed uint64, world World, length int) History {
 		}
 	}
 	return History{Seed: seed, World: g.world, Steps: g.steps}
+}
+
+// stepsAFault returns the mean number of steps to the next fault. A commit is
+// when most depends on the servers.
+func (g *generator) stepsAFault() int {
+	if n := len(g.steps); n > 0 && g.steps[n-1].Do == Commit {
+		return 5
+	}
+	return 60
 }
 
 type generator struct {

@@ -132,7 +132,9 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*transaction]bool{}, telling: story}
 	drive(p)
 	for _, s := range servers {
-		err = errors.Join(err, s.Close())
+		if e := s.Close(); len(h.World.Faults) == 0 || !errors.Is(e, ErrRefused) {
+			err = errors.Join(err, e)
+		}
 	}
 	return &Outcomes{
 		Steps:      int(p.steps.Load()),

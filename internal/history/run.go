@@ -87,7 +87,8 @@ func explain(ctx context.Context, open Open, h History, v *Violation) *Failure {
 		return err == nil && len(out.Violations) > 0 && out.Violations[0].Rule == v.Rule
 	}
 	const tries = 2000
-	h = shrink(h, tries, func(h History) bool { return violates(Interleave(ctx, open, h, false)) })
+	end := time.Now().Add(10 * time.Second) // a story that is told late may not be told at all
+	h = shrink(h, tries, func(h History) bool { return time.Now().Before(end) && violates(Interleave(ctx, open, h, false)) })
 	if out, err := Interleave(ctx, open, h, true); violates(out, err) {
 		f.Violation, f.Story, f.Steps = out.Violations[0], out.Story, len(h.Steps)
 	}

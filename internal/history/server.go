@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -17,6 +18,11 @@ type Server interface {
 	Drop(ctx context.Context, database string) error
 	Close() error
 }
+
+// ErrRefused is what CommitWith, Drop and Close answer when a fault of the world
+// does not let them do their work. A CommitWith that was refused has not run the
+// commit; a Drop is to be repeated.
+var ErrRefused = errors.New("history: refused because of a fault")
 
 // A Tx is a transaction as one user sees it. Caches are given by their index
 // among those that were asked for. The methods do what those of txcache.Tx and

@@ -1,5 +1,10 @@
 package history
 
+import (
+	"context"
+	"time"
+)
+
 // A History is what Generate makes of a seed: what there is, and what happens.
 type History struct {
 	Seed  uint64
@@ -16,6 +21,25 @@ type World struct {
 	Keys      []string // of rows and cached values
 	People    []Who
 	Open      int // how many transactions are open at once
+
+	// Late is how late a server may learn of what was committed or dropped on
+	// another; its own commits and drops count at once.
+	Late time.Duration
+
+	// Faults may come between any two steps; there are none by default. In a
+	// world with faults a server may answer ErrRefused.
+	Faults []Fault
+}
+
+// A Fault is something that befalls the servers. It may cost hits, and no more
+// than that.
+type Fault struct {
+	Name   string
+	Befall func(context.Context)
+
+	// Unfences says that it may take down the fences of commits under way.
+	// What those write counts for other servers only when they have returned.
+	Unfences bool
 }
 
 // A Step is one step of one transaction. Steps that make no sense where they
@@ -36,6 +60,8 @@ type Step struct {
 	All        bool // Write, Commit: clear all caches, not just those that show the row
 	Panic      bool // Undo: by a panic, not an error
 	Outcome    Outcome
+
+	Fault int // of Break
 }
 
 // An Action is what a step does.
@@ -60,6 +86,7 @@ const (
 	Commit                  // clear what is still to be cleared, and commit; 2 pauses: before and after it takes effect
 	Rollback                //
 	Drop                    // remove a database, drop it, make it again; 2 pauses: in between
+	Break                   // a fault of the world; its own transaction
 	end                     // roll back what is open when the history is over
 )
 

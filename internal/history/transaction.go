@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // What the steps themselves make fail.
@@ -25,8 +26,9 @@ type transaction struct {
 	server   int
 	database string
 	readOnly bool
-	floor    int // commits when it began
-	life     int // of the database when it began
+	floor    int       // commits when it began
+	life     int       // of the database when it began
+	since    time.Time // when what others did was done that it must know of
 	session  *session
 	tx       Tx
 	belief   belief
@@ -42,6 +44,13 @@ func (t *transaction) run(ctx context.Context) {
 		t.begin(ctx, s)
 	case Drop:
 		t.drop(ctx)
+	case Break:
+		fault := t.world.Faults[s.Fault]
+		t.tell(t, "suffers a fault: %s", fault.Name)
+		if fault.Unfences {
+			defer t.truth.unfence()()
+		}
+		fault.Befall(ctx)
 	}
 }
 
@@ -69,6 +78,7 @@ func (t *transaction) begin(ctx context.Context, s Step) {
 	if t.floor, t.life, ok = t.truth.now(t.database); !ok {
 		return // nobody uses a database that is not there
 	}
+	t.since = time.Now().Add(-t.world.Late)
 	t.session = t.truth.session(t.id, t.database, s.Repeatable)
 	t.belief = newBelief()
 	tx, err := t.servers[t.server].Begin(ctx, t.database, t.readOnly)
@@ -234,6 +244,9 @@ func (t *transaction) savepoint(ctx context.Context, tx Tx, depth int) (err erro
 func (t *transaction) failed(err error) bool {
 	if err == nil {
 		return false
+	}
+	if len(t.world.Faults) > 0 && errors.Is(err, ErrRefused) {
+		return true
 	}
 	for _, expected := range errExpected {
 		if errors.Is(err, expected) {

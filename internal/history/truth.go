@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"sync"
+	"time"
 )
 
 var (
@@ -17,8 +18,12 @@ var (
 // safe for concurrent use.
 type truth struct {
 	mu       sync.Mutex
-	commits  int            // how many changed something: the time of this world
-	lives    map[string]int // of each database: how many there were before
+	commits  int             // how many changed something: the time of this world
+	events   []*event        // the commits, from 1 on
+	drops    map[life]*event // that started lives
+	underway map[*event]bool // commits that have not taken effect
+	unfenced int             // faults under way that take fences down
+	lives    map[string]int  // of each database: how many there were before
 	gone     map[string]bool
 	versions map[row][]int // numbers of the committed writes, oldest first
 	locks    map[row]*session
@@ -51,6 +56,9 @@ const (
 
 func newTruth() *truth {
 	return &truth{
+		events:   make([]*event, 1),
+		drops:    map[life]*event{},
+		underway: map[*event]bool{},
 		lives:    map[string]int{},
 		gone:     map[string]bool{},
 		versions: map[row][]int{},
@@ -78,12 +86,14 @@ func (t *truth) remove(database string) (ok bool) {
 	return true
 }
 
-// create starts the next life of a database that was removed.
-func (t *truth) create(database string) {
+// create starts the next life of a database that was removed, after server
+// dropped it.
+func (t *truth) create(database string, server int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.gone[database] = false
 	t.lives[database]++
+	t.drops[life{database, t.lives[database]}] = &event{server: server, at: time.Now()}
 }
 
 // lookup returns a copy of what is known of the write that v shows.
@@ -208,8 +218,8 @@ func (s *session) undo(made []int) {
 	}
 }
 
-// commit makes the session's writes visible, all at once.
-func (s *session) commit() error {
+// commit makes the session's writes visible, all at once, as the event e.
+func (s *session) commit(e *event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started && s.start() != nil {
@@ -218,6 +228,9 @@ func (s *session) commit() error {
 	}
 	if len(s.own) > 0 {
 		s.commits++
+		e.at = time.Now()
+		s.events = append(s.events, e)
+		delete(s.underway, e)
 	}
 	for r, n := range s.own {
 		if versions := s.versions[r]; len(versions) > 0 {

@@ -85,6 +85,20 @@ func (s *server) Begin(ctx context.Context, database string, readOnly bool) (his
 	return tx{t, s}, nil
 }
 
+func (s *server) Drop(ctx context.Context, database string) error {
+	return refused(s.Store.Drop(ctx, database))
+}
+
+func (s *server) Close() error { return refused(s.Store.Close()) }
+
+// refused makes of the error of an outage one that histories know.
+func refused(err error) error {
+	if errors.Is(err, txcache.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", history.ErrRefused, err)
+	}
+	return err
+}
+
 // A tx is a handle on a transaction of a server. What it does not say itself
 // is as in txcache.Tx.
 type tx struct {
@@ -121,6 +135,10 @@ func (t tx) Set(cache int, key string, value history.Value) {
 }
 
 func (t tx) Clear(cache int) error { return t.server.caches[cache].Clear(t.Tx) }
+
+func (t tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
+	return refused(t.Tx.CommitWith(ctx, commit))
+}
 
 func (t tx) Savepoint(fn func(history.Tx) error) error {
 	return t.Tx.Savepoint(func(h *txcache.Tx) error { return fn(tx{h, t.server}) })

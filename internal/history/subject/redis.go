@@ -1,0 +1,33 @@
+package subject
+
+import (
+	"context"
+	"errors"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/history"
+)
+
+// Redis opens stores as services do that are configured with cfg, each with
+// connections of its own. Each history has a prefix of its own.
+func Redis(cfg config.Config) history.Open {
+	cfg.Class = config.ClassRedis
+	cfg.ContextIgnoredKeys = Options().ContextIgnoredKeys
+	return Of(func(ctx context.Context, servers int) ([]*txcache.Store, error) {
+		cfg := cfg
+		cfg.Prefix = prefix()
+		var stores []*txcache.Store
+		for range servers {
+			store, err := txcache.OpenConfig(ctx, &cfg)
+			if err != nil {
+				return nil, errors.Join(err, closeAll(stores))
+			}
+			stores = append(stores, store)
+		}
+		return stores, nil
+	})
+}
+
+func prefix() string { return "history-" + string(backend.NewToken()) }
