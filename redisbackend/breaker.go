@@ -56,6 +56,9 @@ func unable(err error) bool {
 // broken reports whether a connection that had been made was lost, which a new
 // one may well repair.
 func broken(err error) bool {
+	if err == nil {
+		return false
+	}
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return false

@@ -1,6 +1,7 @@
 package redisbackend
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type database struct {
 type known struct {
 	state    *backend.State
 	version  uint64        // in Redis
+	head     string        // the field e of the hash: epoch and version
 	standing bool          // a fence stands, so that the clock matters
 	dials    uint64        // Backend.dials before the script was sent that checked the run
 	gaps     uint64        // feed.gaps before the last confirmation was asked for
@@ -82,7 +84,7 @@ func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, time
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	next := known{version: r.version, dials: m.dials, gaps: m.gaps, at: m.at, clean: db.covers(m, r.epoch, r.version)}
+	next := known{version: r.version, head: string(r.epoch) + " " + strconv.FormatUint(r.version, 10), dials: m.dials, gaps: m.gaps, at: m.at, clean: db.covers(m, r.epoch, r.version)}
 	last := db.last.Load()
 	if last != nil && last.state.Epoch == r.epoch {
 		switch {

@@ -18,7 +18,7 @@
 // An epoch and a version name one state of a database for good: versions only
 // grow within an epoch, and a script that finds the hash missing, damaged, or
 // written by another run of a server starts a new epoch. So a plain read of
-// these two fields is enough to know that nothing changed, as long as the
+// the field that holds both is enough to know that nothing changed, as long as the
 // process has made no connection since it last ran a script: a new connection
 // may lead to another server, or to one that was restored from a snapshot.
 //

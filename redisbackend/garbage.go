@@ -42,32 +42,34 @@ func (g *garbage) init() { g.limit.Store(leastGarbage) }
 
 // count adds values that were written to the tallies of their generations.
 func (b *Backend) count(values []backend.Value) {
-	var db *database
 	dead := 0
-	for i := range values {
-		v := &values[i]
-		if db == nil || db.name != v.Database {
-			if db != nil {
-				db.mu.Unlock()
-			}
-			db = b.database(v.Database)
-			db.mu.Lock()
-			if db.written == nil {
-				db.written = map[string]tally{}
-			}
+	for len(values) > 0 {
+		// Most are of one generation.
+		v, n := &values[0].Key, 1
+		for n < len(values) && values[n].Token == v.Token && values[n].Cache == v.Cache && values[n].Database == v.Database {
+			n++
 		}
-		t := db.written[v.Cache]
-		if t.token != v.Token {
-			dead += t.n
-			t = tally{token: v.Token}
-		}
-		t.n++
-		db.written[v.Cache] = t
-	}
-	if db != nil {
-		db.mu.Unlock()
+		values = values[n:]
+		dead += b.database(v.Database).wrote(v.Cache, v.Token, n)
 	}
 	b.garbage.add(b, dead)
+}
+
+// wrote counts n values of a generation of cache, and returns how many had been
+// counted of the one before.
+func (db *database) wrote(cache string, token backend.Token, n int) (dead int) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.written == nil {
+		db.written = map[string]tally{}
+	}
+	t := db.written[cache]
+	if t.token != token {
+		dead, t = t.n, tally{token: token}
+	}
+	t.n += n
+	db.written[cache] = t
+	return dead
 }
 
 // died removes the tallies of the generations that are not in s, and returns

@@ -82,20 +82,19 @@ func (l layout) generation(key string) (database, cache, token string, ok bool) 
 
 const hexDigits = "0123456789ABCDEF"
 
-// plain reports whether c stands for itself in a key.
-func plain(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
+// plain holds the characters that stand for themselves in a key.
+var plain = func() (is [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./,=+~") {
+		is[c] = true
 	}
-	return strings.IndexByte("-_./,=+~", c) >= 0
-}
+	return is
+}()
 
 // escape makes s fit to be a part of a key, one-to-one, in the manner of the
 // percent-encoding of RFC 3986.
 func escape(s string) string {
 	for i := range len(s) {
-		if !plain(s[i]) {
+		if !plain[s[i]] {
 			return string(appendEscaped(make([]byte, 0, 3*len(s)), s))
 		}
 	}
@@ -103,14 +102,15 @@ func escape(s string) string {
 }
 
 func appendEscaped(buf []byte, s string) []byte {
+	start := 0 // of what is plain
 	for i := range len(s) {
-		if c := s[i]; plain(c) {
-			buf = append(buf, c)
-		} else {
+		if c := s[i]; !plain[c] {
+			buf = append(buf, s[start:i]...)
 			buf = append(buf, '%', hexDigits[c>>4], hexDigits[c&15])
+			start = i + 1
 		}
 	}
-	return buf
+	return append(buf, s[start:]...)
 }
 
 // unescape undoes escape. It reports false for what escape does not return.

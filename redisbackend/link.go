@@ -154,9 +154,7 @@ func (l *link) exec(cmds []redis.Cmder) error {
 		_ = l.b.client.Process(context.Background(), cmds[0]) // the command keeps it
 	} else {
 		pipe := l.b.client.Pipeline()
-		for _, cmd := range cmds {
-			_ = pipe.Process(context.Background(), cmd)
-		}
+		_ = pipe.BatchProcess(context.Background(), cmds...)
 		_, _ = pipe.Exec(context.Background())
 	}
 	for _, cmd := range cmds {

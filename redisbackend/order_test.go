@@ -104,7 +104,7 @@ func TestSyncsShareTheNextRequest(t *testing.T) {
 		settled(t, p)
 		g := newGate(p.client)
 
-		release := g.hold(g.after, "hmget")
+		release := g.hold(g.after, "hget")
 		results := make(chan *backend.State, 20)
 		ask := func() {
 			s, err := p.Sync(t.Context(), "shop")
@@ -120,12 +120,12 @@ func TestSyncsShareTheNextRequest(t *testing.T) {
 			go ask()
 		}
 		synctest.Wait()
-		if n := g.count("hmget"); n != 1 {
+		if n := g.count("hget"); n != 1 {
 			t.Fatalf("%d requests were sent while one was on its way", n)
 		}
 		release()
 		synctest.Wait()
-		if n := g.count("hmget"); n != 2 {
+		if n := g.count("hget"); n != 2 {
 			t.Errorf("%d requests were sent for all, want 2", n)
 		}
 		fresh := 0
@@ -196,7 +196,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 		defer p.Close()
 		settled(t, p)
 		g := newGate(p.client)
-		release := g.hold(g.before, "hmget")
+		release := g.hold(g.before, "hget")
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		start := time.Now()

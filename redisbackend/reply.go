@@ -100,11 +100,9 @@ func fence(s *backend.State, lines string) (lease time.Duration, err error) {
 		lease = max(lease, time.Duration(ms)*time.Millisecond)
 		s.AllFenced = s.AllFenced || parts[3] == "1"
 		for _, part := range parts[4:] {
-			name, ok := unescape(part)
-			if !ok {
-				return 0, errReply
+			if name, ok := unescape(part); ok { // else no cache has that name
+				s.Fenced = append(s.Fenced, name)
 			}
-			s.Fenced = append(s.Fenced, name)
 		}
 	}
 	return lease, nil

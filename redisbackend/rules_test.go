@@ -79,14 +79,19 @@ func (p *process) Close() error {
 // over returns another process that uses a server.
 func over(t *testing.T, o *redis.Options, opts *redisbackend.Options) *process {
 	t.Helper()
-	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
-	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	client := redis.NewClient(o)
+	client := clientOf(o)
 	b, err := redisbackend.New(client, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &process{Backend: b, client: client}
+}
+
+// clientOf returns a client as Open makes it.
+func clientOf(o *redis.Options) *redis.Client {
+	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
+	o.ContextTimeoutEnabled = true
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(o)
 }

@@ -10,9 +10,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// scanCount is how many keys a server looks at for one SCAN, and so how many
-// are removed by one UNLINK at most: a fraction of a millisecond of its time.
-const scanCount = 250
+const (
+	// scanCount is how many keys a server looks at for one SCAN: a fraction of
+	// a millisecond of its time.
+	scanCount = 250
+
+	// An UNLINK has one key, because a server frees strings at once: a quarter
+	// of a millisecond for each megabyte. What is removed in one go grows from
+	// leastUnlinks to mostUnlinks while that takes less than unlinkTime, and
+	// shrinks else.
+	leastUnlinks, mostUnlinks = 8, 256
+	unlinkTime                = 3 * time.Millisecond
+)
 
 // scan walks over the keys that match pattern on every master, and removes
 // those that choose returns of the ones it is given. It leaves the server at
@@ -41,6 +50,7 @@ func (b *Backend) scan(ctx context.Context, pattern string, choose func(context.
 // walk is scan on one node.
 func (b *Backend) walk(ctx context.Context, node redis.Cmdable, pattern string, choose func(context.Context, []string) ([]string, error)) (removed int, err error) {
 	var cursor uint64
+	most := leastUnlinks
 	for {
 		start := time.Now()
 		var keys []string
@@ -48,42 +58,49 @@ func (b *Backend) walk(ctx context.Context, node redis.Cmdable, pattern string, 
 			keys, cursor, err = node.Scan(ctx, cursor, pattern, scanCount).Result()
 			return err
 		})
-		if err != nil {
-			return removed, err
+		if err == nil && len(keys) > 0 {
+			keys, err = choose(ctx, keys)
 		}
-		if len(keys) > 0 {
-			if keys, err = choose(ctx, keys); err != nil {
-				return removed, err
-			}
+		if err == nil {
+			err = rest(ctx, start)
 		}
-		if len(keys) > 0 {
-			n, err := b.unlink(ctx, node, keys)
+		for err == nil && len(keys) > 0 {
+			start = time.Now()
+			now := keys[:min(most, len(keys))]
+			keys = keys[len(now):]
+			var n int
+			n, err = b.unlink(ctx, node, now)
 			removed += n
-			if err != nil {
-				return removed, err
+			if time.Since(start) > unlinkTime {
+				most = max(leastUnlinks, most/2)
+			} else {
+				most = min(mostUnlinks, 2*most)
+			}
+			if err == nil {
+				err = rest(ctx, start)
 			}
 		}
-		if cursor == 0 {
-			return removed, nil
-		}
-		timer := time.NewTimer(time.Since(start))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return removed, ctx.Err()
+		if err != nil || cursor == 0 {
+			return removed, err
 		}
 	}
 }
 
-// unlink removes keys of a node. In a cluster each is of another slot.
+// rest waits for as long as has passed since start.
+func rest(ctx context.Context, start time.Time) error {
+	timer := time.NewTimer(time.Since(start))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unlink removes keys of a node, each with a command of its own.
 func (b *Backend) unlink(ctx context.Context, node redis.Cmdable, keys []string) (removed int, err error) {
 	err = b.briefly(ctx, func(ctx context.Context) error {
-		if b.cluster == nil {
-			n, err := node.Unlink(ctx, keys...).Result()
-			removed = int(n)
-			return err
-		}
 		cmds, err := node.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, key := range keys {
 				p.Unlink(ctx, key)

@@ -74,12 +74,12 @@ func (b *Backend) launch(db *database, f *flight, here bool) {
 		return
 	}
 	// A plain read tells whether anything changed, for little more than a PING.
-	cmd := redis.NewSliceCmd(context.Background(), "hmget", db.hash, "e", "v")
+	cmd := redis.NewStringCmd(context.Background(), "hget", db.hash, "e")
 	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
 		switch {
 		case err != nil:
 			db.land(b, f, nil, err)
-		case b.dials.Load() == m.dials && m.last.is(cmd.Val()):
+		case b.dials.Load() == m.dials && cmd.Val() == m.last.head:
 			// A reply over a connection made since would have raised dials.
 			if state := b.confirm(db, &m); state != nil {
 				db.land(b, f, state, nil)
@@ -90,16 +90,6 @@ func (b *Backend) launch(db *database, f *flight, here bool) {
 			b.ask(db, f, nil, false)
 		}
 	}}, here)
-}
-
-// is reports whether the fields e and v of a hash are those of k.
-func (k *known) is(head []any) bool {
-	if len(head) != 2 {
-		return false
-	}
-	epoch, ok1 := head[0].(string)
-	version, ok2 := number(head[1])
-	return ok1 && ok2 && epoch == string(k.state.Epoch) && version == k.version
 }
 
 // ask runs the script that makes sure of the hash and returns it.
@@ -170,8 +160,24 @@ func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool,
 		}
 		l.clock.observe(reply.clock, m.at, b.now())
 		state, lease, err := b.learn(db, m, &reply)
+		if err != nil {
+			b.discard(db, finish)
+			return
+		}
 		l.clock.met(lease)
-		finish(state, err)
+		finish(state, nil)
 	}
 	l.start(r, here)
+}
+
+// discard makes the next script start a new epoch, with the fences that stand,
+// as the hash holds what no script wrote (P6). Then it calls finish with nil.
+func (b *Backend) discard(db *database, finish func(*backend.State, error)) {
+	cmd := redis.NewIntCmd(context.Background(), "hdel", db.hash, "e")
+	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
+		if err == nil {
+			err = cmd.Err()
+		}
+		finish(nil, err)
+	}}, false)
 }

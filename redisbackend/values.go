@@ -1,7 +1,7 @@
 package redisbackend
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,21 +109,31 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
+	size := 0
+	for i := range values {
+		size += len(values[i].Data)
+	}
+	// The data is copied because it may still be on its way when ctx ends. All
+	// commands share what can be shared: this is the path of every commit.
+	data := make([]byte, 0, size)
 	names := make([]string, 0, len(values))
+	args := make([]any, 0, 5*len(values))
 	cmds := make([]redis.Cmder, 0, len(values))
+	var ttl time.Duration
+	var ms any // ttl in milliseconds
 	for i := range values {
 		v := &values[i]
-		ttl := v.TTL
-		if ttl == 0 {
-			ttl = b.options.Duration
+		if d := cmp.Or(v.TTL, b.options.Duration); d != ttl {
+			ttl, ms = d, d.Milliseconds()
 		}
 		if ttl < time.Millisecond {
 			continue // it would be over before it could be read
 		}
-		name := b.layout.value(&v.Key)
+		name, from, first := b.layout.value(&v.Key), len(data), len(args)
+		data = append(data, v.Data...)
+		args = append(args, "set", name, data[from:], "px", ms)
 		names = append(names, name)
-		// The data is copied because it may still be on its way when ctx ends.
-		cmds = append(cmds, redis.NewStatusCmd(context.Background(), "set", name, bytes.Clone(v.Data), "px", ttl.Milliseconds()))
+		cmds = append(cmds, redis.NewStatusCmd(context.Background(), args[first:len(args):len(args)]...))
 	}
 	if len(cmds) == 0 {
 		return nil

@@ -8,7 +8,7 @@ end
 local written = table.concat(lines, '\n')
 local text = string.format('%.0f', version)
 if changed or written ~= fences then
-  redis.call('HSET', key, 'v', text, 'f', written)
+  redis.call('HSET', key, 'e', epoch .. ' ' .. text, 'f', written)
   redis.call('HSET', key, 'n', redis.call('HLEN', key))
 end
 if changed then

@@ -7,8 +7,8 @@
 --          6 the latest that the caller thinks it can be, "" if it has no idea;
 --          then a script's own
 --
--- Fields: e epoch, b base token, v version, r run, n number of all fields,
--- f fences, one a line: id, deadline, lease (milliseconds), all ("0" or "1")
+-- Fields: e epoch and version, which one small read tells, b base token, r run,
+-- n number of all fields, f fences, one a line: id, deadline, lease (milliseconds), all ("0" or "1")
 -- and caches; c<cache> a token. Names are escaped, so spaces separate them.
 local key, fresh = KEYS[1], ARGV[1]
 
@@ -38,9 +38,12 @@ if type(poked) == 'table' and not string.find(poked.err, 'WRONGTYPE', 1, true) t
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
-local head = redis.pcall('HMGET', key, 'e', 'b', 'v', 'r', 'n', 'f')
+local head = redis.pcall('HMGET', key, 'e', 'b', 'r', 'n', 'f')
 if head.err then head = {} end
-local epoch, base, version, fences = head[1], head[2], tonumber(head[3]), head[6]
+local epoch, version = string.match(head[1] or '', '^(%S+) (%d+)$')
+local base, fences = head[2], head[5]
+version = tonumber(version)
+if version and version >= 2 ^ 53 then version = nil end -- it could not be counted on
 
 -- A clock that was set forward must not end the leases of the living. Whoever
 -- notices leaves them alone until their owners had time to renew them.
@@ -55,12 +58,12 @@ end
 -- The version makes a token that is delivered twice another one.
 local function token() return fresh .. '.' .. string.format('%.0f', version) end
 
-if not (epoch and base and version and fences and head[4] == run and tonumber(head[5]) == redis.call('HLEN', key)) then
+if not (version and base and fences and head[3] == run and tonumber(head[4]) == redis.call('HLEN', key)) then
   redis.call('DEL', key)
   version = math.max(version or 0, tonumber(clock[1]) * 1000000 + tonumber(clock[2]))
   change()
   epoch, base, fences = token(), token(), fences or ''
-  redis.call('HSET', key, 'e', epoch, 'b', base, 'r', run, 'n', 0)
+  redis.call('HSET', key, 'b', base, 'r', run, 'n', 0)
 end
 
 -- clear starts new generations of the caches named, and of all if all == '1'.
@@ -80,7 +83,7 @@ end
 local standing = {}
 for line in string.gmatch(fences, '[^\n]+') do
   local id, deadline, lease, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
-  if id then
+  if id and #lease < 13 and #deadline < 16 then
     -- No fence stands for longer than its lease, should the clock be set back.
     deadline = math.min(tonumber(deadline), now + tonumber(lease))
     if deadline > now or hold then
