@@ -390,7 +390,7 @@ func (c *core) expiry() int64 {
 	}
 	now := near.Now()
 	if int64(c.lifetime) > math.MaxInt64-now {
-		return 0 // three centuries
+		return math.MaxInt64 // in two centuries
 	}
 	return now + int64(c.lifetime)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -18,6 +19,7 @@ import (
 type setup struct {
 	name   string
 	remote bool // servers share values, not only generations
+	coarse bool // values expire by the millisecond, rounded down
 	open   func(t testing.TB, servers int, opts txcache.Options) []*txcache.Store
 }
 
@@ -32,13 +34,22 @@ var setups = []setup{
 		opts.NoNear = true
 		return stores(t, servers, opts, newValues())
 	}},
+	{name: "redis", remote: true, open: overMiniredis},
+	{name: "redis without near", remote: true, coarse: true, open: func(t testing.TB, servers int, opts txcache.Options) []*txcache.Store {
+		opts.NoNear = true
+		return overMiniredis(t, servers, opts)
+	}},
 }
 
-// everywhere runs a test in every setup.
+// everywhere runs a test in every setup, and over a server that no bubble of
+// testing/synctest could hold.
 func everywhere(t *testing.T, test func(t *testing.T, s setup)) {
 	for _, s := range setups {
 		t.Run(s.name, func(t *testing.T) { test(t, s) })
 	}
+	t.Run("redis, real server", func(t *testing.T) {
+		test(t, setup{name: "redis, real server", remote: true, open: overServer(redistest.Start(t))})
+	})
 }
 
 // one opens a single server.

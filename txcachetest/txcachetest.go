@@ -8,7 +8,10 @@
 //		...
 //	}
 //
-// Values in it expire by the clock of package time, so that within
+// [Memory] is the quickest. [Redis] shows as well whether values survive being
+// encoded, and [RedisServers] how several servers get along.
+//
+// Values in all of them expire by the clock of package time, so that within
 // [testing/synctest] a test can let them expire without waiting.
 package txcachetest
 
@@ -17,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -26,9 +30,13 @@ import (
 // there.
 func Memory(t testing.TB) *txcache.Store {
 	t.Helper()
-	store, err := txcache.New(memorybackend.New(), &txcache.Options{
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	return open(t, memorybackend.New(), slog.New(slog.NewTextHandler(t.Output(), nil)))
+}
+
+// open returns a store over b that is closed with the test.
+func open(t testing.TB, b backend.Backend, logger *slog.Logger) *txcache.Store {
+	t.Helper()
+	store, err := txcache.New(b, &txcache.Options{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

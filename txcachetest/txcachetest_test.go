@@ -6,63 +6,92 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/txcachetest"
 )
 
-func TestMemoryIsClosedWithTheTest(t *testing.T) {
-	var store *txcache.Store
-	t.Run("inner", func(t *testing.T) {
-		store = txcachetest.Memory(t)
-		tx, err := store.Begin(t.Context(), "shop")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tx.Commit(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if _, err := store.Begin(t.Context(), "shop"); !errors.Is(err, txcache.ErrClosed) {
-		t.Errorf("after the test Begin answers %v, want ErrClosed", err)
+// What a store needs ends with its test, to the last goroutine.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// makers are the ways to make a store.
+var makers = []struct {
+	name string
+	open func(testing.TB) *txcache.Store
+}{
+	{"Memory", txcachetest.Memory},
+	{"Redis", txcachetest.Redis},
+}
+
+func TestStoreIsClosedWithTheTest(t *testing.T) {
+	for _, m := range makers {
+		t.Run(m.name, func(t *testing.T) {
+			var store *txcache.Store
+			t.Run("inner", func(t *testing.T) {
+				store = m.open(t)
+				tx, err := store.Begin(t.Context(), "shop")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tx.SyncedAt().IsZero() {
+					t.Error("the transaction began without a state")
+				}
+				if err := tx.Commit(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if _, err := store.Begin(t.Context(), "shop"); !errors.Is(err, txcache.ErrClosed) {
+				t.Errorf("after the test Begin answers %v, want ErrClosed", err)
+			}
+		})
 	}
 }
 
 func TestStoresShareNothing(t *testing.T) {
-	for range 2 {
-		store := txcachetest.Memory(t)
-		price := newPrice(t, store, 0)
-		set(t, store, price, 12)
-		if _, ok := get(t, store, price); !ok {
-			t.Error("a store lost its value")
-		}
-	}
-	store := txcachetest.Memory(t)
-	if v, ok := get(t, store, newPrice(t, store, 0)); ok {
-		t.Errorf("a new store has %d, of another store", v)
+	for _, m := range makers {
+		t.Run(m.name, func(t *testing.T) {
+			for range 2 {
+				store := m.open(t)
+				price := newPrice(t, store, 0)
+				set(t, store, price, 12)
+				if _, ok := get(t, store, price); !ok {
+					t.Error("a store lost its value")
+				}
+			}
+			store := m.open(t)
+			if v, ok := get(t, store, newPrice(t, store, 0)); ok {
+				t.Errorf("a new store has %d, of another store", v)
+			}
+		})
 	}
 }
 
 // Within a bubble a value expires as soon as the test says so, exactly at the end
 // of its duration, and a hit does not extend its life.
 func TestTimeMovesBySynctest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := txcachetest.Memory(t)
-		price := newPrice(t, store, time.Hour)
-		set(t, store, price, 12)
-		for _, step := range []struct {
-			wait time.Duration
-			want bool
-		}{
-			{30 * time.Minute, true},
-			{30*time.Minute - time.Nanosecond, true},
-			{time.Nanosecond, false},
-		} {
-			time.Sleep(step.wait)
-			if _, ok := get(t, store, price); ok != step.want {
-				t.Errorf("after another %v there is a value: %v, want %v", step.wait, ok, step.want)
-			}
-		}
-	})
+	for _, m := range makers {
+		t.Run(m.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := m.open(t)
+				price := newPrice(t, store, time.Hour)
+				set(t, store, price, 12)
+				for _, step := range []struct {
+					wait time.Duration
+					want bool
+				}{
+					{30 * time.Minute, true},
+					{30*time.Minute - time.Nanosecond, true},
+					{time.Nanosecond, false},
+				} {
+					time.Sleep(step.wait)
+					if _, ok := get(t, store, price); ok != step.want {
+						t.Errorf("after another %v there is a value: %v, want %v", step.wait, ok, step.want)
+					}
+				}
+			})
+		})
+	}
 }
 
 func newPrice(t *testing.T, store *txcache.Store, lifetime time.Duration) *txcache.Cache[string, int] {
