@@ -44,32 +44,6 @@ type transaction struct {
 	work *work // nil: none yet
 }
 
-// A work is what a transaction has done. Those that only read have none.
-type work struct {
-	syncedAt time.Time        // once it was asked for
-	cleared  bool             // by ClearAll
-	caches   map[*core]*local // those set or cleared
-
-	// What the open savepoints have done, oldest first. Steps are numbered
-	// without gaps or returns, also if savepoints of several goroutines overlap.
-	savepoints int // that are open
-	undo       []step
-	steps      uint64 // the number of the last step
-	mark       uint64 // the number of the last step before the latest savepoint
-}
-
-// A step is one change, and how to undo it.
-type step struct {
-	number uint64
-	undo   func()
-}
-
-// A local is what a transaction holds of one cache.
-type local struct {
-	overlay overlay // nil if nothing was set
-	cleared bool
-}
-
 const allCaches = ^uint64(0)
 
 // Database returns the name of the transaction's database.
@@ -143,48 +117,6 @@ func (tx *Tx) ClearAll() error {
 	w.record(func() { w.cleared, w.caches = cleared, caches })
 	w.cleared, w.caches = true, nil
 	t.touched.Store(allCaches)
-	return nil
-}
-
-// Savepoint runs fn. If fn returns an error or panics, what was set and cleared
-// meanwhile is undone; the error is returned as it is. Savepoints nest. As with
-// a savepoint of the database, what other goroutines do in the transaction
-// meanwhile is undone with it.
-func (tx *Tx) Savepoint(fn func(*Tx) error) error {
-	if tx.void() {
-		return ErrTxDone
-	}
-	t := tx.t
-	t.mu.Lock()
-	if t.done {
-		t.mu.Unlock()
-		return ErrTxDone
-	}
-	w := t.worked()
-	w.savepoints++
-	mark := w.steps
-	w.mark = mark
-	t.mu.Unlock()
-
-	kept := false
-	defer func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.done {
-			return
-		}
-		for n := len(w.undo); !kept && n > 0 && w.undo[n-1].number > mark; n-- { // P2
-			w.undo[n-1].undo()
-			w.undo = w.undo[:n-1]
-		}
-		if w.savepoints--; w.savepoints == 0 {
-			w.undo = nil
-		}
-	}()
-	if err := fn(tx); err != nil {
-		return err
-	}
-	kept = true
 	return nil
 }
 
@@ -304,37 +236,6 @@ func (t *transaction) ended() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.done
-}
-
-// worked returns the transaction's work. t.mu is held.
-func (t *transaction) worked() *work {
-	if t.work == nil {
-		t.work = &work{}
-	}
-	return t.work
-}
-
-// record keeps what undoes a change while a savepoint is open.
-func (w *work) record(undo func()) {
-	if w.savepoints > 0 {
-		w.steps++
-		w.undo = append(w.undo, step{w.steps, undo})
-	}
-}
-
-// local returns what the transaction holds of c. t.mu is held.
-func (t *transaction) local(c *core) *local {
-	w := t.worked()
-	l := w.caches[c]
-	if l == nil {
-		l = &local{}
-		if w.caches == nil {
-			w.caches = map[*core]*local{}
-		}
-		w.caches[c] = l
-		t.touched.Or(c.bit)
-	}
-	return l
 }
 
 // detached reports whether the database was dropped since the transaction began.
