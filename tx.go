@@ -152,7 +152,9 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 	if !t.end() {
 		return ErrTxDone
 	}
-	defer t.forget()
+	if t.work != nil {
+		defer t.forget()
+	}
 	if commit == nil {
 		commit = func(context.Context) error { return nil }
 	}
