@@ -57,7 +57,8 @@ func (h redisHistory) check(t *testing.T) {
 		t.Fatalf("to play it again: TXCACHE_SEED=<its seed> go test -run '%s'\n%v", t.Name(), err)
 	}
 	t.Logf("seed %d: %v", seed, report)
-	if float64(report.Hits) < h.hits*float64(report.Lookups) {
+	// A share says something only of many look-ups; of few, some must hit.
+	if report.Hits == 0 || report.Lookups >= 500 && float64(report.Hits) < h.hits*float64(report.Lookups) {
 		t.Errorf("seed %d: %d hits in %d look-ups; a cache that misses proves nothing", seed, report.Hits, report.Lookups)
 	}
 }
