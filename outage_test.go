@@ -130,6 +130,59 @@ func TestClearsThatWaitAreFew(t *testing.T) {
 	})
 }
 
+// A clear that is on its way already may be done before another's commit, so it
+// does not stand for that one's clear. // P5
+func TestClearOnItsWayCoversNoLaterOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newOutage()
+		store := newStore(t, b, txcache.Options{Logger: silent})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		clearNow := func() {
+			tx := begin(t, store, "db")
+			clearCache(t, tx, c)
+			commit(t, tx)
+		}
+		b.be(func() { b.clears = true })
+		clearNow()
+		b.be(func() { b.hang = true })
+		time.Sleep(100 * time.Millisecond) // the first is on its way
+		b.be(func() { b.hang = false })
+		clearNow()
+		if got := store.Waiting(); got != 2 {
+			t.Errorf("Waiting = %d; want both clears", got)
+		}
+		b.be(func() { b.clears = false })
+		time.Sleep(time.Minute)
+		if got := store.Waiting(); got != 0 {
+			t.Errorf("Waiting = %d; want none", got)
+		}
+	})
+}
+
+// A database that is dropped while a transaction begins: it begins in the new life.
+func TestDropWhileATransactionBegins(t *testing.T) {
+	b := newOutage()
+	store := newStore(t, b, txcache.Options{})
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	publish(t, store, "db", c, "x", 1)
+	b.be(func() {
+		b.afterSync = func() {
+			if err := store.Drop(t.Context(), "db"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	tx := beginReadOnly(t, store, "db")
+	miss(t, tx, c, "x", "it was set in the life before")
+	c.Set(tx, "x", 2)
+	commit(t, tx)
+	before := c.Stats().RemoteHits
+	hit(t, begin(t, store, "db"), c, "x", 2, "the transaction belongs to the new life")
+	if c.Stats().RemoteHits != before {
+		t.Error("the value was not near: the transaction filled a database that is gone")
+	}
+}
+
 // A backend that hangs holds up a commit and a close for a bounded time.
 func TestHangingBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -188,6 +241,8 @@ type outageBackend struct {
 	clears bool   // clears fail
 	only   string // those of this database, if it is set
 	hang   bool   // clears wait for their context
+
+	afterSync func() // called once, when the next Sync has its answer
 }
 
 func newOutage() *outageBackend { return &outageBackend{values: newValues()} }
@@ -214,7 +269,15 @@ func (o *outageBackend) Sync(ctx context.Context, database string) (*backend.Sta
 	if err := o.refuse(); err != nil {
 		return nil, err
 	}
-	return o.values.Sync(ctx, database)
+	state, err := o.values.Sync(ctx, database)
+	o.mu.Lock()
+	after := o.afterSync
+	o.afterSync = nil
+	o.mu.Unlock()
+	if after != nil {
+		after()
+	}
+	return state, err
 }
 
 func (o *outageBackend) Fence(ctx context.Context, database string, f backend.Fence) error {
