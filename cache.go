@@ -42,6 +42,7 @@ type core struct {
 	contextFree   bool
 	ignored       *canon.Ignored
 	warm          bool
+	verify        float64 // share of the hits
 	newGeneration func(backend.Token) generation
 	stats         counters
 
@@ -97,6 +98,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		contextFree: opts.ContextFree,
 		ignored:     canon.NewIgnored(slices.Concat(opts.IgnoreContext, s.opts.ContextIgnoredKeys)...),
 		warm:        opts.Warm,
+		verify:      opts.Verify,
 	}}
 	if opts.Size > 0 {
 		c.size = opts.Size

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
@@ -134,6 +135,32 @@ func ExampleCacheOptions_warm() {
 		return nil
 	})
 	// Output: 3 true
+}
+
+func ExampleCacheOptions_verify() {
+	ctx := context.Background()
+	store := txcache.Must(txcache.New(memorybackend.New(), &txcache.Options{
+		OnStale: func(_ context.Context, hit txcache.StaleHit) {
+			fmt.Printf("%s: %v is cached as %v and is %v\n", hit.Cache, hit.Key, hit.Cached, hit.Loaded)
+		},
+		Logger: slog.New(slog.DiscardHandler),
+	}))
+	defer store.Close()
+	prices := txcache.Must(txcache.NewCache[string, int](store, "prices", &txcache.CacheOptions{
+		Verify: 1, // every hit; in production rather 0.001
+	}))
+	price := 2 // in the database
+	read := func(tx *txcache.Tx) error {
+		_, err := prices.Load(ctx, tx, "pen", func(context.Context) (int, error) { return price, nil })
+		return err
+	}
+	store.View(ctx, "shop", read)
+	price = 3 // and prices is not cleared
+	store.View(ctx, "shop", read)
+	fmt.Println(prices.Stats().Mismatches)
+	// Output:
+	// prices: pen is cached as 2 and is 3
+	// 1
 }
 
 func ExampleCache_GetMany() {

@@ -20,31 +20,42 @@ import (
 // load may call Load, with the context that it gets, for other caches and keys.
 // It must not wait for a lock that a read-write transaction holds which may load
 // the same key: that one may be waiting for it.
-func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (none V, err error) {
-	if v, ok := c.near(tx, key); ok {
-		return v, nil
+func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (_ V, err error) {
+	v, hit := c.near(tx, key)
+	if !hit {
+		if v, hit, err = c.obtain(ctx, tx, key, load); err != nil {
+			return v, err
+		}
 	}
+	if hit && c.verify > 0 {
+		v = c.verified(ctx, tx, key, v, load)
+	}
+	return v, nil
+}
+
+// obtain is Load in full, and reports whether the value is a hit.
+func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (v V, hit bool, err error) {
 	if err := c.usable(tx); err != nil {
-		return none, err
+		return v, false, err
 	}
 	t := tx.t
 	k, cacheable := c.entryKey(tx, key)
 	for {
 		if t.ended() {
-			return none, ErrTxDone
+			return v, false, ErrTxDone
 		}
-		if !cacheable {
-			c.stats.bypass()
-			return c.load(ctx, tx, key, load)
+		var g *generationOf[K, V]
+		if cacheable {
+			v, hit, g = c.lookup(t, k)
 		}
-		v, ok, g := c.lookup(t, k)
 		switch {
-		case ok:
+		case hit:
 			c.stats.hit()
-			return v, nil
+			return v, true, nil
 		case g == nil:
 			c.stats.bypass()
-			return c.load(ctx, tx, key, load)
+			v, err = c.load(ctx, tx, key, load)
+			return v, false, err
 		}
 		f, lead := g.join(k, t)
 		switch {
@@ -53,21 +64,21 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 		case f == nil || f.leader == t || leads(ctx):
 			// Whoever leads must not wait: two that did could wait for each other,
 			// one for itself.
-			if v, ok := c.ask(ctx, t, g, k); ok {
-				return v, nil
+			if v, hit = c.ask(ctx, t, g, k); !hit {
+				v, err = c.load(ctx, tx, key, load)
 			}
-			return c.load(ctx, tx, key, load)
+			return v, hit, err
 		}
 		select {
 		case <-f.done:
 		case <-ctx.Done():
 			c.stats.miss()
-			return none, context.Cause(ctx)
+			return v, false, context.Cause(ctx)
 		}
 		if !f.abandoned {
 			c.stats.miss()
 			c.stats.shared.Add(1)
-			return f.value, f.err
+			return f.value, false, f.err
 		}
 	}
 }
@@ -85,19 +96,19 @@ func (c *Cache[K, V]) load(ctx context.Context, tx *Tx, key K, load func(context
 }
 
 // lead asks the backend, and then loads, for all who joined f.
-func (c *Cache[K, V]) lead(ctx context.Context, tx *Tx, key entryKey[K], g *generationOf[K, V], f *flight[V], load func(context.Context) (V, error)) (v V, err error) {
+func (c *Cache[K, V]) lead(ctx context.Context, tx *Tx, key entryKey[K], g *generationOf[K, V], f *flight[V], load func(context.Context) (V, error)) (v V, hit bool, err error) {
 	f.abandoned = true
 	defer g.land(key, f) // also if load panics
-	v, ok := g.get(key)  // another flight may have landed since it was looked for
-	if ok {
+	v, hit = g.get(key)  // another flight may have landed since it was looked for
+	if hit {
 		c.stats.hit()
-	} else if v, ok = c.ask(ctx, tx.t, g, key); !ok {
+	} else if v, hit = c.ask(ctx, tx.t, g, key); !hit {
 		v, err = c.load(context.WithValue(ctx, leading{}, true), tx, key.key, load)
 	}
 	if err == nil || ctx.Err() == nil && !tx.t.ended() {
 		f.value, f.err, f.abandoned = v, err, false
 	}
-	return v, err
+	return v, hit, err
 }
 
 // leading marks the context of a loader for which others may wait.

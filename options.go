@@ -1,6 +1,7 @@
 package txcache
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -49,9 +50,15 @@ type Options struct {
 	// itself. It is ignored for a backend that does not.
 	NoNear bool
 
-	// Logger gets records of outages and of values that could not be encoded
-	// or decoded, at most one of a kind every few seconds. They name caches
-	// and databases, never keys or values. The default is slog.Default().
+	// OnStale, if not nil, is called with each hit that CacheOptions.Verify
+	// finds to be stale, in the goroutine of the Load that found it, which
+	// waits for it.
+	OnStale func(context.Context, StaleHit)
+
+	// Logger gets records of outages, of stale hits, and of values that could
+	// not be encoded or decoded, at most one of a kind every few seconds. They
+	// name caches and databases, never keys or values. The default is
+	// slog.Default().
 	Logger *slog.Logger
 }
 
@@ -133,6 +140,17 @@ type CacheOptions struct {
 	// after the writes: what was loaded between a clear and a later write
 	// would be published as it was before. Without Warm, the next readers load.
 	Warm bool
+
+	// Verify is the share of hits of Load in read-only transactions, 0 to 1,
+	// for which the loader runs as well: 0.001 is one hit in a thousand, 0, the
+	// default, none. If what it returns is not the same (deeply equal, or
+	// encoded alike) and nobody has cleared the cache since the transaction
+	// began, the hit was stale: it is counted (Stats.Mismatches), logged, and
+	// handed to Options.OnStale, and Load sets and returns what was loaded. So
+	// forgotten clears come to light in production. If the loader fails, the
+	// hit is returned. Where servers learn late of each other's clears (redis:
+	// sync = "channel"), one that is still on its way counts as forgotten.
+	Verify float64
 }
 
 func (o *CacheOptions) check() error {
@@ -141,6 +159,8 @@ func (o *CacheOptions) check() error {
 		return fmt.Errorf("size is %d; it must not be negative", o.Size)
 	case o.Duration < 0:
 		return fmt.Errorf("duration is %v; it must not be negative", o.Duration)
+	case !(o.Verify >= 0 && o.Verify <= 1): // nor NaN
+		return fmt.Errorf("verify is %v; it must be a share from 0 to 1", o.Verify)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ type Stats struct {
 	Loads        uint64 // loaders run by Load
 	LoadErrors   uint64 // those that failed
 	Shared       uint64 // loads that got the value of another's loader
+	Verified     uint64 // hits compared with what their loader returned; see CacheOptions.Verify
+	Mismatches   uint64 // those that were stale: something else was loaded, and nobody had cleared
 	Clears       uint64 // commits that cleared the cache, those that failed included
 	Published    uint64 // values that commits of read-write transactions made visible
 	Evictions    uint64 // values pushed out by the size limit
@@ -59,8 +61,8 @@ func (s *Store) statsOf(caches []*core) []Stats {
 type counters struct {
 	stripes [stripes]stripe
 
-	bypassed, remoteHits, loads, loadErrors, shared, clears, published atomic.Uint64
-	evictions, remoteErrors, badPayloads, unencodable                  atomic.Uint64
+	bypassed, remoteHits, loads, loadErrors, shared, clears, published      atomic.Uint64
+	verified, mismatches, evictions, remoteErrors, badPayloads, unencodable atomic.Uint64
 }
 
 const stripes = 16 // a power of two
@@ -95,6 +97,8 @@ func (c *core) snapshot() Stats {
 		Loads:        c.stats.loads.Load(),
 		LoadErrors:   c.stats.loadErrors.Load(),
 		Shared:       c.stats.shared.Load(),
+		Verified:     c.stats.verified.Load(),
+		Mismatches:   c.stats.mismatches.Load(),
 		Clears:       c.stats.clears.Load(),
 		Published:    c.stats.published.Load(),
 		Evictions:    c.stats.evictions.Load(),
