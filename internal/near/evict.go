@@ -14,34 +14,45 @@ const maxUses = 3
 // sketch. That other entry is found by a hand that goes round the rest, the
 // main part, and passes whatever has been used since it last came by.
 //
-// The window grows when entries that it has just let go are wanted again, and
-// shrinks when they are not.
+// The length of the window follows what LIRS compares (Jiang and Zhang, "LIRS:
+// An Efficient Low Inter-reference Recency Set Replacement Policy", 2002): how
+// soon a key comes back, with how long what is kept has gone unused. What the
+// hand stops at has gone unused for a round of the hand. A key that comes back
+// much sooner than that, after it had to leave, goes into the main part at once,
+// and the window grows by one entry; for each that has to leave it shrinks by
+// a fraction of one. In a loop longer than the cache no key comes back before
+// the hand does, as all of the main part is used meanwhile. So the window stays
+// small there, and the main part is hit in each round.
 type policy struct {
 	size   int
 	window window
 	target float64 // how many entries the window should hold
 	sketch sketch
-	ghosts []uint32 // hashes of entries that left the window for good, each at its place
+	ghosts ghosts
+	clock  uint32 // counts the entries put in: the policy's measure of time
 
 	slots, stride int
-	hand          int // the slot of the main part that is looked at next
-	sweeper       int // the slot that is next looked at for an expired entry
+	hand          int    // the slot of the main part that is looked at next
+	begun         uint32 // when the hand began its round
+	round         uint32 // how long the round before took
+	sweeper       int    // the slot that is next looked at for an expired entry
 }
 
 const (
-	minWindow = 0.02 // of the size
-	maxWindow = 0.6
-	maxShrink = 0.2 // by how much the window shrinks for an entry that leaves it for good
+	minWindow = 0.01 // of the size
+	maxWindow = 0.5
+	shrink    = 0.1 // by how much the window shrinks for an entry that leaves it for good
+	soon      = 3   // how many times sooner than the hand a key must come back
 	swept     = 4   // how many slots are searched for an expired entry, beyond those of the policy
 )
 
 func newPolicy(size, slots int) *policy {
 	return &policy{
 		size:   size,
-		window: newWindow(int(maxWindow*float64(size))+2, slots),
+		window: newWindow(max(1, int(maxWindow*float64(size))), slots),
 		target: minWindow * float64(size),
 		sketch: newSketch(size),
-		ghosts: make([]uint32, size/4+1),
+		ghosts: make(ghosts, max(1, size/2)),
 		slots:  slots,
 		stride: strideOf(slots),
 	}
@@ -68,22 +79,29 @@ func gcd(a, b int) int {
 
 // added notes that an entry with hash was put into slot.
 func (p *policy) added(hash uint32, slot int) {
+	p.clock++
 	p.sketch.add(hash, 1)
-	p.window.push(slot)
-	if ghost := p.ghost(hash); *ghost == hash {
-		*ghost = 0
+	if left, ok := p.ghosts.recall(hash); ok && p.isSoon(left) {
 		p.target = min(p.target+1, maxWindow*float64(p.size))
+		return // what is not in the window is in the main part
 	}
+	p.window.push(slot)
+}
+
+// isSoon reports whether an entry that is put in now, and left the window at the
+// moment left, was away for much less time than the hand takes for a round. The
+// way through the window counts too: it began about as long before left as the
+// window has entries.
+func (p *policy) isSoon(left uint32) bool {
+	away := p.clock - left + uint32(p.window.len)
+	unused := max(p.round, p.clock-p.begun)
+	return soon*away < unused
 }
 
 // rejected notes that an entry with hash left the window for good.
 func (p *policy) rejected(hash uint32) {
-	*p.ghost(hash) = hash
-	p.target = max(p.target-maxShrink, minWindow*float64(p.size))
-}
-
-func (p *policy) ghost(hash uint32) *uint32 {
-	return &p.ghosts[uint64(hash)*uint64(len(p.ghosts))>>32]
+	p.ghosts.remember(hash, p.clock)
+	p.target = max(p.target-shrink, minWindow*float64(p.size))
 }
 
 // windowSize returns how many entries the window should hold: at least one, so
@@ -98,16 +116,23 @@ type eviction[K comparable, V any] struct {
 	now   int64 // 0 until it is needed
 }
 
-// victim returns the slot whose entry makes room.
+// victim returns the slot whose entry makes room for another. The other may come
+// into the window, so if that is full, one moves on from there.
 func (v *eviction[K, V]) victim() int {
+	full := v.window.len >= v.windowSize()
 	if slot, ok := v.sweep(); ok {
+		if full {
+			v.window.pop()
+		}
 		return slot
 	}
 	main := v.count - v.window.len
-	if v.window.len < v.windowSize() && main > 0 {
+	if !full && main > 0 {
 		slot, _ := v.unused()
 		return slot
 	}
+	// One too many may stay: as the target wavers by one, entries would come
+	// into the main part without having to prove their worth.
 	if v.window.len > v.windowSize()+1 {
 		v.window.pop()
 		main++
@@ -147,6 +172,9 @@ func (v *eviction[K, V]) unused() (slot int, expired bool) {
 			e.uses.Store(0)
 		}
 		v.hand = (v.hand + v.stride) % v.slots
+		if v.hand == 0 {
+			v.begun, v.round = v.clock, v.clock-v.begun
+		}
 	}
 }
 

@@ -66,18 +66,53 @@ func TestHitRatioIsAboveThatOfLRU(t *testing.T) {
 	for i := range recency {
 		recency[i] = 1000 + i/3 - min(1000, int(r.ExpFloat64()*100))
 	}
+	shifting := skewed(4000, 60000, 1)
+	for i := range shifting {
+		shifting[i] += i / 5000 * 600
+	}
+	twice := make([]int, 60000) // pages of 40 keys that are gone over twice
+	for i := range twice {
+		twice[i] = i/80*40 + i%40
+	}
+	var longer []int // pages that become longer, gone over twice
+	for page := 1; page < 250; page++ {
+		for i := range 2 * page {
+			longer = append(longer, page*1000+i%page)
+		}
+	}
+	inTurn := skewed(4000, 60000, 1)
+	for i := range inTurn {
+		if i/10000%2 == 1 {
+			inTurn[i] = -1 - i%500
+		}
+	}
+	after := skewed(4000, 60000, 0.9)
+	for i := range 20000 {
+		after[i] = -recency[i]
+	}
 	for _, c := range []struct {
 		name   string
 		size   int
 		trace  []int
 		margin float64
 	}{
-		{"zipf 0.9, 5 %", 200, skewed(4000, 20000, 0.9), 8},
+		{"zipf 0.9, 5 %", 200, skewed(4000, 20000, 0.9), 9},
 		{"zipf 0.9, 25 %", 1000, skewed(4000, 20000, 0.9), 2.5},
-		{"zipf 0.7, 10 %", 400, skewed(4000, 20000, 0.7), 7},
-		{"zipf 0.9, few", 8, skewed(200, 20000, 0.9), 8},
-		{"loop", 500, loop, 40},
-		{"recency only, not far below", 200, recency, -8},
+		{"zipf 0.8, 5 %", 200, skewed(4000, 60000, 0.8), 11.1},
+		{"zipf 0.7, 10 %", 400, skewed(4000, 20000, 0.7), 8},
+		{"zipf 0.9, few", 8, skewed(200, 20000, 0.9), 13.5},
+		{"zipf 0.9, very few", 4, skewed(200, 20000, 0.9), 11},
+		{"zipf 0.9 after recency only", 200, after, 3.5},
+		{"zipf 1.0 and a loop in turn", 400, inTurn, 24},
+		{"loop", 500, loop, 44},
+		{"loop slightly larger than the cache", 900, loop, 80},
+		{"loop hardly larger than the cache", 980, loop, 90},
+		{"hot keys that change, few", 40, shifting, 10},
+		{"hot keys that change, many: not far below", 1000, shifting, -5},
+		{"recency only: not far below", 200, recency, -9},
+		{"recency only, less room: not far below", 100, recency, -6.5},
+		{"pages twice: hardly below", 250, twice, -1.5},
+		{"ever longer pages twice: not far below", 200, longer, -20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, lru := nearRatio(c.size, c.trace), lruRatio(c.size, c.trace)

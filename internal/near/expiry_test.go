@@ -73,3 +73,19 @@ func TestExpiredValuesMakeRoomFirst(t *testing.T) {
 		}
 	})
 }
+
+func TestACacheWhoseValuesHaveAllExpiredTakesOthers(t *testing.T) {
+	const size = 1000
+	m := near.New[int, int](size)
+	for i := range size {
+		m.Set(i, hashOf(i), i, 1) // long ago
+	}
+	for i := range 3 * size {
+		key := size + i
+		m.Set(key, hashOf(key), key, 0)
+		want(t, m, key, key)
+		if n := m.Len(); n != size {
+			t.Fatalf("Len() = %d after %d more; want %d", n, i+1, size)
+		}
+	}
+}
