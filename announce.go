@@ -68,6 +68,29 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 // private in this process until it has been.
 func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence) {
 	defer a.end()
+	a.announce(ctx, database, f)
+}
+
+// postpone is clear for a commit that the database may still carry out: until
+// the lease has ended the fence stands. // P3
+func (a *announcer) postpone(ctx context.Context, database string, f *backend.Fence) {
+	defer a.end()
+	a.store.quiet.warn(ctx, "commit in doubt", "database", database, "fenced for", f.Lease)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closing {
+		return // the fence lapses by itself
+	}
+	a.delivered.Go(func() {
+		select {
+		case <-a.ctx.Done():
+		case <-time.After(f.Lease):
+			a.announce(a.ctx, database, f)
+		}
+	})
+}
+
+func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(f.Lease, patience))
 	defer cancel()
 	state, err := a.store.backend.Clear(ctx, database, *f)

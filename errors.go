@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"os"
 
 	"github.com/seed-dad15c92/txcache/backend"
 )
@@ -24,9 +27,36 @@ var (
 	// ErrDuplicate says that a store has a cache of that name already.
 	ErrDuplicate = errors.New("txcache: duplicate cache name")
 
+	// ErrInDoubt says that the database may still carry out a commit that has
+	// failed: the error is of the way to it, not its answer. The caches that the
+	// transaction cleared stay fenced for as long as Options.Fence says, and are
+	// cleared then, so that nobody fills them with what such a commit replaces.
+	//
+	// CommitWith knows errors of connections and contexts by themselves; a commit
+	// function wraps ErrInDoubt around others that mean as much.
+	ErrInDoubt = errors.New("txcache: commit is in doubt")
+
 	// ErrClosed is the answer of a closed store.
 	ErrClosed = errors.New("txcache: store is closed")
 )
+
+// inDoubt reports whether the database may carry out a commit after it failed
+// with err.
+func inDoubt(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, sign := range []error{
+		ErrInDoubt, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded,
+		net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe,
+	} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	var network net.Error
+	return errors.As(err, &network)
+}
 
 // unavailable turns an error of the backend into the one that the user gets:
 // ErrClosed, or else ErrUnavailable with the cause, which is the context's where

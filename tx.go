@@ -136,7 +136,8 @@ func (tx *Tx) Commit(ctx context.Context) error {
 //  3. The caches get new generations and the fence is lifted, whatever commit
 //     returned: its outcome may be unknown, and a needless clear is a miss.
 //     If the backend cannot be reached any more, this is repeated in the
-//     background; the caches stay fenced until it is done.
+//     background; the caches stay fenced until it is done. If the error says
+//     that the commit is in doubt (see ErrInDoubt), they stay fenced for a lease.
 //  4. If commit returned nil, what was set is published.
 //
 // The error is that of commit, as it is, or says why commit was not called: it
@@ -180,12 +181,18 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 		return err
 	}
 	lease := a.keep(ctx, t.db.name, f)
+	var err error
 	defer func() { // also if commit panics
 		lease.end()
-		a.clear(ctx, t.db.name, f)
+		if inDoubt(err) {
+			a.postpone(ctx, t.db.name, f)
+		} else {
+			a.clear(ctx, t.db.name, f)
+		}
 		t.countClears(f)
 	}()
-	return commit(ctx)
+	err = commit(ctx)
+	return err
 }
 
 // Rollback ends the transaction and forgets what it set and cleared. It answers

@@ -3,8 +3,10 @@ package sqltx
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/seed-dad15c92/txcache"
 )
@@ -22,7 +24,9 @@ import (
 // driver keeps to that while it waits for the answer to a commit.
 //
 // The cache is right in either case. What the transaction cleared is cleared,
-// and what it set is forgotten.
+// and what it set is forgotten. Where the database may commit even later, as with
+// errors of the connection, its caches are bypassed for a while first; see
+// [txcache.ErrInDoubt].
 var ErrUnknownOutcome = errors.New("txcache: the database's commit failed with an unknown outcome")
 
 // A Tx is a transaction of a database and of its cache. Like an [sql.Tx], it
@@ -96,7 +100,11 @@ func (tx *Tx) Commit() error {
 			return context.Cause(ctx)
 		}
 		sent = true
-		return tx.Tx.Commit()
+		err := tx.Tx.Commit()
+		if err != nil && !tx.readOnly && lost(err) {
+			err = fmt.Errorf("%w: %w", txcache.ErrInDoubt, err)
+		}
+		return err
 	})
 	switch {
 	case err == nil:
@@ -112,6 +120,13 @@ func (tx *Tx) Commit() error {
 		return err
 	}
 	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, tx.database, err)
+}
+
+// lost reports whether err is about the connection, so that the database may
+// still be committing. Drivers have errors of their own for that, which have
+// nothing in common but their words.
+func lost(err error) bool {
+	return errors.Is(err, driver.ErrBadConn) || strings.Contains(err.Error(), "connection")
 }
 
 // abandon rolls back the database's side, after the cache's side ended with err.

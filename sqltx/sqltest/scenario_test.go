@@ -3,6 +3,7 @@ package sqltest_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -281,6 +282,15 @@ func TestConnectionDiesDuringTheCommit(t *testing.T) {
 				if !errors.Is(err, sqltx.ErrUnknownOutcome) || !errors.Is(err, errLine) {
 					t.Errorf("Update: %v, want ErrUnknownOutcome with the driver's error", err)
 				}
+				for i, s := range servers {
+					if got := s.loads(t, 1); got != test.want {
+						t.Errorf("server %d reads %d, want %d", i, got, test.want)
+					}
+					if got := s.cached(t, 1); got != 0 {
+						t.Errorf("server %d has %d in its cache; the commit may come yet", i, got)
+					}
+				}
+				time.Sleep(2 * fence)
 				everyoneReads(t, servers, 1, test.want)
 			}
 		})

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -17,7 +19,10 @@ import (
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
-const database = "shop"
+const (
+	database = "shop"
+	fence    = 100 * time.Millisecond // the lease, for which caches are bypassed when a commit is in doubt
+)
 
 // A server stands for a process: it has connections and a store of its own, and
 // shares the database file and the backend with the other servers.
@@ -81,7 +86,7 @@ func newServers(t *testing.T, n int, begin string) []*server {
 		s := &server{line: &line{}}
 		dsn := fmt.Sprintf("file:%s?_txlock=%s&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=foreign_keys(ON)", file, begin)
 		s.db = sql.OpenDB(connector{dsn, s.line})
-		s.store = txcache.Must(txcache.New(hooked{shared, s}, nil))
+		s.store = txcache.Must(txcache.New(hooked{shared, s}, &txcache.Options{Fence: fence, Logger: slog.New(slog.DiscardHandler)}))
 		s.price = txcache.Must(txcache.NewCache[int, int64](s.store, "price", &txcache.CacheOptions{ContextFree: true, Warm: i%2 == 1}))
 		t.Cleanup(func() {
 			if err := errors.Join(s.db.Close(), s.store.Close()); err != nil {
