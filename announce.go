@@ -71,11 +71,16 @@ func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence
 	a.announce(ctx, database, f)
 }
 
-// postpone is clear for a commit that the database may still carry out: until
-// the lease has ended the fence stands. // P3
+// postpone is clear for a commit that the database may still carry out: for
+// another lease the fence stands, should it have lapsed before, again. // P3
 func (a *announcer) postpone(ctx context.Context, database string, f *backend.Fence) {
 	defer a.end()
 	a.store.quiet.warn(ctx, "commit in doubt", "database", database, "fenced for", f.Lease)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(f.Lease, patience))
+	defer cancel()
+	if err := a.store.backend.Fence(ctx, database, *f); err != nil {
+		a.store.quiet.warn(ctx, "fence not renewed", "database", database, "error", err)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closing {
@@ -273,23 +278,24 @@ type lease struct {
 	done   chan struct{}
 }
 
-// keep renews f each third of its lease until the lease is ended.
+// keep renews f each third of its lease until the lease is ended. What fails is
+// tried again sooner, as the second third may be all that is left.
 func (a *announcer) keep(ctx context.Context, database string, f *backend.Fence) *lease {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &lease{cancel: cancel, done: make(chan struct{})}
 	every := f.Lease / 3
 	l.timer = time.AfterFunc(every, func() {
 		defer close(l.done)
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
 		for {
+			next := every
 			if err := a.store.backend.Fence(ctx, database, *f); err != nil && ctx.Err() == nil {
 				a.store.quiet.warn(ctx, "fence not renewed", "database", database, "error", err)
+				next /= 4
 			}
 			select {
 			case <-ctx.Done():
 				return
-			case <-ticker.C:
+			case <-time.After(next):
 			}
 		}
 	})

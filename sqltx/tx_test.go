@@ -234,9 +234,9 @@ func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
 			if !errors.Is(err, sqltx.ErrUnknownOutcome) || !errors.Is(err, failure) {
 				t.Errorf("Commit: %v, want ErrUnknownOutcome with %v", err, failure)
 			}
-			steps := []string{"Sync", "Sync", "BEGIN", "Fence", "COMMIT"}
+			steps := []string{"Sync", "Sync", "BEGIN", "Fence", "COMMIT", "Fence"}
 			if answered {
-				steps = append(steps, "Clear")
+				steps[5] = "Clear"
 			}
 			if errors.Is(err, txcache.ErrInDoubt) == answered && failure != context.Canceled { // that says it by itself
 				t.Errorf("Commit: %v", err)
