@@ -20,6 +20,11 @@ const (
 	Failed      Rule = "something failed that was not made to fail"
 )
 
+// Rules returns the rules that a hit can violate.
+func Rules() []Rule {
+	return []Rule{Uncommitted, RolledBack, Stale, Own, Island, Dropped, Ended}
+}
+
 // A Violation is a hit, or an answer, that the promises exclude.
 type Violation struct {
 	Rule Rule
@@ -103,6 +108,5 @@ func (t *transaction) judge(s slot, v Value, detached bool) (Rule, string) {
 // knows reports whether t must know of what happened before it began: it was
 // done on the same server, or long enough ago.
 func (t *transaction) knows(e *event) bool {
-	at, ok := e.known()
-	return e.server == t.server || ok && !at.After(t.since)
+	return e.server == t.server || e.known(t.tick, t.since)
 }

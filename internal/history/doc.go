@@ -59,8 +59,8 @@
 //     the database's commit answered is what CommitWith answers.
 //
 // In a world with faults, a fault that takes fences down delays what the commits
-// under way have written, for other servers, until they return. A commit that
-// was refused has left no trace, and a drop that was refused is repeated.
+// under way have written, for other servers, until they have returned and their
+// clears have arrived (see [Announcer]). A commit that was refused has left no trace, and a drop that was refused is repeated.
 // Nothing else is forgiven.
 //
 // A transaction at repeatable read may hit a committed value newer than its
@@ -68,5 +68,6 @@
 // loaded it from a later snapshot. The promises exclude old values only.
 //
 // A cache that always misses passes all of these, so [Report] counts hits, and
-// [Quiet] demands them where nothing stands in their way.
+// [Quiet] demands them where nothing stands in their way, [Recover] when a fault
+// is over.
 package history

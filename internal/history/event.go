@@ -1,6 +1,9 @@
 package history
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A life is one of the databases of a name: the first is 0.
 type life struct {
@@ -10,19 +13,23 @@ type life struct {
 
 // An event is what a server did.
 type event struct {
-	server   int
-	at       time.Time // of its effect
-	exposed  bool      // it lost its fence before it took effect
-	returned time.Time // if it has
+	server  int
+	at      time.Time // of its effect
+	exposed bool      // it lost its fence before it took effect
+
+	// When it had returned, and its clear had arrived: the time, and the tick,
+	// as time may stand still. Zero before.
+	arrived time.Time
+	tick    int
 }
 
-// known returns when others could not but know of it; not ok if they need not
-// yet. truth.mu is held.
-func (e *event) known() (at time.Time, ok bool) {
+// known reports whether others that began at that tick could not but know of
+// what had happened by then. truth.mu is held.
+func (e *event) known(tick int, by time.Time) bool {
 	if e.exposed {
-		return e.returned, !e.returned.IsZero()
+		return e.tick > 0 && e.tick < tick && !e.arrived.After(by)
 	}
-	return e.at, true
+	return !e.at.After(by)
 }
 
 // committing notes that a server begins to commit. The caller gives the event
@@ -35,11 +42,28 @@ func (t *truth) committing(server int) *event {
 	return e
 }
 
+// committed notes that a commit has returned.
 func (t *truth) committed(e *event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e.returned = time.Now()
 	delete(t.underway, e)
+	if e.exposed {
+		t.returned = append(t.returned, e)
+	}
+}
+
+// arrive notes which clears have arrived, now that their commits have returned.
+func (t *truth) arrive(servers []Server) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.returned = slices.DeleteFunc(t.returned, func(e *event) bool {
+		if s, ok := servers[e.server].(Announcer); ok && s.Waiting() > 0 {
+			return false
+		}
+		t.ticks++
+		e.arrived, e.tick = time.Now(), t.ticks
+		return true
+	})
 }
 
 // unfence notes that fences are taken down until done is called.

@@ -53,6 +53,7 @@ func Generate(seed uint64, world World, length int) History {
 	g := &generator{
 		Rand:  rand.New(rand.NewPCG(seed, 0x7c6)),
 		world: world.withDefaults(),
+		steps: make([]Step, 0, length+3), // the last may be more than one
 	}
 	for len(g.steps) < length {
 		if len(g.world.Faults) > 0 && g.one(g.stepsAFault()) {
@@ -75,7 +76,7 @@ func Generate(seed uint64, world World, length int) History {
 // when most depends on the servers.
 func (g *generator) stepsAFault() int {
 	if n := len(g.steps); n > 0 && g.steps[n-1].Do == Commit {
-		return 5
+		return 4
 	}
 	return 60
 }
@@ -137,7 +138,7 @@ func (g *generator) anywhere(tx int) Step {
 		Cache:  g.IntN(len(g.world.Caches)),
 		Key:    g.low(len(g.world.Keys)),
 		Who:    g.low(len(g.world.People)),
-		Client: g.IntN(3),
+		Client: g.low(3),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/history/baseline"
@@ -21,6 +22,9 @@ func TestWrongCachesAreCaught(t *testing.T) {
 	}{
 		{baseline.CacheAside, []history.Rule{history.Stale}},
 		{baseline.DeleteFirst, []history.Rule{history.Stale}},
+		{baseline.LowerBound, []history.Rule{history.Stale}},
+		{baseline.Versioned, []history.Rule{history.Stale}},
+		{baseline.VersionedLost, []history.Rule{history.Stale, history.Dropped}},
 		{baseline.WriteThrough, []history.Rule{history.Uncommitted, history.RolledBack, history.Own}},
 		{baseline.NoSavepoints, []history.Rule{history.RolledBack}},
 		{baseline.NoDrop, []history.Rule{history.Dropped}},
@@ -32,7 +36,8 @@ func TestWrongCachesAreCaught(t *testing.T) {
 		t.Run(wrong.Name, func(t *testing.T) {
 			random := rand.Uint64()
 			for _, seed := range []uint64{1, random} {
-				report, err := history.Check(t.Context(), wrong.Open, history.Options{Seed: seed, Steps: 20_000, Count: true})
+				open, faults := wrong.Faulty()
+				report, err := history.Check(t.Context(), open, history.Options{Seed: seed, Steps: 20_000, World: history.World{Faults: faults}, Count: true})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -52,22 +57,66 @@ func TestWrongCachesAreCaught(t *testing.T) {
 
 func TestAFailureTellsAShortStoryAndReplaysFromItsSeed(t *testing.T) {
 	ctx := t.Context()
-	o := history.Options{Seed: 7}
-	_, err := history.Check(ctx, baseline.CacheAside.Open, o)
-	var failure *history.Failure
-	if !errors.As(err, &failure) {
+	for _, wrong := range []baseline.Scheme{baseline.CacheAside, baseline.VersionedLost} {
+		t.Run(wrong.Name, func(t *testing.T) {
+			open, faults := wrong.Faulty()
+			o := history.Options{Seed: 7, World: history.World{Faults: faults}}
+			_, err := history.Check(ctx, open, o)
+			f := short(t, err)
+			o.Seed, o.Steps = f.Seed, 1
+			_, again := history.Check(ctx, open, o)
+			if again == nil || again.Error() != err.Error() {
+				t.Errorf("seed %d again:\n%v\nwant\n%v", f.Seed, again, err)
+			}
+		})
+	}
+}
+
+// What only goroutines that race find is told as well, if not always as shortly.
+func TestAFailureOfARaceIsTold(t *testing.T) {
+	for name, open := range map[string]history.Open{
+		"that is wrong in any order": baseline.CacheAside.Open,
+		"that is wrong at random":    moody(baseline.CacheAside.Open),
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := history.Options{Seed: rand.Uint64(), Steps: 100_000, Driver: history.Race, Patience: time.Second}
+			_, err := history.Check(t.Context(), open, o)
+			var f *history.Failure
+			if !errors.As(err, &f) || !strings.Contains(err.Error(), "VIOLATES") {
+				t.Fatalf("Check of a wrong cache: %v", err)
+			}
+			t.Logf("a story of %d steps", f.Steps)
+		})
+	}
+}
+
+// short returns the failure that err is. It fails the test if the story is not
+// short.
+func short(t *testing.T, err error) *history.Failure {
+	t.Helper()
+	var f *history.Failure
+	if !errors.As(err, &f) {
 		t.Fatalf("Check of a wrong cache: %v", err)
 	}
-	t.Log(failure)
-	if failure.Steps > 20 || len(failure.Story) > 40 {
-		t.Errorf("a story of %d steps and %d lines is not short", failure.Steps, len(failure.Story))
+	t.Log(f)
+	if f.Steps > 20 || len(f.Story) > 40 {
+		t.Errorf("a story of %d steps and %d lines is not short", f.Steps, len(f.Story))
 	}
-	if last := failure.Story[len(failure.Story)-1]; !strings.Contains(err.Error(), last) {
+	if last := f.Story[len(f.Story)-1]; !strings.Contains(err.Error(), last) {
 		t.Errorf("the error does not tell the story: %v", err)
 	}
-	_, again := history.Check(ctx, baseline.CacheAside.Open, history.Options{Seed: failure.Seed, Steps: 1})
-	if again == nil || again.Error() != err.Error() {
-		t.Errorf("seed %d again:\n%v\nwant\n%v", failure.Seed, again, err)
+	return f
+}
+
+// moody opens servers that are as wrong as those that open opens every other
+// time, and cache nothing the other times.
+func moody(open history.Open) history.Open {
+	n := 0
+	return func(ctx context.Context, servers int, caches []history.CacheSpec) ([]history.Server, error) {
+		if n++; n%2 == 0 {
+			return never(ctx, servers, caches)
+		}
+		return open(ctx, servers, caches)
 	}
 }
 
@@ -106,17 +155,35 @@ func TestDriversCheckHits(t *testing.T) {
 	}
 }
 
-// A cache that always misses violates no promise; Quiet finds it out.
+// A cache that always misses violates no promise; Quiet and Recover find it out.
 func TestACacheThatNeverHitsIsCaught(t *testing.T) {
-	never := func(ctx context.Context, n int, caches []history.CacheSpec) ([]history.Server, error) {
-		return []history.Server{misses{}, misses{}}, nil
-	}
 	if report, err := history.Check(t.Context(), never, history.Options{Seed: 1}); err != nil || report.Hits != 0 {
 		t.Errorf("Check: %v, %v", report, err)
 	}
 	if _, err := history.Quiet(t.Context(), never); err == nil || !strings.Contains(err.Error(), "misses") {
 		t.Errorf("Quiet: %v", err)
 	}
+	world := history.World{Faults: []history.Fault{{Name: "nothing happens", Befall: func(context.Context) {}}}}
+	if _, _, err := history.Recover(t.Context(), never, world, 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "server 0 does not cache again") {
+		t.Errorf("Recover: %v", err)
+	}
+}
+
+// Recover tells how long it took; what is hit meanwhile is checked.
+func TestRecoverFindsWhatFaultsDo(t *testing.T) {
+	open, faults := baseline.VersionedLost.Faulty()
+	var v *history.Violation
+	if _, _, err := history.Recover(t.Context(), open, history.World{Faults: faults}, time.Second); !errors.As(err, &v) || v.Rule != history.Stale {
+		t.Errorf("Recover of a wrong cache: %v", err)
+	}
+	slow := history.Fault{Name: "it takes a while", Befall: func(context.Context) {}}
+	if _, fault, err := history.Recover(t.Context(), subject.Memory(), history.World{Faults: []history.Fault{slow}}, time.Second); err != nil || fault != slow.Name {
+		t.Errorf("Recover: %q, %v", fault, err)
+	}
+}
+
+func never(context.Context, int, []history.CacheSpec) ([]history.Server, error) {
+	return []history.Server{misses{}, misses{}}, nil
 }
 
 func TestWrongAnswersAreCaught(t *testing.T) {

@@ -45,12 +45,17 @@ func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
 // looked checks what a look-up found.
 func (t *transaction) looked(at slot, v Value, ok, detached bool, verb string) {
 	t.lookups.Add(1)
+	if t.telling { // the arguments cost more than all the rest
+		what := "a miss"
+		if ok {
+			what = v.String()
+		}
+		t.tell(t, "%s %s: %s", verb, t.at(at), what)
+	}
 	if !ok {
-		t.tell(t, "%s %s: a miss", verb, t.at(at))
 		return
 	}
 	t.hits.Add(1)
-	t.tell(t, "%s %s: %v", verb, t.at(at), v)
 	if rule, why := t.judge(at, v, detached); rule != "" {
 		t.violated(t, rule, fmt.Sprintf("had a hit of %v in %s; %s", v, t.at(at), why))
 	}
@@ -107,7 +112,9 @@ func (t *transaction) read(s Step) (Value, error) {
 		t.tell(t, "cannot read: %v", err)
 		return v, err
 	}
-	t.tell(t, "reads %v for %s", v, t.at(t.slot(s, v.Key)))
+	if t.telling {
+		t.tell(t, "reads %v for %s", v, t.at(t.slot(s, v.Key)))
+	}
 	t.pause()
 	return v, nil
 }
@@ -125,7 +132,9 @@ func (t *transaction) fill(tx Tx, s Step) error {
 
 // set notes what was set.
 func (t *transaction) set(s Step, v Value) {
-	t.tell(t, "sets %s to %v", t.at(t.slot(s, v.Key)), v)
+	if t.telling {
+		t.tell(t, "sets %s to %v", t.at(t.slot(s, v.Key)), v)
+	}
 	if !t.readOnly {
 		t.belief.sets[t.slot(s, v.Key)] = v
 	}

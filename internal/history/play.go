@@ -20,6 +20,7 @@ type Outcomes struct {
 	Steps      int // that were played
 	Lookups    int // of values in caches
 	Hits       int // of those, all checked
+	Faults     int // that befell the servers
 	Violations []*Violation
 	Story      []string
 }
@@ -30,7 +31,7 @@ type play struct {
 	truth   *truth
 	servers []Server
 
-	steps, lookups, hits atomic.Int64
+	steps, lookups, hits, faults atomic.Int64
 
 	mu         sync.Mutex
 	open       map[*transaction]bool // whether it was detached by a drop
@@ -90,9 +91,10 @@ func (p *play) coroutine(ctx context.Context, id int) (resume func(Step) bool) {
 // transactions at once, each in the order of its steps, but not of others'.
 func Race(ctx context.Context, open Open, h History, story bool) (*Outcomes, error) {
 	return start(ctx, open, h, story, func(p *play) {
-		steps := map[int][]Step{}
+		steps := map[int][]*Step{}
 		var order []int
-		for _, s := range h.Steps {
+		for i := range h.Steps {
+			s := &h.Steps[i]
 			if steps[s.Tx] == nil {
 				order = append(order, s.Tx)
 			}
@@ -115,7 +117,7 @@ func Race(ctx context.Context, open Open, h History, story bool) (*Outcomes, err
 						}
 						s := mine[0]
 						mine = mine[1:]
-						return s
+						return *s
 					})
 				}
 			})
@@ -140,6 +142,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		Steps:      int(p.steps.Load()),
 		Lookups:    int(p.lookups.Load()),
 		Hits:       int(p.hits.Load()),
+		Faults:     int(p.faults.Load()),
 		Violations: p.violations,
 		Story:      p.story,
 	}, err

@@ -19,6 +19,12 @@ type Server interface {
 	Close() error
 }
 
+// An Announcer is a Server whose commits may return before the others can know
+// of what was cleared, because of a fault.
+type Announcer interface {
+	Waiting() int // how many such commits there are
+}
+
 // ErrRefused is what CommitWith, Drop and Close answer when a fault of the world
 // does not let them do their work. A CommitWith that was refused has not run the
 // commit; a Drop is to be repeated.

@@ -38,7 +38,8 @@ type Fault struct {
 	Befall func(context.Context)
 
 	// Unfences says that it may take down the fences of commits under way.
-	// What those write counts for other servers only when they have returned.
+	// What those write counts for other servers only when they have returned and
+	// their clears have arrived.
 	Unfences bool
 }
 

@@ -21,12 +21,14 @@ type transaction struct {
 	id   int
 	feed func() Step // waits for the next step; end when there are no more
 
-	waiting *Step // came during a pause, not played yet
+	waiting bool // a step came during a pause, and is not played yet
+	next    Step // that step
 
 	server   int
 	database string
 	readOnly bool
 	floor    int       // commits when it began
+	tick     int       // when it began
 	life     int       // of the database when it began
 	since    time.Time // when what others did was done that it must know of
 	session  *session
@@ -46,6 +48,7 @@ func (t *transaction) run(ctx context.Context) {
 		t.drop(ctx)
 	case Break:
 		fault := t.world.Faults[s.Fault]
+		t.faults.Add(1)
 		t.tell(t, "suffers a fault: %s", fault.Name)
 		if fault.Unfences {
 			defer t.truth.unfence()()
@@ -56,26 +59,27 @@ func (t *transaction) run(ctx context.Context) {
 
 func (t *transaction) step() Step {
 	t.steps.Add(1)
-	if s := t.waiting; s != nil {
-		t.waiting = nil
-		return *s
+	if t.waiting {
+		t.waiting = false
+		return t.next
 	}
 	return t.feed()
 }
 
 // pause lets others go on until this transaction's next step.
 func (t *transaction) pause() {
-	if t.waiting != nil {
+	if t.waiting {
 		return
 	}
 	if s := t.feed(); s.Do != Continue {
-		t.waiting = &s
+		t.waiting, t.next = true, s
 	}
 }
 
 func (t *transaction) begin(ctx context.Context, s Step) {
 	var ok bool
-	if t.floor, t.life, ok = t.truth.now(t.database); !ok {
+	t.truth.arrive(t.servers)
+	if t.floor, t.tick, t.life, ok = t.truth.now(t.database); !ok {
 		return // nobody uses a database that is not there
 	}
 	t.since = time.Now().Add(-t.world.Late)
@@ -134,7 +138,7 @@ func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
 			}
 		case Commit:
 			if depth > 0 { // first the savepoints
-				t.waiting = &s
+				t.waiting, t.next = true, s
 				return nil
 			}
 			t.commit(ctx, s)

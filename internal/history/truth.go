@@ -22,6 +22,8 @@ type truth struct {
 	events   []*event        // the commits, from 1 on
 	drops    map[life]*event // that started lives
 	underway map[*event]bool // commits that have not taken effect
+	returned []*event        // commits without a fence whose clears may not have arrived
+	ticks    int             // counts what must be told apart when time stands still
 	unfenced int             // faults under way that take fences down
 	lives    map[string]int  // of each database: how many there were before
 	gone     map[string]bool
@@ -69,10 +71,11 @@ func newTruth() *truth {
 
 // now returns the time, and which life of the database it is; not ok if there
 // is none at present.
-func (t *truth) now(database string) (commits, life int, ok bool) {
+func (t *truth) now(database string) (commits, tick, life int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.commits, t.lives[database], !t.gone[database]
+	t.ticks++
+	return t.commits, t.ticks, t.lives[database], !t.gone[database]
 }
 
 // remove ends the life of a database; not ok if there is none.

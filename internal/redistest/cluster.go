@@ -53,13 +53,7 @@ func StartCluster(t testing.TB) *Cluster {
 		})
 	}
 	for _, s := range c.Replicas {
-		s.Await("to be in sync", func(ctx context.Context) error {
-			text, err := s.client.Info(ctx, "replication").Result()
-			if err == nil && !strings.Contains(text, "master_link_status:up") {
-				err = errors.New("the link to the master is down")
-			}
-			return err
-		})
+		s.Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, s) })
 	}
 	c.await("to know all replicas", func(s *Server, text string) bool {
 		return strings.Count(text, "slave ") == masters
@@ -104,6 +98,26 @@ func (c *Cluster) AwaitFailover(i int) {
 			return errors.New(text)
 		})
 	}
+}
+
+// Failover kills the master i, lets its replica take over at once, and starts
+// the other as its replica. They change places.
+func (c *Cluster) Failover(i int) {
+	c.Masters[i].Kill()
+	c.Replicas[i].Do("cluster", "failover", "takeover")
+	c.AwaitFailover(i)
+	c.Masters[i], c.Replicas[i] = c.Replicas[i], c.Masters[i]
+	c.Replicas[i].Restart()
+	c.Replicas[i].Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, c.Replicas[i]) })
+}
+
+// inSync returns an error unless a replica has what its master has.
+func inSync(ctx context.Context, replica *Server) error {
+	text, err := replica.client.Info(ctx, "replication").Result()
+	if err == nil && !strings.Contains(text, "master_link_status:up") {
+		err = errors.New("the link to the master is down")
+	}
+	return err
 }
 
 // URI returns the addresses as a service is configured with them.

@@ -33,7 +33,7 @@ bind 127.0.0.1
 dir %s
 sentinel monitor %[3]s %[4]s %[5]s 1
 sentinel down-after-milliseconds %[3]s 300
-sentinel failover-timeout %[3]s 3000
+sentinel failover-timeout %[3]s 1500
 `, s.Sentinel.port, s.Sentinel.Dir, MasterName, host, port)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -53,13 +53,7 @@ sentinel failover-timeout %[3]s 3000
 // AwaitInSync waits until the replica has what the master has.
 func (s *Sentinels) AwaitInSync() {
 	s.Replica.t.Helper()
-	s.Replica.Await("to be in sync", func(ctx context.Context) error {
-		text, err := s.Replica.client.Info(ctx, "replication").Result()
-		if err == nil && !strings.Contains(text, "master_link_status:up") {
-			err = errors.New("the link to the master is down")
-		}
-		return err
-	})
+	s.Replica.Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, s.Replica) })
 	s.Master.Do("wait", 1, 5000)
 }
 
@@ -72,6 +66,33 @@ func (s *Sentinels) AwaitFailover() {
 			err = fmt.Errorf("the master is at %v", v)
 		}
 		return err
+	})
+}
+
+// Detach stops replication, so that a failover loses what is done from now on.
+func (s *Sentinels) Detach() { s.Replica.Do("replicaof", "127.0.0.1", "1") }
+
+// Failover kills the master, waits until the replica has been made the master,
+// and starts the other as its replica. Master and Replica change places.
+func (s *Sentinels) Failover() {
+	s.Master.Kill()
+	s.AwaitFailover()
+	s.Master, s.Replica = s.Replica, s.Master
+	s.Master.Await("to be the master", func(ctx context.Context) error {
+		text, err := s.Master.client.Info(ctx, "replication").Result()
+		if err == nil && !strings.Contains(text, "role:master") {
+			err = errors.New("it is not")
+		}
+		return err
+	})
+	host, port, _ := net.SplitHostPort(s.Master.Addr)
+	s.Replica.Restart()
+	s.Replica.Await("to be a replica in sync", func(ctx context.Context) error {
+		// Not only once: the Sentinel may mean to set it up otherwise.
+		if err := s.Replica.client.Do(ctx, "replicaof", host, port).Err(); err != nil {
+			return err
+		}
+		return inSync(ctx, s.Replica)
 	})
 }
 

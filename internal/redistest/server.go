@@ -58,7 +58,7 @@ func prepare(t testing.TB, args ...string) *Server {
 		"--appendonly", "no", "--daemonize", "no", "--logfile", filepath.Join(s.Dir, "log"),
 		"--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0",
 	}, args...)
-	s.client = s.NewClient(&redis.Options{Addr: s.Addr})
+	s.client = s.NewClient(&redis.Options{Addr: s.Addr, PoolSize: 1}) // CLIENT KILL spares the connection it comes by
 	t.Cleanup(s.Kill)
 	return s
 }

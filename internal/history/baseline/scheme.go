@@ -4,21 +4,31 @@
 package baseline
 
 import (
-	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// A Scheme is a way to build a cache.
+// A Scheme is a way to build a cache. By default, cleared caches are deleted
+// after the database's commit.
 type Scheme struct {
-	Name string
+	Name     string
+	Practice string // in a line
 
-	// Early deletes cleared caches before the database's commit, instead of
-	// after it.
+	// Early deletes cleared caches before the database's commit.
 	Early bool
+
+	// Bounded keeps from a cache those transactions that began before it was
+	// last cleared. The time of that is taken before the database's commit.
+	Bounded bool
+
+	// Counted deletes nothing: the keys of a cache have a counter in them, as it
+	// was when the transaction began, that goes up by one after the commit.
+	Counted bool
+
+	// Forgetful loses the counters when a fault says so, and counts from zero.
+	Forgetful bool
 
 	// Through lets others see what a transaction sets at once, even if it has
 	// cleared the cache. Otherwise that is so up to its first clear.
@@ -43,107 +53,60 @@ type Scheme struct {
 
 // The schemes. Where a name is of a practice, it is that practice at its best.
 var (
-	// CacheAside sets on a miss, and deletes after the commit.
-	CacheAside = Scheme{Name: "cache-aside", Deferred: true, Unwinding: true}
+	CacheAside = Scheme{Name: "cache-aside", Practice: "read through on a miss, delete after the commit", Deferred: true, Unwinding: true}
 
-	// DeleteFirst deletes before the commit.
-	DeleteFirst = Scheme{Name: "delete before commit", Early: true, Deferred: true, Unwinding: true}
+	DeleteFirst = Scheme{Name: "delete before commit", Practice: "read through on a miss, delete right before the commit", Early: true, Deferred: true, Unwinding: true}
 
-	// WriteThrough sets what a transaction reads and writes at once.
-	WriteThrough = Scheme{Name: "write-through", Through: true, Unwinding: true}
+	LowerBound = Scheme{Name: "lower bound", Practice: "transactions that began before the last clear keep to themselves; its time is taken before the commit",
+		Bounded: true, Deferred: true, Unwinding: true}
 
-	// NoSavepoints knows transactions, but not savepoints.
-	NoSavepoints = Scheme{Name: "no savepoints", Deferred: true}
+	Versioned = Scheme{Name: "versioned namespace", Practice: "a counter in the keys, read at begin, goes up after the commit", Counted: true, Deferred: true, Unwinding: true}
 
-	// NoDrop has no way to drop a database.
-	NoDrop = Scheme{Name: "no drop", Deferred: true, Unwinding: true, Lasting: true}
+	VersionedLost = Scheme{Name: "versioned namespace, evicted", Practice: "the same, and now and then the counters are lost and restart from zero",
+		Counted: true, Forgetful: true, Deferred: true, Unwinding: true}
 
-	// NoEnd lets transactions that have ended read on.
-	NoEnd = Scheme{Name: "no end", Deferred: true, Unwinding: true, Endless: true}
+	WriteThrough = Scheme{Name: "write-through", Practice: "set at once what a transaction reads and writes", Through: true, Unwinding: true}
 
-	// StringKeys joins the parts of a key with colons.
-	StringKeys = Scheme{Name: "string-built keys", Deferred: true, Unwinding: true, Key: func(database, cache, key string, who history.Who) any {
-		parts := []string{database, cache, key}
-		if who.User != nil {
-			parts = append(parts, fmt.Sprint(who.User))
-		}
-		if who.Lang != "" {
-			parts = append(parts, who.Lang)
-		}
-		return strings.Join(parts, ":")
-	}}
+	NoSavepoints = Scheme{Name: "no savepoints", Practice: "cache-aside that knows transactions, but not savepoints", Deferred: true}
 
-	// NoDatabase has one key for all databases.
-	NoDatabase = Scheme{Name: "keys without database", Deferred: true, Unwinding: true, Key: func(_, cache, key string, who history.Who) any {
-		return [3]any{cache, key, who}
-	}}
+	NoDrop = Scheme{Name: "no drop", Practice: "cache-aside without a way to drop a database", Deferred: true, Unwinding: true, Lasting: true}
 
-	// NoUser has one key for all users.
-	NoUser = Scheme{Name: "keys without user", Deferred: true, Unwinding: true, Key: func(database, cache, key string, _ history.Who) any {
-		return [3]string{database, cache, key}
-	}}
+	NoEnd = Scheme{Name: "no end", Practice: "cache-aside that lets transactions that have ended read on", Deferred: true, Unwinding: true, Endless: true}
+
+	StringKeys = Scheme{Name: "string-built keys", Practice: "cache-aside with keys joined by colons", Deferred: true, Unwinding: true, Key: joined}
+
+	NoDatabase = Scheme{Name: "keys without database", Practice: "cache-aside with one cache for all databases", Deferred: true, Unwinding: true,
+		Key: func(_, cache, key string, who history.Who) any { return [3]any{cache, key, who} }}
+
+	NoUser = Scheme{Name: "keys without user", Practice: "cache-aside with one value for all users", Deferred: true, Unwinding: true,
+		Key: func(database, cache, key string, _ history.Who) any { return [3]string{database, cache, key} }}
 )
 
-// Open opens servers over one map of values.
-func (s Scheme) Open(_ context.Context, n int, caches []history.CacheSpec) ([]history.Server, error) {
-	if s.Key == nil {
-		s.Key = func(database, cache, key string, who history.Who) any { return [4]any{database, cache, key, who} }
-	}
-	shared := &server{scheme: s, caches: caches, values: map[any]entry{}}
-	servers := make([]history.Server, n)
-	for i := range servers {
-		servers[i] = shared
-	}
-	return servers, nil
-}
-
-// A server keeps the values of all.
-type server struct {
-	scheme Scheme
-	caches []history.CacheSpec
-
-	mu     sync.Mutex
-	values map[any]entry
-}
-
-// An entry is a value and where it is to be found to be deleted.
-type entry struct {
-	database, cache string
-	value           history.Value
-}
-
-func (s *server) Begin(_ context.Context, database string, readOnly bool) (history.Tx, error) {
-	return &tx{transaction: &transaction{server: s, database: database, readOnly: readOnly, own: overlay{}, cleared: map[int]bool{}}}, nil
-}
-
-func (s *server) Drop(_ context.Context, database string) error {
-	s.remove(func(e entry) bool { return e.database == database && !s.scheme.Lasting })
-	return nil
-}
-
-func (s *server) Close() error { return nil }
-
-func (s *server) get(key any) (history.Value, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.values[key]
-	return e.value, ok
-}
-
-func (s *server) set(values overlay) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, e := range values {
-		s.values[key] = e
+// All returns the schemes, the most common practices first.
+func All() []Scheme {
+	return []Scheme{
+		CacheAside, DeleteFirst, LowerBound, Versioned, VersionedLost, WriteThrough,
+		NoSavepoints, NoDrop, NoEnd, StringKeys, NoDatabase, NoUser,
 	}
 }
 
-func (s *server) remove(which func(entry) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, e := range s.values {
-		if which(e) {
-			delete(s.values, key)
-		}
+// apart keeps everything apart.
+func apart(database, cache, key string, who history.Who) any {
+	return address{database, cache, key, who}
+}
+
+type address struct {
+	database, cache, key string
+	who                  history.Who
+}
+
+func joined(database, cache, key string, who history.Who) any {
+	parts := []string{database, cache, key}
+	if who.User != nil {
+		parts = append(parts, fmt.Sprint(who.User))
 	}
+	if who.Lang != "" {
+		parts = append(parts, who.Lang)
+	}
+	return strings.Join(parts, ":")
 }

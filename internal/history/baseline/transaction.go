@@ -17,10 +17,14 @@ type transaction struct {
 	*server
 	database string
 	readOnly bool
+	began    int   // by the server's clock
+	counters []int // of the caches, when it began
 	ended    bool
 	own      overlay
 	cleared  map[int]bool
 }
+
+func (t *transaction) named(cache int) named { return named{t.database, t.caches[cache].Name} }
 
 // An overlay is what a transaction keeps to itself.
 type overlay map[any]entry
@@ -33,7 +37,17 @@ func (t *tx) key(cache int, key string) any {
 	if c.ContextFree {
 		who = history.Who{}
 	}
-	return t.scheme.Key(t.database, c.Name, key, who)
+	at := t.scheme.Key(t.database, c.Name, key, who)
+	if t.scheme.Counted {
+		return versioned{t.counters[cache], at}
+	}
+	return at
+}
+
+// versioned is a key with a counter in it.
+type versioned struct {
+	counter int
+	key     any
 }
 
 func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool) {
@@ -47,7 +61,7 @@ func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool)
 	if t.cleared[cache] && !t.scheme.Through {
 		return history.Value{}, false
 	}
-	return t.get(at)
+	return t.get(t.named(cache), t.began, at)
 }
 
 func (t *tx) GetMany(ctx context.Context, cache int, keys []string) map[string]history.Value {
@@ -72,11 +86,11 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 }
 
 func (t *tx) Set(cache int, key string, value history.Value) {
-	e := entry{t.database, t.caches[cache].Name, value}
+	e := entry{t.named(cache), value}
 	switch at := t.key(cache, key); {
 	case t.ended:
 	case t.readOnly, t.scheme.Through, !t.cleared[cache] && !t.scheme.Deferred:
-		t.set(overlay{at: e})
+		t.set(overlay{at: e}, t.began)
 	default:
 		t.own[at] = e
 	}
@@ -110,24 +124,15 @@ func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 
 func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	t.ended = true
-	invalidate := func() {
-		t.remove(func(e entry) bool {
-			for cache := range t.cleared {
-				if e.database == t.database && e.cache == t.caches[cache].Name {
-					return true
-				}
-			}
-			return false
-		})
-	}
+	t.each((*server).note) // of which only some schemes make use
 	if t.scheme.Early {
-		invalidate()
+		t.each((*server).invalidate)
 		if err := commit(ctx); err != nil {
 			return err
 		}
 	} else {
 		err := func() error {
-			defer invalidate() // the outcome may be unknown
+			defer t.each((*server).invalidate) // the outcome may be unknown
 			return commit(ctx)
 		}()
 		if err != nil {
@@ -137,8 +142,17 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 	for cache := range t.cleared {
 		maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
 	}
-	t.set(t.own)
+	t.set(t.own, t.began)
 	return nil
+}
+
+// each does something with every cache that the transaction has cleared.
+func (t *transaction) each(do func(*server, named)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for cache := range t.cleared {
+		do(t.server, t.named(cache))
+	}
 }
 
 func (t *tx) Rollback() error {

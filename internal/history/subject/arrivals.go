@@ -27,7 +27,7 @@ func Channel(addr string, near bool) history.Open {
 	return func(ctx context.Context, n int, specs []history.CacheSpec) ([]history.Server, error) {
 		name := prefix()
 		markers := client(addr, nil)
-		marker, err := redisbackend.New(markers, &redisbackend.Options{Prefix: name})
+		marker, err := redisbackend.New(markers, &redisbackend.Options{Prefix: name, Timeout: patience})
 		if err != nil {
 			return nil, errors.Join(err, markers.Close())
 		}
@@ -37,7 +37,7 @@ func Channel(addr string, near bool) history.Open {
 			for range n {
 				l := &listener{marker: marker, waiting: map[string]chan struct{}{}}
 				l.client = client(addr, l)
-				if l.backend, err = redisbackend.New(l.client, &redisbackend.Options{Prefix: name, Channel: true}); err != nil {
+				if l.backend, err = redisbackend.New(l.client, &redisbackend.Options{Prefix: name, Channel: true, Timeout: patience}); err != nil {
 					return nil, errors.Join(err, closeAll(stores))
 				}
 				o := Options()

@@ -111,11 +111,20 @@ func (t tx) As(who history.Who) history.Tx {
 	if who.User != nil {
 		h = h.WithUser(who.User)
 	}
-	values := map[string]any{history.IgnoredKey: who.Client}
+	var values map[string]any
+	if who.Client != 0 {
+		values = map[string]any{history.IgnoredKey: who.Client}
+	}
 	if who.Lang != "" {
+		if values == nil {
+			values = map[string]any{}
+		}
 		values[history.LangKey] = who.Lang
 	}
-	return tx{h.WithContext(values), t.server}
+	if values != nil {
+		h = h.WithContext(values)
+	}
+	return tx{h, t.server}
 }
 
 func (t tx) Get(ctx context.Context, cache int, key string) (history.Value, bool) {

@@ -1,0 +1,41 @@
+// Package processes plays random histories between several processes that share
+// a real Redis and a real PostgreSQL, and checks every hit.
+//
+// The test binary runs itself as [Workers] workers, each with a store, caches and
+// connections of its own. In each of them some goroutines, the actors, do one
+// random transaction after another, of the kinds that package history knows:
+// reading and filling in every way, writing, savepoints of both sides, commits
+// that fail and commits of which nobody knows the outcome, drops. Meanwhile the
+// test kills workers, stops them, and lets faults befall the servers. Where a
+// worker dies is not left to chance: a [Point] is a step of a commit or a drop,
+// and whoever comes there next dies there.
+//
+// # How it is checked
+//
+// Every write of a row draws a number from a sequence of the database while it
+// holds the row's lock, so that the numbers of one row grow in the order of the
+// commits. A cached value says which number it shows, and for which database,
+// cache, key and user it was loaded.
+//
+// Nobody keeps a log. What has to be known of everybody is on a [Board], memory
+// that all processes share and that outlives them: for each row a floor, the
+// newest version that is known to be committed, because its commit has answered or
+// because somebody has seen it in the database; for each number whether it was
+// sent to be committed, or undone for certain; the last events of each row, for
+// the story of a violation; and all counts. Before Store.Begin a transaction
+// takes a copy of the floors. A hit that is older than its floor violates P3 or
+// P4, one that was never sent to be committed P1, one that was undone P2, and one
+// of another database, life, cache, key or user P7. The rules, and what users
+// promise, are those of package history.
+//
+// Where a store may be late, the floors are those of so long ago for what other
+// processes did. A fault that may take fences down, if it comes between a
+// transaction's fence and its database's commit, delays what that has written,
+// for others, until its clear has arrived. Nothing else is forgiven.
+//
+// # Playing it again
+//
+// TXCACHE_SEED makes everybody choose as in an earlier run; in which order they
+// come to it is up to the scheduler, so that a violation may need some tries.
+// TXCACHE_HISTORY=n plays n times as long.
+package processes

@@ -1,0 +1,243 @@
+package processes
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/history"
+	"github.com/seed-dad15c92/txcache/internal/postgrestest"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
+)
+
+func TestMain(m *testing.M) {
+	if code, ok := Work(os.Stdout); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// number returns what a variable of the environment says, or otherwise.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s is %q, want a number", name, text)
+	}
+	return n
+}
+
+// factor is by how much longer than usual histories are played.
+func factor(t *testing.T) int { return max(1, int(number(t, "TXCACHE_HISTORY", 1))) }
+
+// A run is a subtest.
+type run struct {
+	*testing.T
+	*Crew
+	servers Servers
+	plan    Plan
+	random  *rand.Rand // what befalls the workers
+}
+
+// seldom is a share of writers so small that most fences are resolved before
+// somebody else clears the same caches.
+const seldom = 20
+
+// lease is long enough for a machine that is busy, and short enough to be
+// waited for.
+const lease = 1200 * time.Millisecond
+
+// play plays a history of a plan for as long as act takes.
+func play(t *testing.T, s Servers, p Plan, act func(*run)) *run {
+	t.Helper()
+	p.Seed = number(t, "TXCACHE_SEED", rand.Uint64())
+	p.Lease, p.Actors = lease, 4
+	if p.Scheme == "" {
+		p.Scheme = Subject
+	}
+	if p.Readers == 0 {
+		p.Readers = 3
+	}
+	if p.Sync == "" {
+		p.Sync = "begin"
+	}
+	r := &run{t, StartCrew(t, s, p), s, p, rand.New(rand.NewPCG(p.Seed, 0xfa))}
+	act(r)
+	r.Stop()
+	t.Logf("TXCACHE_SEED=%d: %v", p.Seed, r.Totals())
+	return r
+}
+
+// upright fails the test if there was a violation, or too little to tell.
+func (r *run) upright() {
+	r.Helper()
+	for i, report := range r.Reports() {
+		if i == 3 {
+			r.Errorf("and %d more reports", len(r.Reports())-3)
+			break
+		}
+		r.Error(report)
+	}
+	total := r.Totals()
+	if total.Violations > 0 {
+		r.Errorf("%d violations; to make the same choices again: TXCACHE_SEED=%d", total.Violations, r.plan.Seed)
+	}
+	if total.Hits < 5000 || total.Commits < 5 {
+		r.Errorf("%d hits, %d commits: that is too little to tell anything", total.Hits, total.Commits)
+	}
+}
+
+func (r *run) recovers(after string) {
+	r.Helper()
+	if !r.Recovers() {
+		r.Errorf("after %s, not every database has hits again", after)
+	}
+}
+
+func start(t *testing.T) Servers { return Servers{postgrestest.Start(t), redistest.Start(t)} }
+
+// P1 to P4 and P7 between processes, over a database with real snapshots.
+func TestNoHistoryOfProcessesViolatesAPromise(t *testing.T) {
+	s := start(t)
+	const unproven = 2 * time.Second // announcements that are not proven to arrive are relied on for that long
+	const poll = 50 * time.Millisecond
+	for _, p := range []Plan{
+		{Sync: "begin", Slow: true},
+		{Sync: "channel", Late: unproven},
+		{Sync: poll.String(), Late: poll},
+	} {
+		t.Run(p.Sync, func(t *testing.T) {
+			play(t, s, p, func(r *run) { time.Sleep(5 * time.Second * time.Duration(factor(t))) }).upright()
+		})
+	}
+}
+
+// P5, scenario 7: processes are killed at every step of a commit, and of a drop.
+func TestProcessesKilledAtEveryStep(t *testing.T) {
+	s := start(t)
+	r := play(t, s, Plan{Slow: true, Readers: seldom}, func(r *run) {
+		for range 3 * factor(t) {
+			for _, p := range shuffled(r.random, func(Point) bool { return true }) {
+				r.Kill(p)
+				time.Sleep(time.Duration(r.random.IntN(300)) * time.Millisecond)
+			}
+			r.recovers("processes were killed")
+		}
+	})
+	r.upright()
+	var counts []string
+	for p := range lastPoint {
+		counts = append(counts, strconv.FormatUint(r.Deaths(p), 10)+" "+p.String())
+		if r.Deaths(p) < 2 {
+			t.Errorf("%d processes were killed %v", r.Deaths(p), p)
+		}
+	}
+	t.Logf("killed: %s", strings.Join(counts, ", "))
+}
+
+// Scenario 9: processes are stopped beyond the lease, and resumed. Between the
+// fence and the database's commit they are stopped for less than that, as
+// promises have their limit there; see TestProcessFrozenInsideACommit.
+func TestProcessesStoppedBeyondTheLease(t *testing.T) {
+	s := start(t)
+	r := play(t, s, Plan{Slow: true, Readers: seldom}, func(r *run) {
+		for range factor(t) {
+			for _, p := range shuffled(r.random, func(Point) bool { return true }) {
+				d := lease * 5 / 4
+				if p.inWindow() {
+					d = lease / 4
+				}
+				r.Freeze(p, d)
+			}
+			r.recovers("processes were stopped")
+		}
+	})
+	r.upright()
+	for p := range lastPoint {
+		if r.Stops(p) == 0 {
+			t.Errorf("no process was stopped %v", p)
+		}
+	}
+}
+
+// The limit: a process that is frozen between its fence and its database's
+// commit for longer than the lease leaves a window until its clear arrives. Then
+// nothing is stale any more.
+func TestProcessFrozenInsideACommit(t *testing.T) {
+	s := start(t)
+	play(t, s, Plan{Slow: true, Readers: seldom}, func(r *run) {
+		if !r.Freeze(BeforeCommit, lease*2) {
+			t.Fatal("nobody commits")
+		}
+		time.Sleep(lease) // the clear arrives, and those end who began before
+		window := r.Totals()
+		for _, report := range r.Reports() {
+			if !strings.HasPrefix(report, string(history.Stale)) {
+				t.Error(report)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		after := r.Totals()
+		t.Logf("%d violations within the window, %d after it, in %d hits", window.Violations, after.Violations-window.Violations, after.Hits-window.Hits)
+		if after.Violations != window.Violations {
+			t.Errorf("what was stale within the window has stayed: %s", strings.Join(r.Reports(), "\n"))
+		}
+	})
+}
+
+// P6 and P8: what befalls Redis costs hits, or has a commit refused, and no more.
+func TestNoFaultOfRedisMakesProcessesViolateAPromise(t *testing.T) {
+	s := start(t)
+	play(t, s, Plan{Faults: true}, func(r *run) {
+		time.Sleep(time.Second)
+		faults := redisFaults(s.Redis, lease)
+		for range factor(t) {
+			for _, i := range r.random.Perm(len(faults)) {
+				r.Befall(faults[i].Unfences, func() { faults[i].Befall(t.Context()) })
+				r.recovers(faults[i].Name)
+			}
+		}
+	}).upright()
+}
+
+// Scenario 6: the database ends connections at any moment.
+func TestNoTerminatedConnectionViolatesAPromise(t *testing.T) {
+	s := start(t)
+	play(t, s, Plan{Terminations: true}, func(r *run) {
+		for end := time.Now().Add(5 * time.Second * time.Duration(factor(t))); time.Now().Before(end); time.Sleep(time.Duration(r.random.IntN(60)) * time.Millisecond) {
+			if err := r.Terminate(t.Context(), 1+r.random.IntN(2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.recovers("connections were ended")
+	}).upright()
+}
+
+// A check that finds nothing in wrong caches proves nothing about right ones.
+func TestWrongCachesOfProcessesAreCaught(t *testing.T) {
+	s := start(t)
+	for _, scheme := range []string{CacheAside, NoFence, NoRenewal} {
+		t.Run(scheme, func(t *testing.T) {
+			r := play(t, s, Plan{Scheme: scheme, Slow: scheme != CacheAside}, func(r *run) {
+				await(patience, func() bool { return r.Totals().Violations > 0 && r.Totals().Hits > 50_000 })
+			})
+			stale := 0
+			for _, report := range r.Reports() {
+				if strings.HasPrefix(report, string(history.Stale)) {
+					stale++
+				}
+			}
+			total := r.Totals()
+			t.Logf("%d violations in a million hits", total.Violations*1e6/max(1, total.Hits))
+			if stale == 0 {
+				t.Errorf("no stale hit in %v", total)
+			}
+		})
+	}
+}
