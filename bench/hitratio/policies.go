@@ -1,4 +1,4 @@
-package main
+package hitratio
 
 import (
 	"container/list"
@@ -18,7 +18,7 @@ var policies = []struct {
 	name string
 	open func(size int) cache
 }{
-	{"near", func(size int) cache { return nearCache{near.New[uint64, uint64](size)} }},
+	{"near", func(size int) cache { return nearCache{near.New[uint64, uint64](size), maphash.MakeSeed()} }},
 	{"LRU", func(size int) cache {
 		c, err := lru.New[uint64, uint64](size)
 		if err != nil {
@@ -36,12 +36,13 @@ var policies = []struct {
 	}},
 }
 
-var seed = maphash.MakeSeed()
-
-type nearCache struct{ m *near.Map[uint64, uint64] }
+type nearCache struct {
+	m    *near.Map[uint64, uint64]
+	seed maphash.Seed
+}
 
 func (c nearCache) access(key uint64) bool {
-	hash := maphash.Comparable(seed, key)
+	hash := maphash.Comparable(c.seed, key)
 	if _, ok := c.m.Get(key, hash); ok {
 		return true
 	}

@@ -1,4 +1,4 @@
-package main
+package hitratio
 
 import (
 	"compress/gzip"
@@ -41,19 +41,20 @@ const (
 // shares are 1 %, 5 %, 10 % and 25 % of the universe.
 var shares = []int{universe / 100, universe / 20, universe / 10, universe / 4}
 
-func allTraces() ([]trace, error) {
+// A source makes traces, the same ones from the same seed.
+type source struct{ seed uint64 }
+
+func (s source) traces() []trace {
 	var traces []trace
-	for _, s := range []float64{0.7, 0.8, 0.9, 1.0, 1.2} {
-		traces = append(traces, skewed(fmt.Sprintf("zipf %.1f", s), universe, s, shares))
+	for _, skew := range []float64{0.7, 0.8, 0.9, 1.0, 1.2} {
+		traces = append(traces, s.skewed(fmt.Sprintf("zipf %.1f", skew), universe, skew, shares))
 	}
-	traces = append(traces, scans(), oneHits(), loop(), shifting(), hotSet(), recency(), requests(),
-		skewed("zipf 0.9, small", 200, 0.9, []int{1, 2, 4, 8, 16, 32, 64}))
-	glimpse, err := published()
-	return append(traces, glimpse), err
+	return append(traces, s.scans(), s.oneHits(), s.loop(), s.skewedAndLoop(), s.shifting(), s.drifting(), s.hotSet(), s.recency(), s.requests(),
+		s.skewed("zipf 0.9, small", 200, 0.9, []int{1, 2, 4, 8, 16, 32, 64}))
 }
 
-// random returns a source that is the same in each run.
-func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+// random returns numbers that are others for each stream.
+func (s source) random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(stream, s.seed)) }
 
 // zipf returns a source of ranks below n, where rank i has a weight of
 // 1/(i+1)^s. That of math/rand takes no s below 1.
@@ -67,8 +68,8 @@ func zipf(r *rand.Rand, n int, s float64) func() uint64 {
 	return func() uint64 { return uint64(sort.SearchFloat64s(sums, r.Float64()*sum)) }
 }
 
-func skewed(name string, n int, s float64, sizes []int) trace {
-	next := zipf(random(1), n, s)
+func (s source) skewed(name string, n int, skew float64, sizes []int) trace {
+	next := zipf(s.random(1), n, skew)
 	keys := make([]uint64, length)
 	for i := range keys {
 		keys[i] = next()
@@ -77,8 +78,8 @@ func skewed(name string, n int, s float64, sizes []int) trace {
 }
 
 // scans is a skewed trace with a scan over keys that never come again now and then.
-func scans() trace {
-	next := zipf(random(2), universe, 0.9)
+func (s source) scans() trace {
+	next := zipf(s.random(2), universe, 0.9)
 	keys := make([]uint64, length)
 	for i := range keys {
 		if i%1400 < 1000 {
@@ -91,8 +92,8 @@ func scans() trace {
 }
 
 // oneHits is a skewed trace where four in ten keys never come again.
-func oneHits() trace {
-	r := random(3)
+func (s source) oneHits() trace {
+	r := s.random(3)
 	next := zipf(r, universe, 0.9)
 	keys := make([]uint64, length)
 	for i := range keys {
@@ -104,17 +105,35 @@ func oneHits() trace {
 	return trace{"zipf 0.9, 40 % once", keys, shares}
 }
 
-func loop() trace {
+func (source) loop() trace {
 	keys := make([]uint64, length)
 	for i := range keys {
 		keys[i] = uint64(i % 1000)
 	}
-	return trace{"loop", keys, []int{100, 200, 500, 900}}
+	return trace{"loop", keys, []int{100, 200, 500, 900, 980}}
+}
+
+// skewedAndLoop is a loop of 800 keys, and in between, three times in five, keys
+// of a skewed trace.
+func (s source) skewedAndLoop() trace {
+	r := s.random(8)
+	next := zipf(r, universe, 1)
+	keys := make([]uint64, length)
+	turn := uint64(0)
+	for i := range keys {
+		if r.IntN(5) < 3 {
+			keys[i] = next()
+		} else {
+			keys[i] = single + turn%800
+			turn++
+		}
+	}
+	return trace{"zipf 1.0 and loop", keys, shares}
 }
 
 // shifting is a skewed trace whose most wanted keys are others every 5000 accesses.
-func shifting() trace {
-	next := zipf(random(4), universe, 1)
+func (s source) shifting() trace {
+	next := zipf(s.random(4), universe, 1)
 	keys := make([]uint64, length)
 	for i := range keys {
 		keys[i] = next() + uint64(i/5000)*600
@@ -122,9 +141,20 @@ func shifting() trace {
 	return trace{"shifting zipf 1.0", keys, shares}
 }
 
+// drifting is a skewed trace where every 20 accesses another key is the most
+// wanted, and all others are wanted a little less.
+func (s source) drifting() trace {
+	next := zipf(s.random(9), universe, 1)
+	keys := make([]uint64, length)
+	for i := range keys {
+		keys[i] = uint64(length-i)/20 + next()
+	}
+	return trace{"drifting zipf 1.0", keys, shares}
+}
+
 // hotSet asks nine times in ten for one of 200 keys, others every 10000 accesses.
-func hotSet() trace {
-	r := random(5)
+func (s source) hotSet() trace {
+	r := s.random(5)
 	keys := make([]uint64, length)
 	for i := range keys {
 		keys[i] = single + r.Uint64N(20000)
@@ -136,8 +166,8 @@ func hotSet() trace {
 }
 
 // recency asks again for what is new, and the less the older it is.
-func recency() trace {
-	r := random(6)
+func (s source) recency() trace {
+	r := s.random(6)
 	keys := make([]uint64, length)
 	newest := uint64(1000)
 	for i := range keys {
@@ -153,8 +183,8 @@ func recency() trace {
 // and rights that all users share and some of the user's own; one in four shows
 // a page of records and goes over it twice; users come and go; and every 2000
 // requests a batch goes over many records.
-func requests() trace {
-	r := random(7)
+func (s source) requests() trace {
+	r := s.random(7)
 	shared, user := zipf(r, 2000, 1.1), zipf(r, 300, 0.8)
 	keys := make([]uint64, 0, length)
 	for n := 0; len(keys) < length; n++ {
