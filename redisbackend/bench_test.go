@@ -106,6 +106,32 @@ func BenchmarkClear(b *testing.B) {
 	}
 }
 
+// BenchmarkDrop drops a database beside another of the same size.
+func BenchmarkDrop(b *testing.B) {
+	const n = 200_000
+	_, store := benched(b, config.SyncBegin)
+	set := func(name string) {
+		s, err := store.Sync(b.Context(), name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		fill(b, store, name, "c", s.Base, n)
+	}
+	set("neighbour")
+	var took time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		set("shop")
+		b.StartTimer()
+		start := time.Now()
+		if err := store.Drop(b.Context(), "shop"); err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(start)
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/took.Seconds(), "values/s")
+}
+
 func benched(b *testing.B, mode config.Sync) (*redistest.Server, *redisbackend.Backend) {
 	server := redistest.Start(b)
 	cfg := config.Default()

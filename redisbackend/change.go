@@ -98,17 +98,11 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	// What was on its way while the first pass went by is met by the second.
-	for range 2 {
-		removed, err := b.scan(ctx, b.layout.pattern(name), func(ctx context.Context, keys []string) ([]string, error) {
-			return without(keys, db.hash), nil
-		})
-		if err != nil {
-			return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", err)
-		}
-		if removed == 0 {
-			break
-		}
+	_, err = b.scan(ctx, walk{pattern: b.layout.pattern(name), twice: true, choose: func(_ context.Context, keys []string) ([]string, error) {
+		return without(keys, db.hash), nil
+	}})
+	if err != nil {
+		return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", err)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func (b *Backend) Sweep(ctx context.Context) (removed int, err error) {
 	if err := b.usable(ctx); err != nil {
 		return 0, err
 	}
-	return b.scan(ctx, b.layout.everything(), b.dead)
+	return b.scan(ctx, walk{pattern: b.layout.everything(), gentle: true, choose: b.dead})
 }
 
 // dead returns those of keys that belong to generations that are over. A key

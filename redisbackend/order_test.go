@@ -69,7 +69,21 @@ func (g *gate) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 func (g *gate) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		for _, cmd := range cmds {
+			g.wait(g.before, cmd.Name())
+		}
+		g.mu.Lock()
+		for _, cmd := range cmds {
+			g.sent[cmd.Name()]++
+		}
+		g.mu.Unlock()
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			g.wait(g.after, cmd.Name())
+		}
+		return err
+	}
 }
 
 // settled returns a process that has run the script it owes to each of its

@@ -1,12 +1,17 @@
 package redisbackend_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
@@ -15,7 +20,7 @@ import (
 )
 
 // fill writes n values of one generation, many at a time.
-func fill(t *testing.T, b *redisbackend.Backend, name, cache string, token backend.Token, n int) {
+func fill(t testing.TB, b *redisbackend.Backend, name, cache string, token backend.Token, n int) {
 	t.Helper()
 	for start := 0; start < n; start += 2000 {
 		values := make([]backend.Value, 0, 2000)
@@ -41,6 +46,37 @@ func keys(t *testing.T, server *redistest.Server, pattern string) (keys []string
 	return keys
 }
 
+// pings sends a PING each millisecond, over a connection of its own, until the
+// function is called that it returns. That returns how long they took, sorted.
+func pings(t *testing.T, server *redistest.Server) (end func() []time.Duration) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: server.Addr})
+	ctx, cancel := context.WithCancel(t.Context())
+	var took []time.Duration
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		defer client.Close()
+		for ctx.Err() == nil {
+			start := time.Now()
+			if err := client.Ping(t.Context()).Err(); err != nil {
+				t.Error(err)
+				return
+			}
+			took = append(took, time.Since(start))
+			time.Sleep(time.Millisecond)
+		}
+	})
+	return func() []time.Duration {
+		cancel()
+		sender.Wait()
+		if len(took) == 0 {
+			t.Fatal("no PING was sent")
+		}
+		slices.Sort(took)
+		return took
+	}
+}
+
 // Dropping a large database neither blocks the server nor touches another.
 func TestDropOfALargeDatabase(t *testing.T) {
 	n := 500_000
@@ -60,9 +96,16 @@ func TestDropOfALargeDatabase(t *testing.T) {
 			t.Errorf("%s lives for %v", key, ttl)
 		}
 	}
+	server.Do("config", "set", "latency-tracking-info-percentiles", "50 90")
 	server.Do("config", "resetstat")
+	waits := pings(t, server)
 	if err := b.Drop(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
+	}
+	// A machine that has other work may keep a few of them waiting.
+	took := waits()
+	if most := took[len(took)*9/10]; most > 20*time.Millisecond {
+		t.Errorf("9 of 10 PINGs, of %d, took up to %v beside a drop, want 20 ms", len(took), most)
 	}
 	stats := server.Client().Info(t.Context(), "commandstats").Val()
 	if regexp.MustCompile(`cmdstat_(keys|flush)`).MatchString(stats) {
@@ -72,14 +115,14 @@ func TestDropOfALargeDatabase(t *testing.T) {
 	// processor, so single commands may look slow that did nothing.
 	latency := server.Client().Info(t.Context(), "latencystats").Val()
 	for _, name := range []string{"scan", "unlink"} {
-		m := regexp.MustCompile(`usec_` + name + `:p50=([\d.]+),p99=([\d.]+)`).FindStringSubmatch(latency)
+		m := regexp.MustCompile(`usec_` + name + `:p50=([\d.]+),p90=([\d.]+)`).FindStringSubmatch(latency)
 		if m == nil {
 			t.Fatalf("no %s:\n%s", name, latency)
 		}
 		half, _ := strconv.ParseFloat(m[1], 64)
 		most, _ := strconv.ParseFloat(m[2], 64)
 		if half > 1500 || most > 5000 {
-			t.Errorf("%s: half of the calls took the server up to %v µs, and 99 of 100 up to %v µs; want 1500 and 5000", name, half, most)
+			t.Errorf("%s: half of the calls took the server up to %v µs, and 9 of 10 up to %v µs; want 1500 and 5000", name, half, most)
 		}
 	}
 	if left := keys(t, server, cfg.Prefix+":shop:*"); len(left) > 0 {

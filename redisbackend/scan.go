@@ -11,35 +11,68 @@ import (
 )
 
 const (
-	// scanCount is how many keys a server looks at for one SCAN: a fraction of
-	// a millisecond of its time.
-	scanCount = 250
+	// brief is how long the SCAN of a request may keep the server, and how long
+	// its UNLINKs may: about, for what they did is only known afterwards.
+	brief = time.Millisecond
 
-	// An UNLINK has one key, because a server frees strings at once: a quarter
-	// of a millisecond for each megabyte. What is removed in one go grows from
-	// leastUnlinks to mostUnlinks while that takes less than unlinkTime, and
-	// shrinks else.
-	leastUnlinks, mostUnlinks = 8, 256
-	unlinkTime                = 3 * time.Millisecond
+	// Where nothing is known yet a walk begins small. A page has bounds, for it
+	// also takes room here and on the wire.
+	leastPage, mostPage = 128, 4096
+	firstLoad           = 8
+
+	// mostTogether is how many keys an UNLINK may have: a server frees a string
+	// where it stands, a quarter of a millisecond for each megabyte.
+	mostTogether = 16
 )
 
-// scan walks over the keys that match pattern on every master, and removes
-// those that choose returns of the ones it is given. It leaves the server at
-// least as much time for others as it takes.
-func (b *Backend) scan(ctx context.Context, pattern string, choose func(context.Context, []string) ([]string, error)) (removed int, err error) {
+// A walk goes over the keys of one node that match a pattern, and removes some.
+// It has but one request on its way, of about a millisecond or two of the
+// server's time: others are served in between, however large the server is.
+type walk struct {
+	b       *Backend
+	pattern string
+	gentle  bool // it rests for as long as it works
+	twice   bool // it looks for what came while it was under way
+
+	// choose returns those keys that are to be removed, in the same array if it likes.
+	choose func(ctx context.Context, keys []string) ([]string, error)
+
+	node       redis.Cmdable
+	together   bool // an UNLINK may have several keys
+	started    time.Time
+	page, load portion // of keys to look at, and to remove, in one request
+	cursor     uint64
+	ended      bool     // there is no page left
+	found      []string // what is still to be removed
+	removed    int
+
+	early int  // how many keys were looked at within the time limit of a call
+	again bool // they are being looked at once more
+}
+
+// scan lets a copy of w go over every master, and returns how many keys were
+// removed.
+func (b *Backend) scan(ctx context.Context, w walk) (removed int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.ctx, cancel)()
+	w.b, w.started = b, time.Now()
+	w.page = portion{n: leastPage, least: leastPage, most: mostPage}
+	w.load = portion{n: firstLoad, least: 1, most: mostPage}
+	// A cluster takes no keys of several slots in one command, and what wraps
+	// a client may be one.
+	_, w.together = b.client.(*redis.Client)
 	var total atomic.Int64
-	walk := func(ctx context.Context, node redis.Cmdable) error {
-		n, err := b.walk(ctx, node, pattern, choose)
-		total.Add(int64(n))
+	run := func(ctx context.Context, node redis.Cmdable, w walk) error {
+		w.node = node
+		err := w.run(ctx)
+		total.Add(int64(w.removed))
 		return err
 	}
 	if b.cluster != nil {
-		err = b.cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return walk(ctx, node) })
+		err = b.cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return run(ctx, node, w) })
 	} else {
-		err = walk(ctx, b.client)
+		err = run(ctx, b.client, w)
 	}
 	if err != nil {
 		err = fmt.Errorf("txcache: redis: %w", err)
@@ -47,42 +80,127 @@ func (b *Backend) scan(ctx context.Context, pattern string, choose func(context.
 	return int(total.Load()), err
 }
 
-// walk is scan on one node.
-func (b *Backend) walk(ctx context.Context, node redis.Cmdable, pattern string, choose func(context.Context, []string) ([]string, error)) (removed int, err error) {
-	var cursor uint64
-	most := leastUnlinks
-	for {
+func (w *walk) run(ctx context.Context) error {
+	for !w.ended || len(w.found) > 0 {
 		start := time.Now()
 		var keys []string
-		err := b.briefly(ctx, func(ctx context.Context) (err error) {
-			keys, cursor, err = node.Scan(ctx, cursor, pattern, scanCount).Result()
+		err := w.b.briefly(ctx, func(ctx context.Context) (err error) {
+			keys, err = w.step(ctx)
 			return err
 		})
 		if err == nil && len(keys) > 0 {
-			keys, err = choose(ctx, keys)
+			w.found, err = w.choose(ctx, keys)
 		}
-		if err == nil {
+		if err == nil && w.gentle {
 			err = rest(ctx, start)
 		}
-		for err == nil && len(keys) > 0 {
-			start = time.Now()
-			now := keys[:min(most, len(keys))]
-			keys = keys[len(now):]
-			var n int
-			n, err = b.unlink(ctx, node, now)
-			removed += n
-			if time.Since(start) > unlinkTime {
-				most = max(leastUnlinks, most/2)
-			} else {
-				most = min(mostUnlinks, 2*most)
-			}
-			if err == nil {
-				err = rest(ctx, start)
-			}
+		if err == nil {
+			err = ctx.Err()
 		}
-		if err != nil || cursor == 0 {
-			return removed, err
+		if err != nil {
+			return err
 		}
+		if w.ended && w.twice && (w.removed > 0 || len(w.found) > 0) {
+			w.ended, w.twice, w.again = false, false, true
+		}
+	}
+	return nil
+}
+
+// step removes what it may of what was found and, if that is all of it, returns
+// the next page of keys: in one round trip, for that is what it would mostly
+// wait for. The server's own clock tells how long it was kept from others,
+// however far away it is.
+func (w *walk) step(ctx context.Context) (keys []string, err error) {
+	now := w.found[:min(w.load.n, len(w.found))]
+	w.found = w.found[len(now):]
+	pipe := w.node.Pipeline()
+	begin := pipe.Time(ctx)
+	w.unlink(ctx, pipe, now)
+	middle := pipe.Time(ctx)
+	end := middle
+	var page *redis.ScanCmd
+	if len(w.found) == 0 && !w.ended {
+		page = pipe.Scan(ctx, w.cursor, w.pattern, int64(w.page.n))
+		end = pipe.Time(ctx)
+	}
+	cmds, _ := pipe.Exec(ctx)
+	removed := 0
+	for _, cmd := range cmds {
+		// A slot that is being moved is left to expire.
+		if e := cmd.Err(); e != nil && !redis.HasErrorPrefix(e, "MOVED") && !redis.HasErrorPrefix(e, "ASK") {
+			err = errors.Join(err, e)
+			break
+		}
+		if c, ok := cmd.(*redis.IntCmd); ok {
+			removed += int(c.Val())
+		}
+	}
+	w.removed += removed
+	w.b.counters.removed.Add(uint64(removed))
+	if err != nil {
+		return nil, err
+	}
+	if len(now) == w.load.n {
+		w.load.adapt(middle.Val().Sub(begin.Val()))
+	}
+	if page != nil {
+		looked := w.page.n
+		w.page.adapt(end.Val().Sub(middle.Val()))
+		keys, w.cursor = page.Val()
+		w.turn(looked)
+	}
+	return keys, nil
+}
+
+// turn takes note that a page was looked at, and whether it was the last. What
+// was on its way when the walk began has come within the time limit of a call,
+// so only what the walk had passed by then needs to be looked at again.
+func (w *walk) turn(looked int) {
+	w.ended = w.cursor == 0
+	switch {
+	case w.again:
+		w.early -= looked
+		w.ended = w.ended || w.early <= 0
+	case time.Since(w.started) <= w.b.options.Timeout:
+		w.early += looked
+	}
+}
+
+// unlink adds commands that remove keys. For small strings commands of one key
+// cost the server twice the time. The more keys go together, the more are in a
+// command: they were found to be small.
+func (w *walk) unlink(ctx context.Context, pipe redis.Pipeliner, keys []string) {
+	each := 1
+	if w.together {
+		each = max(1, min(mostTogether, w.load.n/mostTogether))
+	}
+	args := make([]any, 0, len(keys)+len(keys)/each+1)
+	cmds := make([]redis.Cmder, 0, len(keys)/each+1)
+	for len(keys) > 0 {
+		first := len(args)
+		args = append(args, "unlink")
+		n := min(each, len(keys))
+		for i := range n {
+			args = append(args, &keys[i]) // a pointer needs no allocation
+		}
+		keys = keys[n:]
+		cmds = append(cmds, redis.NewIntCmd(ctx, args[first:len(args):len(args)]...))
+	}
+	_ = pipe.BatchProcess(ctx, cmds...) // it is not closed
+}
+
+// A portion is how many keys are dealt with at once, so that it takes about as
+// long as brief.
+type portion struct{ n, least, most int }
+
+// adapt takes note that a portion took so long.
+func (p *portion) adapt(took time.Duration) {
+	switch {
+	case took > 2*brief:
+		p.n = max(p.least, p.n/2)
+	case took < brief/2:
+		p.n = min(p.most, 2*p.n)
 	}
 }
 
@@ -96,30 +214,6 @@ func rest(ctx context.Context, start time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// unlink removes keys of a node, each with a command of its own.
-func (b *Backend) unlink(ctx context.Context, node redis.Cmdable, keys []string) (removed int, err error) {
-	err = b.briefly(ctx, func(ctx context.Context) error {
-		cmds, err := node.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for _, key := range keys {
-				p.Unlink(ctx, key)
-			}
-			return nil
-		})
-		for _, cmd := range cmds {
-			if c, ok := cmd.(*redis.IntCmd); ok {
-				removed += int(c.Val())
-			}
-		}
-		// A slot that is being moved is left to expire.
-		if redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") {
-			return nil
-		}
-		return err
-	})
-	b.counters.removed.Add(uint64(removed))
-	return removed, err
 }
 
 // briefly calls f with the limit of a call.
