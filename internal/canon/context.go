@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -111,7 +112,8 @@ func (c *Context) identify(ignored *Ignored) (ID, bool) {
 }
 
 func (c *Context) compute(ignored *Ignored) (ID, bool) {
-	e := newEncoder()
+	e := borrowed(math.MaxInt)
+	defer e.giveBack()
 	empty := c.user == nil
 	e.bool(!empty)
 	if c.user != nil {
@@ -134,11 +136,12 @@ func (c *Context) compute(ignored *Ignored) (ID, bool) {
 	if empty {
 		return ID{}, true
 	}
-	return newID(digest(e.buf)), true
+	return newID(e.buf), true
 }
 
 func freeze(v any) frozen {
-	e := encoder{limit: maxFrozen}
+	e := borrowed(maxFrozen)
+	defer e.giveBack()
 	ok := e.value(reflect.ValueOf(&v).Elem())
 	return frozen{string(e.buf), ok}
 }

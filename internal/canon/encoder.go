@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 	"unsafe"
 )
@@ -33,6 +34,22 @@ type encoder struct {
 }
 
 func newEncoder() *encoder { return &encoder{limit: math.MaxInt} }
+
+// encoders are those of contexts, which are made with every request.
+var encoders = sync.Pool{New: func() any { return &encoder{buf: make([]byte, 0, 256)} }}
+
+// borrowed returns an encoder, with that limit, which must be given back.
+func borrowed(limit int) *encoder {
+	e := encoders.Get().(*encoder)
+	e.buf, e.depth, e.limit = e.buf[:0], 0, limit
+	return e
+}
+
+func (e *encoder) giveBack() {
+	if cap(e.buf) <= 4096 { // the odd large one is not kept
+		encoders.Put(e)
+	}
+}
 
 // typed writes the type of v, then v.
 func (e *encoder) typed(v reflect.Value) bool {

@@ -1,6 +1,8 @@
 package canon
 
 import (
+	"strings"
+	"sync/atomic"
 	"unique"
 	"unsafe"
 )
@@ -9,10 +11,23 @@ import (
 // within a process two IDs are equal if, and only if, the contexts are the same.
 // The zero ID is that of the empty context.
 type ID struct {
-	text unique.Handle[string]
+	form unique.Handle[string]
 }
 
-func newID(text string) ID { return ID{unique.Make(text)} }
+// longestForm is the length up to which the canonical form of a context stands
+// for itself. A longer one is replaced by its digest, after a byte that no form
+// begins with.
+const (
+	longestForm = 256
+	digested    = "\xff"
+)
+
+func newID(form []byte) ID {
+	if len(form) > longestForm {
+		return ID{unique.Make(digested + digest(form))}
+	}
+	return ID{unique.Make(string(form))}
+}
 
 // Hash returns a number for hash tables: equal IDs have equal numbers while the
 // process lasts. It is 0 for the zero ID.
@@ -28,5 +43,24 @@ func (id ID) Text() string {
 	if id == (ID{}) {
 		return ""
 	}
-	return id.text.Value()
+	form := id.form.Value()
+	if text, ok := strings.CutPrefix(form, digested); ok {
+		return text
+	}
+	slot := &texts[id.Hash()%uint64(len(texts))]
+	if t := slot.Load(); t != nil && t.id == id {
+		return t.text
+	}
+	t := &text{id, digest([]byte(form))}
+	slot.Store(t)
+	return t.text
+}
+
+// texts remembers some of the digests. Only values outside of the process need
+// them, but those that do need them with every call.
+var texts [1024]atomic.Pointer[text]
+
+type text struct {
+	id   ID
+	text string
 }
