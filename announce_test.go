@@ -3,6 +3,7 @@ package txcache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,4 +284,144 @@ func TestTheClearGoesOutAfterTheContextIsDone(t *testing.T) {
 	if got := r.taken(); got != "Fence Clear" || store.Waiting() != 0 {
 		t.Errorf("calls: %s, %d clears wait; want Fence Clear and none", got, store.Waiting())
 	}
+}
+
+// A transaction that has ended reads nothing, not even what others may read.
+func TestAFinishedTransactionReadsNothing(t *testing.T) {
+	store := newStore(t, newRecorder(), txcache.Options{})
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	publish(t, store, "db", c, "x", 1)
+	for name, end := range map[string]func(*txcache.Tx) error{
+		"Commit":   func(tx *txcache.Tx) error { return tx.Commit(t.Context()) },
+		"Rollback": (*txcache.Tx).Rollback,
+	} {
+		tx := begin(t, store, "db")
+		hit(t, tx, c, "x", 1, "it was set")
+		if err := end(tx); err != nil {
+			t.Fatal(err)
+		}
+		miss(t, tx, c, "x", "the transaction has ended: "+name)
+	}
+}
+
+// P2: a transaction whose function panicked has ended.
+func TestUpdateThatPanicsEndsTheTransaction(t *testing.T) {
+	store := newStore(t, newRecorder(), txcache.Options{})
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	var kept *txcache.Tx
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic did not come through")
+			}
+		}()
+		_ = store.Update(t.Context(), "db", func(tx *txcache.Tx) error {
+			kept = tx
+			c.Set(tx, "x", 1)
+			panic("trouble")
+		})
+	}()
+	miss(t, kept, c, "x", "the transaction was rolled back")
+	if err := kept.Commit(t.Context()); !errors.Is(err, txcache.ErrTxDone) {
+		t.Errorf("Commit = %v; want ErrTxDone", err)
+	}
+	miss(t, begin(t, store, "db"), c, "x", "the transaction was rolled back")
+}
+
+// P2: of a commit that failed nothing is there for others, whatever was set.
+func TestAFailedCommitPublishesNothing(t *testing.T) {
+	store := newStore(t, newRecorder(), txcache.Options{})
+	warm := newCache[string, int](t, store, "warm", txcache.CacheOptions{Warm: true})
+	cold := newCache[string, int](t, store, "cold", txcache.CacheOptions{})
+	failure := errors.New("serialization failure")
+	for _, clears := range []bool{false, true} {
+		tx := begin(t, store, "db")
+		if clears {
+			clearCache(t, tx, warm)
+		}
+		warm.Set(tx, "x", 1)
+		cold.Set(tx, "x", 1)
+		if err := tx.CommitWith(t.Context(), func(context.Context) error { return failure }); err != failure {
+			t.Errorf("CommitWith = %v; want %v", err, failure)
+		}
+		miss(t, begin(t, store, "db"), warm, "x", "the commit failed")
+		miss(t, begin(t, store, "db"), cold, "x", "the commit failed")
+	}
+}
+
+// P4: what a transaction has set after a clear may be from before a later write;
+// only a cache whose users have promised otherwise is warmed with it.
+func TestOnlyWarmCachesAreWarmed(t *testing.T) {
+	store := newStore(t, newRecorder(), txcache.Options{})
+	for _, warm := range []bool{false, true} {
+		c := newCache[string, int](t, store, fmt.Sprint(warm), txcache.CacheOptions{Warm: warm})
+		tx := begin(t, store, "db")
+		clearCache(t, tx, c)
+		c.Set(tx, "x", 1)
+		commit(t, tx)
+		if _, ok := c.Get(t.Context(), begin(t, store, "db"), "x"); ok != warm {
+			t.Errorf("the cache was warmed: %t; want %t", ok, warm)
+		}
+	}
+}
+
+// P3: a renewal that failed is tried again before the lease has ended.
+func TestARenewalThatFailedIsTriedAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		store := newStore(t, r, txcache.Options{Logger: silent, Fence: 30 * time.Second})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := begin(t, store, "db")
+		clearCache(t, tx, c)
+		err := tx.CommitWith(t.Context(), func(context.Context) error {
+			r.failing("Fence", errors.New("connection refused"))
+			time.Sleep(19 * time.Second)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.taken(); got != "Fence Fence Fence Fence Fence Clear" {
+			t.Errorf("calls: %s; want four renewals within nine seconds, for they fail", got)
+		}
+	})
+}
+
+// A transaction that is behind neither takes nor pushes away what others have
+// filled since.
+func TestAnOldTransactionLeavesOthersTheirValues(t *testing.T) {
+	store := newStore(t, newRecorder(), txcache.Options{})
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	other := newCache[string, int](t, store, "other", txcache.CacheOptions{})
+	old := begin(t, store, "db")
+	for _, cleared := range []*txcache.Cache[string, int]{c, other} {
+		tx := begin(t, store, "db")
+		clearCache(t, tx, cleared)
+		commit(t, tx)
+		if cleared == c {
+			publish(t, store, "db", c, "x", 1)
+			miss(t, old, c, "x", "the transaction began before the clear")
+		}
+	}
+	hit(t, begin(t, store, "db"), c, "x", 1, "nobody has cleared it since")
+}
+
+// A sluggish backend takes a second for a state.
+type sluggish struct{ *recorder }
+
+func (s sluggish) Sync(ctx context.Context, database string) (*backend.State, error) {
+	state, err := s.recorder.Sync(ctx, database)
+	time.Sleep(time.Second)
+	return state, err
+}
+
+// P3: what is committed while the state is on its way may be missing from it.
+func TestAStateIsAsNewAsItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(t, sluggish{newRecorder()}, txcache.Options{})
+		asked := time.Now()
+		if got := begin(t, store, "db").SyncedAt(); got.After(asked) {
+			t.Errorf("SyncedAt is %v after the state was asked for", got.Sub(asked))
+		}
+	})
 }

@@ -124,3 +124,17 @@ func TestALoadThatHasJustLandedIsNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+// P9: two versions of a program whose values differ by the order of their fields
+// alone, and look alike when encoded, read nothing of each other's.
+func TestP9ShapesThatLookAlike(t *testing.T) {
+	type before struct{ Width, Height int }
+	type after struct{ Height, Width int }
+	all := stores(t, 2, txcache.Options{}, newValues())
+	c := newCache[string, before](t, all[0], "c", txcache.CacheOptions{})
+	d := newCache[string, after](t, all[1], "c", txcache.CacheOptions{})
+	publish(t, all[0], "db", c, "x", before{Width: 1, Height: 2})
+	miss(t, begin(t, all[1], "db"), d, "x", "it is of another shape")
+	publish(t, all[1], "db", d, "x", after{Width: 3, Height: 4})
+	hit(t, begin(t, all[0], "db"), c, "x", before{Width: 1, Height: 2}, "each has its own")
+}

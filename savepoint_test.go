@@ -155,3 +155,26 @@ func TestSavepointRemembersAKeyOnce(t *testing.T) {
 		t.Errorf("Get = %q, %v; want what was there before the savepoint", v, ok)
 	}
 }
+
+// P2: what a read-only transaction sets is shared at once, but not what a
+// savepoint may undo.
+func TestSavepointOfAReadOnlyTransactionIsUndone(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		store := s.one(t)
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := beginReadOnly(t, store, "db")
+		failure := errors.New("failure")
+		err := tx.Savepoint(func(tx *txcache.Tx) error {
+			c.Set(tx, "x", 1)
+			hit(t, tx, c, "x", 1, "it was just set")
+			miss(t, begin(t, store, "db"), c, "x", "the savepoint may be undone")
+			return failure
+		})
+		if err != failure {
+			t.Errorf("Savepoint = %v; want %v", err, failure)
+		}
+		miss(t, tx, c, "x", "it was undone")
+		commit(t, tx)
+		miss(t, begin(t, store, "db"), c, "x", "it was undone")
+	})
+}

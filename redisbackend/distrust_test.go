@@ -1,0 +1,557 @@
+package redisbackend_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/redisbackend"
+)
+
+// fencing returns a fence of caches whose owner knows s.
+func fencing(s *backend.State, caches ...string) backend.Fence {
+	f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute}
+	for _, c := range caches {
+		f.Caches = append(f.Caches, backend.Generation{Cache: c, Token: s.Token(c)})
+	}
+	return f
+}
+
+// In an outage nobody waits for the request that has found out, nor sends one (P8).
+func TestNobodyWaitsForARequestThatIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		settled(t, p)
+		g := newGate(p.client)
+		probe := g.hold(g.before, "eval")
+		defer probe()
+		stuck := g.hold(g.before, "hget")
+		defer stuck()
+		start := time.Now()
+		if _, err := p.Sync(t.Context(), "shop"); err == nil || time.Since(start) > time.Second {
+			t.Fatalf("a server that does not answer: %v after %v", err, time.Since(start))
+		}
+		start = time.Now()
+		if _, err := p.Sync(t.Context(), "shop"); err == nil || time.Since(start) > 0 {
+			t.Errorf("the second Sync: %v after %v, want an error at once", err, time.Since(start))
+		}
+	})
+}
+
+func TestNoRequestIsSentInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		settled(t, p)
+		g := newGate(p.client)
+		probe := g.hold(g.before, "eval")
+		defer probe()
+		stuck := g.hold(g.before, "hget")
+		defer stuck()
+		if _, err := p.Sync(t.Context(), "shop"); err == nil {
+			t.Fatal("Sync succeeded")
+		}
+		if _, err := p.Get(t.Context(), []backend.Key{{Database: "shop"}}); err == nil || g.count("get") > 0 {
+			t.Errorf("Get: %v, and %d were sent; want none", err, g.count("get"))
+		}
+	})
+}
+
+// Requests that wait while the server goes away do not all try it again (P8).
+func TestWhatWaitsForALaneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		settled(t, p)
+		g := newGate(p.client)
+		probe := g.hold(g.before, "eval")
+		defer probe()
+		first, second := g.hold(g.before, "hget"), g.hold(g.before, "set")
+		defer second()
+		var all sync.WaitGroup
+		defer all.Wait()
+		all.Go(func() { _, _ = p.Sync(t.Context(), "shop") })
+		all.Go(func() {
+			_ = p.Set(t.Context(), []backend.Value{{Key: backend.Key{Database: "shop"}, Data: []byte("x")}})
+		})
+		time.Sleep(100 * time.Millisecond)
+		all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{{Database: "shop"}}) })
+		time.Sleep(650 * time.Millisecond) // the first two have run out of time, the third has not
+		first()
+		synctest.Wait()
+		if n := g.count("get"); n != 0 {
+			t.Errorf("%d requests were sent that had waited", n)
+		}
+	})
+}
+
+// What its caller has given up is not sent any more (P8).
+func TestWhatNobodyWaitsForIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		settled(t, p)
+		g := newGate(p.client)
+		first, second := g.hold(g.before, "hget"), g.hold(g.before, "set")
+		var all sync.WaitGroup
+		all.Go(func() { _, _ = p.Sync(t.Context(), "shop") })
+		all.Go(func() {
+			_ = p.Set(t.Context(), []backend.Value{{Key: backend.Key{Database: "shop"}, Data: []byte("x")}})
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if _, err := p.Get(ctx, []backend.Key{{Database: "shop"}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Get: %v", err)
+		}
+		first()
+		second()
+		all.Wait()
+		synctest.Wait()
+		if n := g.count("get"); n != 0 {
+			t.Errorf("%d requests were sent that nobody waits for", n)
+		}
+	})
+}
+
+// A cutter cuts connections as a server does that closes idle ones.
+type cutter struct {
+	mu    sync.Mutex
+	conns []*cutConn
+}
+
+type cutConn struct {
+	net.Conn
+	cut atomic.Bool
+}
+
+func (c *cutConn) Read(p []byte) (int, error) {
+	if c.cut.Load() {
+		return 0, io.EOF
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *cutConn) Write(p []byte) (int, error) {
+	if c.cut.Load() {
+		return len(p), nil // it is on its way, to nobody
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *cutter) dialing(o *redis.Options) *redis.Options {
+	dial := o.Dialer
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.conns = append(c.conns, &cutConn{Conn: conn})
+		return c.conns[len(c.conns)-1], nil
+	}
+	return o
+}
+
+// made returns how many connections were made since the last cut.
+func (c *cutter) made() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.conns)
+}
+
+func (c *cutter) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns { // the client has none in use, and closes what it finds cut
+		conn.cut.Store(true)
+	}
+	c.conns = nil
+}
+
+func TestAConnectionThatBrokeIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		c := &cutter{}
+		p := over(t, c.dialing(dialing(server)), nil)
+		defer p.Close()
+		settled(t, p)
+		for range 5 {
+			c.cut()
+			if _, err := p.Sync(t.Context(), "shop"); err != nil {
+				t.Errorf("after the connections were closed: %v", err)
+			}
+		}
+		if s := p.Stats(); s.Open || s.Failures > 0 {
+			t.Errorf("%+v, want no failure", s)
+		}
+	})
+}
+
+// A server that was a replica for a while, and was given the data of one that had
+// missed a clear, is not believed (P6).
+func TestAServerThatWasAReplicaIsNotBelieved(t *testing.T) {
+	server, source := redistest.Start(t), redistest.Start(t)
+	cfg := settings(server.URI())
+	b, other := open(t, cfg), open(t, cfg)
+	before := mustSync(t, b, "shop")
+	for range 3 {
+		mustSync(t, b, "shop")
+	}
+	snapshot := server.Snapshot()
+	cleared := mustClear(t, other, "shop", "a")
+	source.Kill()
+	source.Restore(snapshot)
+	host, port, _ := net.SplitHostPort(source.Addr)
+	server.Do("replicaof", host, port)
+	server.Await("to have the other's data", func(ctx context.Context) error {
+		if info := server.Client().Info(ctx, "replication").Val(); !strings.Contains(info, "master_link_status:up") {
+			return errors.New("it is not in sync")
+		}
+		return nil
+	})
+	if err := b.Fence(t.Context(), "shop", fencing(before, "a")); err == nil || !b.Stats().Open {
+		t.Fatalf("a fence on a replica: %v", err)
+	}
+	server.Do("replicaof", "no", "one")
+	now := awaitSync(t, b, "shop")
+	if now.Token("a") == before.Token("a") || now.Token("a") == cleared.Token("a") {
+		t.Errorf("after the outage: %+v, before the clear: %+v", now, before)
+	}
+}
+
+// An answered error is one that the server has answered.
+type answered string
+
+func (a answered) Error() string { return string(a) }
+func (answered) RedisError()     {}
+
+// A refusal answers one command in place of the server.
+type refusal struct {
+	*gate
+	with error
+}
+
+func (r *refusal) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if err := r.with; err != nil {
+			r.with = nil
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// A server that could not serve for a while may have been given other data
+// meanwhile, also where the connection has lasted (P6).
+func TestNothingIsKnownAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		before := settled(t, p)
+		server.HSet("txcache:shop:@", "r", "another run")
+		p.client.AddHook(&refusal{gate: newGate(p.client), with: answered("LOADING Redis is loading the dataset in memory")})
+		if _, err := p.Sync(t.Context(), "shop"); err == nil || !p.Stats().Open {
+			t.Fatalf("Sync: %v, want an outage", err)
+		}
+		time.Sleep(time.Second)
+		if now := mustSync(t, p.Backend, "shop"); now.Epoch == before.Epoch {
+			t.Error("what was known before the outage is believed after it")
+		}
+	})
+}
+
+// A caller with less time than the client's limits does not wait in vain in its
+// own goroutine (P8).
+func TestAShortDeadlineIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		o := dialing(server)
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+		p := over(t, o, nil)
+		defer p.Close()
+		settled(t, p)
+		g := newGate(p.client)
+		release := g.hold(g.before, "hget")
+		time.AfterFunc(200*time.Millisecond, release)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		if _, err := p.Sync(ctx, "shop"); err != context.DeadlineExceeded || time.Since(start) != 10*time.Millisecond {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+// Who asks again and again, after the server's clock was set forward, leaves the
+// fences alone until their owners had time to renew them (P3).
+func TestAClockThatWasSetIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		owner, reader := over(t, dialing(server), nil), over(t, dialing(server), nil)
+		defer owner.Close()
+		defer reader.Close()
+		f := fencing(mustSync(t, reader.Backend, "shop"), "a")
+		if err := owner.Fence(t.Context(), "shop", f); err != nil {
+			t.Fatal(err)
+		}
+		mustSync(t, reader.Backend, "shop")
+		server.SetTime(time.Now().Add(15 * time.Minute))
+		for range 5 {
+			if !mustSync(t, reader.Backend, "shop").IsFenced("a") {
+				t.Fatal("the fence of a living owner has lapsed")
+			}
+		}
+	})
+}
+
+// A wrapped client does not tell of new connections, so the run of the server is
+// looked at each time (P6).
+func TestAWrappedClientIsNotTrusted(t *testing.T) {
+	server := redistest.Start(t)
+	cfg := settings(server.URI())
+	client := wrapped{clientOf(&redis.Options{Addr: server.Addr})}
+	defer client.Close()
+	b, err := redisbackend.New(client, &redisbackend.Options{Prefix: cfg.Prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	other := open(t, cfg)
+	before := mustSync(t, b, "shop")
+	mustSync(t, b, "shop")
+	snapshot := server.Snapshot()
+	mustClear(t, other, "shop", "a")
+	server.Restore(snapshot)
+	if now := awaitSync(t, b, "shop"); now.Token("a") == before.Token("a") {
+		t.Errorf("after the restart: %+v, before the clear: %+v", now, before)
+	}
+}
+
+// A replica is refused, and no probe takes it for a master (P8).
+func TestAReplicaIsRefused(t *testing.T) {
+	server := redistest.Start(t)
+	b := open(t, settings(server.URI()))
+	server.Do("config", "set", "replica-read-only", "no") // so that it would take all
+	server.Do("replicaof", "127.0.0.1", "1")
+	if s, err := b.Sync(t.Context(), "shop"); err == nil {
+		t.Errorf("a replica answers with %+v", s)
+	}
+}
+
+func TestAProbeTellsAReplica(t *testing.T) {
+	server := redistest.Start(t)
+	b := open(t, settings(server.URI()))
+	mustSync(t, b, "shop")
+	server.Do("replicaof", "127.0.0.1", "1")
+	if err := b.Fence(t.Context(), "shop", backend.Fence{ID: backend.NewToken(), Lease: time.Minute}); err == nil {
+		t.Fatal("a fence was placed")
+	}
+	for range 30 {
+		time.Sleep(10 * time.Millisecond)
+		if !b.Stats().Open {
+			t.Fatal("the breaker closes for a replica")
+		}
+	}
+}
+
+// A database that is dropped while its state is asked for is in its next life.
+func TestADropOvertakesAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		before := settled(t, p)
+		g := newGate(p.client)
+		release := g.hold(g.after, "hget")
+		late := make(chan *backend.State)
+		go func() {
+			s, err := p.Sync(t.Context(), "shop")
+			if err != nil {
+				t.Error(err)
+			}
+			late <- s
+		}()
+		synctest.Wait()
+		if err := p.Drop(t.Context(), "shop"); err != nil {
+			t.Error(err)
+		}
+		release()
+		if s := <-late; s != nil && s.Epoch == before.Epoch {
+			t.Errorf("the answer is of epoch %s, which was dropped", s.Epoch)
+		}
+	})
+}
+
+// A drop whose answer is lost may have been done: its epoch is looked at anew.
+func TestADropWithoutAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p, _ := listening(t, server, plainly)
+		defer p.Close()
+		before := trusting(t, p, "shop")
+		late := newGate(p.client)
+		release := late.hold(late.before, "eval")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := p.Drop(ctx, "shop"); err == nil {
+			t.Fatal("Drop succeeded")
+		}
+		release()
+		trips := p.Stats().RoundTrips
+		now := mustSync(t, p.Backend, "shop")
+		if p.Stats().RoundTrips == trips && now == before {
+			t.Error("nobody asked whether the drop was done")
+		}
+	})
+}
+
+// Clients that read what may be behind are refused (P3).
+func TestClientsThatCannotBeUsed(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{})
+	defer ring.Close()
+	clients := map[string]redis.UniversalClient{"nil": nil, "ring": ring}
+	for name, change := range map[string]func(*redis.ClusterOptions){
+		"read only":     func(o *redis.ClusterOptions) { o.ReadOnly = true },
+		"by latency":    func(o *redis.ClusterOptions) { o.RouteByLatency = true },
+		"read randomly": func(o *redis.ClusterOptions) { o.RouteRandomly = true },
+	} {
+		o := &redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}}
+		change(o)
+		client := redis.NewClusterClient(o)
+		defer client.Close()
+		clients[name] = client
+	}
+	for name, client := range clients {
+		if b, err := redisbackend.New(client, nil); err == nil {
+			_ = b.Close()
+			t.Errorf("%s: it was taken", name)
+		}
+	}
+}
+
+// An echo sends again what was sent, as a client does that has lost the answer.
+type echo struct {
+	gate
+	last redis.Cmder
+}
+
+func (e *echo) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if strings.HasPrefix(cmd.Name(), "eval") {
+			e.last = cmd
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// A clear that arrives for the second time, after another's clear, does not
+// bring back the generation that it has started itself (P4).
+func TestAClearThatArrivesTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
+		defer p.Close()
+		defer other.Close()
+		settled(t, p)
+		e := &echo{}
+		p.client.AddHook(e)
+		mine := mustClear(t, p.Backend, "shop", "a")
+		again := e.last
+		theirs := mustClear(t, other.Backend, "shop", "a")
+		if err := other.client.Do(t.Context(), again.Args()...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		now := mustSync(t, other.Backend, "shop").Token("a")
+		if now == mine.Token("a") || now == theirs.Token("a") {
+			t.Errorf("token %s is back; tokens were %s, %s", now, mine.Token("a"), theirs.Token("a"))
+		}
+	})
+}
+
+// Fences stand for commits that are under way, whatever is lost around them (P3).
+func TestFencesOutliveTheLossOfTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
+		defer p.Close()
+		defer other.Close()
+		before := mustSync(t, p.Backend, "shop")
+		if err := p.Fence(t.Context(), "shop", fencing(before, "a")); err != nil {
+			t.Fatal(err)
+		}
+		server.HDel("txcache:shop:@", "e")
+		if s := mustSync(t, other.Backend, "shop"); !s.IsFenced("a") || s.IsFenced("b") || s.Epoch == before.Epoch {
+			t.Errorf("%+v, want another epoch in which a is fenced", s)
+		}
+	})
+}
+
+// A fence of which nobody can say what it was for counts as one of all that has
+// lapsed (P5).
+func TestASpoiltFenceIsAClearOfAll(t *testing.T) {
+	for _, line := range []string{"id", "id 1 x 0 a", "id 99999999999999999 1 0 a", "id 1 99999999999999 0 a"} {
+		synctest.Test(t, func(t *testing.T) {
+			server := bubbleServer(t)
+			p := over(t, dialing(server), nil)
+			defer p.Close()
+			before := mustClear(t, p.Backend, "shop", "a")
+			server.HSet("txcache:shop:@", "f", line)
+			other := over(t, dialing(server), nil)
+			defer other.Close()
+			s := mustSync(t, other.Backend, "shop")
+			if s.Token("a") == before.Token("a") || s.Base == before.Base || s.AllFenced {
+				t.Errorf("after %q: %+v, want all cleared", line, s)
+			}
+		})
+	}
+}
+
+// An epoch begins at a version that none before it had, so that the two cannot
+// be taken for the same.
+func TestANewEpochHasALaterVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		version := func() (n int64) {
+			mustSync(t, p.Backend, "shop")
+			var epoch string
+			if _, err := fmt.Sscan(server.HGet("txcache:shop:@", "e"), &epoch, &n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		last := version()
+		for range 3 {
+			server.Del("txcache:shop:@")
+			time.Sleep(time.Millisecond)
+			now := version()
+			if now <= last {
+				t.Errorf("version %d follows %d", now, last)
+			}
+			last = now
+		}
+	})
+}
