@@ -1,10 +1,10 @@
 package txcache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,7 +13,6 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/codec"
-	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
 // A Cache is a named map from K to V within every database, read and changed in
@@ -27,8 +26,9 @@ import (
 // returned.
 type Cache[K comparable, V any] struct {
 	core
-	keys  *canon.Keys[K]
-	codec *codec.Codec[V]
+	keys      *canon.Keys[K]
+	codec     *codec.Codec[V]
+	refresher atomic.Pointer[func(context.Context, *Tx, K) (V, error)] // nil: none
 }
 
 // A core is a cache without its types.
@@ -39,6 +39,10 @@ type core struct {
 	name          string
 	size          int
 	lifetime      time.Duration // 0: until cleared
+	absence       time.Duration // of what is absent; 0: as for values, negative: none
+	jitter        float64       // of lifetimes
+	staleFor      time.Duration
+	lease         time.Duration // 0: none
 	contextFree   bool
 	ignored       *canon.Ignored
 	warm          bool
@@ -95,6 +99,10 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		name:        name,
 		size:        s.opts.Size,
 		lifetime:    opts.Duration,
+		absence:     opts.Absent,
+		jitter:      opts.Jitter,
+		staleFor:    opts.StaleFor,
+		lease:       max(0, cmp.Or(opts.Lease, s.opts.Lease)),
 		contextFree: opts.ContextFree,
 		ignored:     canon.NewIgnored(slices.Concat(opts.IgnoreContext, s.opts.ContextIgnoredKeys)...),
 		warm:        opts.Warm,
@@ -131,11 +139,15 @@ func (c *Cache[K, V]) Name() string { return c.name }
 // Get returns the value under key as the transaction sees it, and whether there
 // is one: its own, or what others have committed. ctx bounds the call to the
 // backend, if one is needed; an error of it is a miss.
+//
+// A key that is known to be absent from the database has no value either; see
+// [Cache.Absent].
 func (c *Cache[K, V]) Get(ctx context.Context, tx *Tx, key K) (V, bool) {
 	if v, ok := c.near(tx, key); ok {
 		return v, true
 	}
-	return c.find(ctx, tx, key)
+	r := c.find(ctx, tx, key)
+	return r.value, r.found == present
 }
 
 // GetOr returns the value under key, or def if there is none.
@@ -149,7 +161,7 @@ func (c *Cache[K, V]) GetOr(ctx context.Context, tx *Tx, key K, def V) V {
 // GetMany returns the values that there are under keys. It asks the backend, if
 // need be, once for all of them.
 func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
-	found := make(map[K]V, len(keys))
+	values := make(map[K]V, len(keys))
 	var missing []entryKey[K]
 	var from *generationOf[K, V]
 	for _, key := range keys {
@@ -158,11 +170,13 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 			c.stats.bypass()
 			continue
 		}
-		v, ok, g := c.lookup(tx.t, k)
+		r, g := c.lookup(tx.t, k)
 		switch {
-		case ok:
-			c.stats.hit()
-			found[key] = v
+		case r.found.known():
+			c.stats.count(r.found)
+			if r.found == present {
+				values[key] = r.value
+			}
 		case g == nil:
 			c.stats.bypass()
 		default:
@@ -170,17 +184,14 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 		}
 	}
 	if len(missing) == 0 {
-		return found
+		return values
 	}
-	for i, r := range c.fetch(ctx, tx.t, from, missing) {
-		if r.ok {
-			c.stats.hit()
-			found[missing[i].key] = r.value
-		} else {
-			c.stats.miss()
+	for i, r := range c.ask(ctx, tx.t, from, missing) {
+		if r.found == present {
+			values[missing[i].key] = r.value
 		}
 	}
-	return found
+	return values
 }
 
 // Set sets the value under key. In a read-write transaction others see it after
@@ -193,7 +204,7 @@ func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
 	if k, ok := c.entryKey(tx, key); ok {
 		tx.t.mu.Lock()
 		defer tx.t.mu.Unlock()
-		c.set(tx.t, k, value)
+		c.set(tx.t, k, entry[V]{value: value})
 	}
 }
 
@@ -249,8 +260,12 @@ func (c *Cache[K, V]) near(tx *Tx, key K) (v V, ok bool) {
 	if !ok {
 		return v, false
 	}
-	if v, ok = g.get(entryKey[K]{key, user}); ok {
+	k := entryKey[K]{key, user}
+	if v, ok = g.get(k); ok {
 		c.stats.hit()
+		if c.refresher.Load() != nil {
+			c.early(tx, g, k)
+		}
 	}
 	return v, ok
 }
@@ -290,86 +305,85 @@ func (c *Cache[K, V]) entryKey(tx *Tx, key K) (entryKey[K], bool) {
 }
 
 // find is Get in full.
-func (c *Cache[K, V]) find(ctx context.Context, tx *Tx, key K) (v V, ok bool) {
+func (c *Cache[K, V]) find(ctx context.Context, tx *Tx, key K) (r result[V]) {
 	k, ok := c.entryKey(tx, key)
 	if !ok {
 		c.stats.bypass()
-		return v, false
+		return r
 	}
-	v, ok, g := c.lookup(tx.t, k)
+	r, g := c.lookup(tx.t, k)
 	switch {
-	case ok:
-		c.stats.hit()
-		return v, true
+	case r.found.known():
+		c.stats.count(r.found)
+		return r
 	case g == nil:
 		c.stats.bypass()
-		return v, false
-	}
-	return c.ask(ctx, tx.t, g, k)
-}
-
-// ask asks the backend for a value that is not in the process, and counts.
-func (c *Cache[K, V]) ask(ctx context.Context, t *transaction, g *generationOf[K, V], key entryKey[K]) (v V, ok bool) {
-	if c.store.values != nil {
-		r := c.fetch(ctx, t, g, []entryKey[K]{key})[0]
-		v, ok = r.value, r.ok
-	}
-	if ok {
-		c.stats.hit()
-	} else {
+		return r
+	case c.store.values == nil:
 		c.stats.miss()
+		return r
 	}
-	return v, ok
+	return c.ask(ctx, tx.t, g, []entryKey[K]{k})[0]
 }
 
-// lookup looks for a value within the process. If there is none, g is the
-// generation to ask the backend for it, and to load for; nil if the cache is
+// ask asks the backend for values that are not in the process, and counts.
+func (c *Cache[K, V]) ask(ctx context.Context, t *transaction, g *generationOf[K, V], keys []entryKey[K]) []result[V] {
+	results := c.fetch(ctx, t, g, keys)
+	for _, r := range results {
+		c.stats.count(r.found)
+	}
+	return results
+}
+
+// lookup looks for a key within the process. If nothing is known of it, g is
+// the generation to ask the backend for it, and to load for; nil if the cache is
 // private.
-func (c *Cache[K, V]) lookup(t *transaction, key entryKey[K]) (v V, ok bool, g *generationOf[K, V]) {
+func (c *Cache[K, V]) lookup(t *transaction, key entryKey[K]) (r result[V], g *generationOf[K, V]) {
 	if t.touched.Load()&c.bit != 0 {
-		v, ok, open := c.own(t, key)
-		if ok || !open {
-			return v, ok, nil
+		r, open := c.own(t, key)
+		if r.found.known() || !open {
+			return r, nil
 		}
 	}
 	if g, _ = t.shared(&c.core).(*generationOf[K, V]); g != nil {
-		v, ok = g.get(key)
+		r = g.find(key)
 	}
-	return v, ok, g
+	return r, g
 }
 
-// own looks for a value that the transaction has set. If there is none, open
-// says whether it may see others'.
-func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (v V, ok, open bool) {
+// own looks for what the transaction itself has set. If it has set nothing
+// there, open says whether it may see what others have.
+func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (r result[V], open bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.done || t.detached() {
-		return v, false, false
+		return r, false
 	}
 	w := t.work
 	if w == nil {
-		return v, false, true
+		return r, true
 	}
 	l := w.caches[&c.core]
 	if l == nil {
-		return v, false, !w.cleared
+		return r, !w.cleared
 	}
 	open = true
 	if o, _ := l.overlay.(*overlayOf[K, V]); o != nil {
-		v, ok, open = o.get(key)
+		r, open = o.get(key)
 	}
-	return v, ok, open && !l.cleared && !w.cleared
+	return r, open && !l.cleared && !w.cleared
 }
 
-// set puts a value where the transaction may put it. t.mu is held.
-func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
+// set puts what is known of a key where the transaction may put it. t.mu is
+// held.
+func (c *Cache[K, V]) set(t *transaction, key entryKey[K], e entry[V]) {
 	if t.done {
 		return
 	}
-	e := entry[V]{value: value, expires: c.expiry()}
+	e.expires = c.expiry(e.absent)
 	if t.readOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g, _ := t.shared(&c.core).(*generationOf[K, V]); g != nil && g.near != nil {
-			g.set(key, value, e.expires)
+			g.set(key, e)
 			if c.store.values == nil {
 				return
 			}
@@ -383,16 +397,4 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], value V) {
 		l.overlay = o
 	}
 	o.set(t.work, key, e, t.readOnly)
-}
-
-// expiry returns when a value that is set now expires, as near.Now counts.
-func (c *core) expiry() int64 {
-	if c.lifetime == 0 {
-		return 0
-	}
-	now := near.Now()
-	if int64(c.lifetime) > math.MaxInt64-now {
-		return math.MaxInt64 // in two centuries
-	}
-	return now + int64(c.lifetime)
 }

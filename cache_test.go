@@ -30,6 +30,9 @@ func TestNewCacheErrors(t *testing.T) {
 		"negative duration": {func() error { return makeCache[string](store, "b", txcache.CacheOptions{Duration: -1}) }, "duration is -1ns"},
 		"negative verify":   {func() error { return makeCache[string](store, "b", txcache.CacheOptions{Verify: -0.1}) }, "verify is -0.1"},
 		"verify above 1":    {func() error { return makeCache[string](store, "b", txcache.CacheOptions{Verify: 1.5}) }, "verify is 1.5"},
+		"negative jitter":   {func() error { return makeCache[string](store, "b", txcache.CacheOptions{Jitter: -0.1}) }, "jitter is -0.1"},
+		"jitter above 1":    {func() error { return makeCache[string](store, "b", txcache.CacheOptions{Jitter: 1.1}) }, "jitter is 1.1"},
+		"negative stale":    {func() error { return makeCache[string](store, "b", txcache.CacheOptions{StaleFor: -1}) }, "stale for is -1ns"},
 		"verify NaN":        {func() error { return makeCache[string](store, "b", txcache.CacheOptions{Verify: math.NaN()}) }, "verify is NaN"},
 		"pointer key":       {func() error { return makeCache[*int](store, "c", txcache.CacheOptions{}) }, "*int"},
 		"pointer in key":    {func() error { return makeCache[pointed](store, "d", txcache.CacheOptions{}) }, "P"},
@@ -450,40 +453,42 @@ func TestManyValues(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	d := newCache[int, int](t, store, "d", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
-	c.Get(t.Context(), tx, 1)                                                                            // miss
-	c.Load(t.Context(), tx, 1, func(context.Context) (int, error) { return 1, nil })                     // miss
-	c.Load(t.Context(), tx, 2, func(context.Context) (int, error) { return 0, errors.New("not there") }) // miss
-	c.Get(t.Context(), tx, 1)                                                                            // hit
-	c.GetMany(t.Context(), tx, []int{1, 3})                                                              // hit, miss
-	clearCache(t, tx, d)
-	d.Get(t.Context(), tx, 1) // bypassed
-	commit(t, tx)
-	tx = begin(t, store, "db")
-	c.Get(t.Context(), tx, 1) // hit
-	tx.ClearAll()
-	commit(t, tx)
+	synctest.Test(t, func(t *testing.T) {
+		store := setups[0].one(t)
+		c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+		d := newCache[int, int](t, store, "d", txcache.CacheOptions{})
+		tx := begin(t, store, "db")
+		c.Get(t.Context(), tx, 1)                                                                                 // miss
+		c.Load(t.Context(), tx, 1, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }) // miss
+		c.Load(t.Context(), tx, 2, func(context.Context) (int, error) { return 0, errors.New("not there") })      // miss
+		c.Get(t.Context(), tx, 1)                                                                                 // hit
+		c.GetMany(t.Context(), tx, []int{1, 3})                                                                   // hit, miss
+		clearCache(t, tx, d)
+		d.Get(t.Context(), tx, 1) // bypassed
+		commit(t, tx)
+		tx = begin(t, store, "db")
+		c.Get(t.Context(), tx, 1) // hit
+		tx.ClearAll()
+		commit(t, tx)
 
-	want := map[string]txcache.Stats{
-		"c": {Name: "c", Hits: 3, Misses: 4, Loads: 2, LoadErrors: 1, Published: 1, Clears: 1},
-		"d": {Name: "d", Misses: 1, Bypassed: 1, Clears: 2},
-	}
-	n := 0
-	for got := range store.Stats() {
-		if got != want[got.Name] {
-			t.Errorf("Stats = %+v; want %+v", got, want[got.Name])
+		want := map[string]txcache.Stats{
+			"c": {Name: "c", Hits: 3, Misses: 4, Loads: 2, LoadErrors: 1, LoadTime: time.Second, Published: 1, Clears: 1},
+			"d": {Name: "d", Misses: 1, Bypassed: 1, Clears: 2},
 		}
-		n++
-	}
-	if n != 2 || c.Stats() != want["c"] {
-		t.Errorf("%d caches, %+v; want 2, the same as from the store", n, c.Stats())
-	}
-	for range store.Stats() {
-		break // stopping early is fine
-	}
+		n := 0
+		for got := range store.Stats() {
+			if got != want[got.Name] {
+				t.Errorf("Stats = %+v; want %+v", got, want[got.Name])
+			}
+			n++
+		}
+		if n != 2 || c.Stats() != want["c"] {
+			t.Errorf("%d caches, %+v; want 2, the same as from the store", n, c.Stats())
+		}
+		for range store.Stats() {
+			break // stopping early is fine
+		}
+	})
 }
 
 func TestHitsAllocateNothing(t *testing.T) {

@@ -38,8 +38,8 @@ type view struct {
 	slots atomic.Pointer[slots]
 }
 
-// unknown is the view of a transaction that began without a state.
-var unknown = newView(nil, nil)
+// stateless is the view of a transaction that began without a state.
+var stateless = newView(nil, nil)
 
 func newView(state *backend.State, held []*backend.Fence) *view {
 	v := &view{state: state, held: held}

@@ -2,6 +2,8 @@ package txcache
 
 import (
 	"hash/maphash"
+	"sync/atomic"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
@@ -20,6 +22,9 @@ type generationOf[K comparable, V any] struct {
 	at   backend.Token
 	near *near.Map[entryKey[K], V] // nil with Options.NoNear
 	flights[K, V]
+
+	// absences are the keys that are known to be absent; nil before the first.
+	absences atomic.Pointer[near.Map[entryKey[K], struct{}]]
 }
 
 func (c *Cache[K, V]) generation(at backend.Token) generation {
@@ -44,8 +49,12 @@ func (g *generationOf[K, V]) empty() {
 	if g.near != nil {
 		g.near.Clear()
 	}
+	if absences := g.absences.Load(); absences != nil {
+		absences.Clear()
+	}
 }
 
+// get is find where only a value is of interest.
 func (g *generationOf[K, V]) get(key entryKey[K]) (v V, ok bool) {
 	if g.near == nil {
 		return v, false
@@ -53,10 +62,52 @@ func (g *generationOf[K, V]) get(key entryKey[K]) (v V, ok bool) {
 	return g.near.Get(key, key.hash())
 }
 
-func (g *generationOf[K, V]) set(key entryKey[K], value V, expires int64) {
-	if g.near != nil {
-		g.near.Set(key, key.hash(), value, expires)
+// find returns what is known of key in the process.
+func (g *generationOf[K, V]) find(key entryKey[K]) (r result[V]) {
+	if g.near == nil {
+		return r
 	}
+	hash := key.hash()
+	if v, ok := g.near.Get(key, hash); ok {
+		return result[V]{v, present}
+	}
+	if absences := g.absences.Load(); absences != nil {
+		if _, ok := absences.Get(key, hash); ok {
+			r.found = absent
+		}
+	}
+	return r
+}
+
+// expired returns a value that has expired since, if that is less than within
+// ago.
+func (g *generationOf[K, V]) expired(key entryKey[K], within time.Duration) (v V, ok bool) {
+	if g.near == nil {
+		return v, false
+	}
+	v, expires, ok := g.near.Peek(key, key.hash())
+	return v, ok && expires != 0 && near.Now()-expires < int64(within)
+}
+
+// set keeps what is known of key, in place of what was known before.
+func (g *generationOf[K, V]) set(key entryKey[K], e entry[V]) {
+	if g.near == nil {
+		return
+	}
+	hash, absences := key.hash(), g.absences.Load()
+	if !e.absent {
+		if absences != nil {
+			absences.Expire(key, hash)
+		}
+		g.near.Set(key, hash, e.value, e.expires)
+		return
+	}
+	if absences == nil {
+		g.absences.CompareAndSwap(nil, near.New[entryKey[K], struct{}](g.of.size))
+		absences = g.absences.Load()
+	}
+	absences.Set(key, hash, struct{}{}, e.expires)
+	g.near.Expire(key, hash)
 }
 
 var seed = maphash.MakeSeed()

@@ -2,12 +2,16 @@ package txcache
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"slices"
+
+	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
 // Load returns the value under key, and if there is none, the one that load
 // returns, after having set it. An error of load is returned as it is, and
-// nothing is set; so is ErrTxDone, without calling load.
+// nothing is set; so is ErrTxDone, without calling load. If load answers
+// ErrAbsent, wrapped or not, that is remembered, and Load returns ErrAbsent.
 //
 // Callers that miss the same key of the same generation at the same time share
 // one call of load: that of a read-only transaction, which can have seen
@@ -20,140 +24,340 @@ import (
 // load may call Load, with the context that it gets, for other caches and keys.
 // It must not wait for a lock that a read-write transaction holds which may load
 // the same key: that one may be waiting for it.
-func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (_ V, err error) {
+func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
 	v, hit := c.near(tx, key)
-	if !hit {
-		if v, hit, err = c.obtain(ctx, tx, key, load); err != nil {
-			return v, err
-		}
+	if hit && c.verify == 0 {
+		return v, nil
 	}
-	if hit && c.verify > 0 {
-		v = c.verified(ctx, tx, key, v, load)
+	keys := []K{key}
+	one := func(ctx context.Context, _ []K) ([]result[V], error) {
+		v, err := load(ctx)
+		return []result[V]{{v, present}}, err
 	}
-	return v, nil
-}
-
-// obtain is Load in full, and reports whether the value is a hit.
-func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (v V, hit bool, err error) {
-	if err := c.usable(tx); err != nil {
-		return v, false, err
+	if hit {
+		results := []result[V]{{v, present}}
+		if c.sampled(tx.t) {
+			c.compare(ctx, tx, keys, results, one)
+		}
+		return results[0].value, nil
 	}
-	t := tx.t
-	k, cacheable := c.entryKey(tx, key)
-	for {
-		if t.ended() {
-			return v, false, ErrTxDone
-		}
-		var g *generationOf[K, V]
-		if cacheable {
-			v, hit, g = c.lookup(t, k)
-		}
-		switch {
-		case hit:
-			c.stats.hit()
-			return v, true, nil
-		case g == nil:
-			c.stats.bypass()
-			v, err = c.load(ctx, tx, key, load)
-			return v, false, err
-		}
-		f, lead := g.join(k, t)
-		switch {
-		case lead:
-			return c.lead(ctx, tx, k, g, f, load)
-		case f == nil || f.leader == t || leads(ctx):
-			// Whoever leads must not wait: two that did could wait for each other,
-			// one for itself.
-			if v, hit = c.ask(ctx, t, g, k); !hit {
-				v, err = c.load(ctx, tx, key, load)
-			}
-			return v, hit, err
-		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			c.stats.miss()
-			return v, false, context.Cause(ctx)
-		}
-		if !f.abandoned {
-			c.stats.miss()
-			c.stats.shared.Add(1)
-			return f.value, false, f.err
-		}
+	results, err := c.obtain(ctx, tx, keys, one)
+	if err == nil && results[0].found == absent {
+		err = ErrAbsent
 	}
-}
-
-// load calls load and sets what it returns.
-func (c *Cache[K, V]) load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
-	c.stats.loads.Add(1)
-	v, err := load(ctx)
 	if err != nil {
-		c.stats.loadErrors.Add(1)
 		return v, err
 	}
-	c.Set(tx, key, v)
-	return v, nil
+	return results[0].value, nil
 }
 
-// lead asks the backend, and then loads, for all who joined f.
-func (c *Cache[K, V]) lead(ctx context.Context, tx *Tx, key entryKey[K], g *generationOf[K, V], f *flight[V], load func(context.Context) (V, error)) (v V, hit bool, err error) {
-	f.abandoned = true
-	defer g.land(key, f) // also if load panics
-	v, hit = g.get(key)  // another flight may have landed since it was looked for
-	if hit {
-		c.stats.hit()
-	} else if v, hit = c.ask(ctx, tx.t, g, key); !hit {
-		v, err = c.load(context.WithValue(ctx, leading{}, true), tx, key.key, load)
+// LoadMany returns the values under keys. It calls load, with those keys of
+// which nothing is known, each once, unless that is none of them, and sets what
+// load returns. Keys that load leaves out are absent, are missing in what
+// LoadMany returns, and are remembered as with ErrAbsent.
+//
+// Otherwise it is like Load. Batches that overlap do not load a key twice: load
+// is called for keys that nobody else is loading, and what others load is waited
+// for. Only if one of those goes away is load called again, for what it was
+// loading. An error of load, or of another's load that was waited for, is the
+// error of the whole batch.
+func (c *Cache[K, V]) LoadMany(ctx context.Context, tx *Tx, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
+	unique := make([]K, 0, len(keys))
+	seen := make(map[K]bool, len(keys))
+	for _, key := range keys {
+		if !seen[key] {
+			seen[key] = true
+			unique = append(unique, key)
+		}
 	}
-	if err == nil || ctx.Err() == nil && !tx.t.ended() {
-		f.value, f.err, f.abandoned = v, err, false
+	results, err := c.obtain(ctx, tx, unique, func(ctx context.Context, missing []K) ([]result[V], error) {
+		loaded, err := load(ctx, missing)
+		results := make([]result[V], len(missing))
+		for i, key := range missing {
+			v, ok := loaded[key]
+			if results[i] = (result[V]{v, present}); !ok {
+				results[i].found = absent
+			}
+		}
+		return results, err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return v, hit, err
-}
-
-// leading marks the context of a loader for which others may wait.
-type leading struct{}
-
-func leads(ctx context.Context) bool { return ctx.Value(leading{}) != nil }
-
-// flights are the loads in progress for one generation. That they belong to a
-// generation is what keeps a transaction from getting the value of an older
-// one. // P4
-type flights[K comparable, V any] struct {
-	mu    sync.Mutex
-	byKey map[entryKey[K]]*flight[V]
-}
-
-// A flight is one load in progress. The value, the error and whether it was
-// abandoned may be read once done is closed.
-type flight[V any] struct {
-	leader    *transaction
-	done      chan struct{}
-	value     V
-	err       error
-	abandoned bool // the leader went away: value and err say nothing
-}
-
-// join returns the flight for key. If there is none, t gets a new one to lead,
-// unless it may have uncommitted changes: then it gets nil.
-func (s *flights[K, V]) join(key entryKey[K], t *transaction) (f *flight[V], lead bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.byKey[key]; f != nil || !t.readOnly {
-		return f, false
+	values := make(map[K]V, len(keys))
+	for i, r := range results {
+		if r.found != absent {
+			values[unique[i]] = r.value
+		}
 	}
-	if s.byKey == nil {
-		s.byKey = map[entryKey[K]]*flight[V]{}
-	}
-	f = &flight[V]{leader: t, done: make(chan struct{})}
-	s.byKey[key] = f
-	return f, true
+	return values, nil
 }
 
-// land ends f, which its leader has led.
-func (s *flights[K, V]) land(key entryKey[K], f *flight[V]) {
-	s.mu.Lock()
-	delete(s.byKey, key)
-	s.mu.Unlock()
-	close(f.done)
+// A loader loads keys from the database; the results are in their order.
+type loader[K comparable, V any] func(ctx context.Context, keys []K) ([]result[V], error)
+
+// A wish is one key of a call of Load or LoadMany.
+type wish[K comparable, V any] struct {
+	key       entryKey[K]
+	cacheable bool
+	result[V]
+	hit      bool
+	flight   *flight[V] // nil: nobody waits for it
+	replaced []byte     // what is of no use any more in the place of its lease
+}
+
+// obtain is Load in full, for any number of keys.
+func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[K, V]) ([]result[V], error) {
+	if err := c.usable(tx); err != nil {
+		return nil, err
+	}
+	wishes := make([]wish[K, V], len(keys))
+	open := make([]*wish[K, V], len(keys)) // what is still to be had
+	for i, key := range keys {
+		w := &wishes[i]
+		w.key, w.cacheable = c.entryKey(tx, key)
+		w.key.key = key
+		open[i] = w
+	}
+	for len(open) > 0 {
+		if tx.t.ended() {
+			return nil, ErrTxDone
+		}
+		b := batch[K, V]{c: c, tx: tx, load: load}
+		others := b.board(ctx, open)
+		if err := b.bring(ctx); err != nil {
+			return nil, err
+		}
+		var err error
+		if open, err = c.await(ctx, others); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]result[V], len(wishes))
+	for i := range wishes {
+		results[i] = wishes[i].result
+	}
+	if c.verify > 0 {
+		c.compareSome(ctx, tx, wishes, results, load)
+	}
+	return results, nil
+}
+
+// await waits for what others load, and returns what is still to be had because
+// they went away.
+func (c *Cache[K, V]) await(ctx context.Context, wishes []*wish[K, V]) (open []*wish[K, V], err error) {
+	for _, w := range wishes {
+		select {
+		case <-w.flight.done:
+		case <-ctx.Done():
+			c.stats.miss()
+			return nil, context.Cause(ctx)
+		}
+		f := w.flight
+		w.flight = nil
+		if f.abandoned {
+			open = append(open, w)
+			continue
+		}
+		c.stats.miss()
+		c.stats.shared.Add(1)
+		if f.err != nil {
+			return nil, f.err
+		}
+		w.result = f.result
+	}
+	return open, nil
+}
+
+// A batch is keys that one transaction brings into the cache, for itself and
+// for all who wait for the flights that it leads.
+type batch[K comparable, V any] struct {
+	c      *Cache[K, V]
+	tx     *Tx
+	g      *generationOf[K, V] // nil: the cache is private
+	asked  []*wish[K, V]       // that the backend may have
+	wanted []*wish[K, V]       // that the loader is called for
+	load   loader[K, V]
+	leads  bool
+}
+
+// board looks for wishes within the process, takes into the batch what is to be
+// brought, and returns what others are loading already.
+func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others []*wish[K, V]) {
+	c, t := b.c, b.tx.t
+	nested := leads(ctx)
+	for _, w := range wishes {
+		var g *generationOf[K, V]
+		if w.cacheable {
+			w.result, g = c.lookup(t, w.key)
+		}
+		switch {
+		case w.found.known():
+			c.stats.count(w.found)
+			w.hit = true
+			continue
+		case g == nil:
+			c.stats.bypass()
+			b.wanted = append(b.wanted, w)
+			continue
+		}
+		b.g = g
+		f, lead := g.join(w.key, t, t.readOnly)
+		switch {
+		case lead:
+			w.flight, b.leads = f, true
+			// Another flight may have landed since it was looked for.
+			if w.result = g.find(w.key); w.found.known() {
+				c.stats.count(w.found)
+				w.hit = true
+				b.land(w, nil)
+				continue
+			}
+		case f == nil || f.leader == t || nested:
+			// Whoever leads must not wait: two that did could wait for each other,
+			// one for itself.
+		default:
+			w.flight = f
+			others = append(others, w)
+			continue
+		}
+		b.asked = append(b.asked, w)
+	}
+	return others
+}
+
+// land ends the flight that the batch leads for w, if it does.
+func (b *batch[K, V]) land(w *wish[K, V], err error) {
+	if f := w.flight; f != nil {
+		f.result, f.err, f.abandoned = w.result, err, false
+		b.abandon(w)
+	}
+}
+
+func (b *batch[K, V]) abandon(w *wish[K, V]) {
+	if f := w.flight; f != nil {
+		w.flight = nil
+		b.g.land(w.key, f)
+	}
+}
+
+// bring asks the backend for what is asked, and calls the loader for the rest.
+func (b *batch[K, V]) bring(ctx context.Context) error {
+	flights := b.asked
+	defer func() { // also if the loader panics
+		for _, w := range flights {
+			b.abandon(w)
+		}
+	}()
+	b.fetch(ctx)
+	if err := b.loadLeased(ctx); err != nil {
+		return err
+	}
+	return b.loadWanted(ctx)
+}
+
+// fetch asks the backend, and moves what it does not have from asked to wanted.
+func (b *batch[K, V]) fetch(ctx context.Context) {
+	if len(b.asked) == 0 {
+		return
+	}
+	keys := make([]entryKey[K], len(b.asked))
+	for i, w := range b.asked {
+		keys[i] = w.key
+	}
+	for i, r := range b.c.ask(ctx, b.tx.t, b.g, keys) {
+		w := b.asked[i]
+		w.result = r
+		if r.found.known() {
+			w.hit = true
+			b.land(w, nil)
+		} else {
+			b.wanted = append(b.wanted, w)
+		}
+	}
+	b.asked = nil
+}
+
+// loadWanted calls the loader.
+func (b *batch[K, V]) loadWanted(ctx context.Context) error {
+	wanted := b.wanted
+	b.wanted = nil
+	if len(wanted) == 0 {
+		return nil
+	}
+	keys := make([]K, len(wanted))
+	for i, w := range wanted {
+		keys[i] = w.key.key
+	}
+	results, err := b.c.call(b.leading(ctx), keys, b.load)
+	switch {
+	case err == nil:
+		for i, w := range wanted {
+			w.result = results[i]
+			b.c.keep(b.tx, w.key.key, w.result)
+		}
+	case errors.Is(err, ErrAbsent) && len(wanted) == 1:
+		wanted[0].result, err = result[V]{found: absent}, nil
+		b.c.keep(b.tx, keys[0], wanted[0].result)
+	case b.fallBack(ctx, wanted):
+		err = nil
+	}
+	if err == nil || ctx.Err() == nil && !b.tx.t.ended() {
+		for _, w := range wanted {
+			b.land(w, err)
+		}
+	}
+	return err
+}
+
+// leading marks ctx for the loader if others may wait for it.
+func (b *batch[K, V]) leading(ctx context.Context) context.Context {
+	if !b.leads {
+		return ctx
+	}
+	return context.WithValue(ctx, leading{}, true)
+}
+
+// fallBack takes values that have expired for those that could not be loaded, if
+// there are such for all of wishes; see CacheOptions.StaleFor.
+func (b *batch[K, V]) fallBack(ctx context.Context, wishes []*wish[K, V]) bool {
+	c := b.c
+	if c.staleFor == 0 || b.g == nil || ctx.Err() != nil || b.tx.t.shared(&c.core) == nil {
+		return false
+	}
+	for _, w := range wishes {
+		if !w.cacheable {
+			return false
+		}
+		if v, ok := b.g.expired(w.key, c.staleFor); ok {
+			w.result = result[V]{v, expired}
+		}
+		if w.found != expired {
+			return false
+		}
+	}
+	c.stats.staleHits.Add(uint64(len(wishes)))
+	c.store.quiet.warn(ctx, "expired value instead of an error", "database", b.tx.Database(), "cache", c.name)
+	return true
+}
+
+// keep sets what was loaded.
+func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
+	if r.found == absent {
+		c.SetAbsent(tx, key)
+	} else {
+		c.Set(tx, key, r.value)
+	}
+}
+
+// call calls a loader, and counts.
+func (c *Cache[K, V]) call(ctx context.Context, keys []K, load loader[K, V]) ([]result[V], error) {
+	c.stats.loads.Add(1)
+	start := near.Now()
+	results, err := load(ctx, slices.Clip(keys))
+	c.stats.loadTime.Add(near.Now() - start)
+	if err != nil && !errors.Is(err, ErrAbsent) {
+		c.stats.loadErrors.Add(1)
+	}
+	return results, err
 }

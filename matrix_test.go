@@ -1,6 +1,7 @@
 package txcache_test
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"runtime"
@@ -136,6 +137,32 @@ func (v *values) Set(ctx context.Context, values []backend.Value) error {
 		v.kept[value.Key] = kept
 	}
 	return ctx.Err()
+}
+
+func (v *values) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	found := make([][]byte, len(swaps))
+	for i, s := range swaps {
+		kept, ok := v.kept[s.Key]
+		if ok && !kept.expires.IsZero() && !time.Now().Before(kept.expires) {
+			delete(v.kept, s.Key)
+			kept, ok = keptValue{}, false
+		}
+		found[i] = bytes.Clone(kept.data)
+		if ok != (s.Old != nil) || !bytes.Equal(kept.data, s.Old) {
+			continue
+		}
+		delete(v.kept, s.Key)
+		if s.New != nil {
+			kept = keptValue{data: bytes.Clone(s.New)}
+			if s.TTL > 0 {
+				kept.expires = time.Now().Add(s.TTL)
+			}
+			v.kept[s.Key] = kept
+		}
+	}
+	return found, ctx.Err()
 }
 
 func (v *values) Drop(ctx context.Context, database string) error {

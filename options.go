@@ -46,6 +46,10 @@ type Options struct {
 	// renews it. The default is a minute, the least 100 milliseconds.
 	Fence time.Duration
 
+	// Lease is CacheOptions.Lease for caches that have none of their own. The
+	// default is none.
+	Lease time.Duration
+
 	// NoNear keeps no values in the process when the backend keeps them
 	// itself. It is ignored for a backend that does not.
 	NoNear bool
@@ -79,6 +83,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.Size is %d; it must not be negative", opts.Size)
 	case opts.Poll < 0:
 		return opts, fmt.Errorf("txcache: Options.Poll is %v; it must not be negative", opts.Poll)
+	case opts.Lease < 0:
+		return opts, fmt.Errorf("txcache: Options.Lease is %v; it must not be negative", opts.Lease)
 	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < leastFence:
 		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, leastFence)
 	}
@@ -127,6 +133,29 @@ type CacheOptions struct {
 	// time of its own (redis: "duration").
 	Duration time.Duration
 
+	// Jitter is the share of Duration, 0 to 1, by which the life of a value is
+	// shortened at random, so that values that were set together do not expire
+	// together: 0.1 makes it 90 to 100 per cent. The default is 0.
+	Jitter float64
+
+	// Absent is how long it is remembered that the database has nothing under a
+	// key (see ErrAbsent), if that is less than Duration. The default, 0, is as
+	// long as a value; negative is not at all.
+	Absent time.Duration
+
+	// StaleFor is for how long after it has expired a value may be returned by
+	// Load and LoadMany if their loader fails. It is never one that was cleared.
+	// The default, 0, is not at all. It concerns caches with a Duration; expired
+	// values are kept as long as there is room.
+	StaleFor time.Duration
+
+	// Lease lets processes that share a backend agree on one of them to load a
+	// value: it has so long to do so, and so long the others wait for it before
+	// they load themselves. It costs a round trip on each load in a read-only
+	// transaction. The default, 0, is Options.Lease; negative is none. It is
+	// ignored where the backend keeps no values, or is no backend.Swapper.
+	Lease time.Duration
+
 	// ContextFree says that the values do not depend on who asks: the user
 	// and the context of the transaction's handle are no part of the key.
 	ContextFree bool
@@ -159,6 +188,10 @@ func (o *CacheOptions) check() error {
 		return fmt.Errorf("size is %d; it must not be negative", o.Size)
 	case o.Duration < 0:
 		return fmt.Errorf("duration is %v; it must not be negative", o.Duration)
+	case o.StaleFor < 0:
+		return fmt.Errorf("stale for is %v; it must not be negative", o.StaleFor)
+	case !(o.Jitter >= 0 && o.Jitter <= 1): // nor NaN
+		return fmt.Errorf("jitter is %v; it must be a share from 0 to 1", o.Jitter)
 	case !(o.Verify >= 0 && o.Verify <= 1): // nor NaN
 		return fmt.Errorf("verify is %v; it must be a share from 0 to 1", o.Verify)
 	}

@@ -28,23 +28,27 @@ type overlayOf[K comparable, V any] struct {
 // An entry is one value that a transaction has set.
 type entry[V any] struct {
 	value   V
+	absent  bool  // there is none: the database has nothing there
 	expires int64 // as near.Now counts; 0: never
 	near    bool  // in the near cache already
+	remote  bool  // in the backend already
 
 	step uint64 // the step in which a savepoint has recorded what was there before; 0: none
 }
 
-// get returns what the transaction has set under key. If it has set none, open
-// says whether to look further.
-func (o *overlayOf[K, V]) get(key entryKey[K]) (value V, ok, open bool) {
+// get returns what the transaction has set under key. If it has set nothing,
+// open says whether to look further.
+func (o *overlayOf[K, V]) get(key entryKey[K]) (r result[V], open bool) {
 	e, ok := o.values[key]
-	if !ok {
-		return value, false, !o.partial
+	switch {
+	case !ok:
+		return r, !o.partial
+	case e.expires != 0 && near.Now() >= e.expires:
+		return r, false
+	case e.absent:
+		return result[V]{found: absent}, true
 	}
-	if e.expires != 0 && near.Now() >= e.expires {
-		return value, false, false
-	}
-	return e.value, true, true
+	return result[V]{e.value, present}, true
 }
 
 // set keeps e under key, for a transaction that has done w.
@@ -83,12 +87,12 @@ func (o *overlayOf[K, V]) publish(database string, to generation, values []backe
 		}
 		published++
 		if !e.near {
-			g.set(key, e.value, e.expires)
+			g.set(key, e)
 		}
-		if o.cache.store.values == nil {
+		if o.cache.store.values == nil || e.remote {
 			continue
 		}
-		if v, ok := o.cache.encode(database, g, key, e.value, left); ok {
+		if v, ok := o.cache.encode(database, g, key, e, left); ok {
 			values = append(values, v)
 		}
 	}

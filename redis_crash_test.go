@@ -44,8 +44,15 @@ func crashSettings(uri string) *config.Config {
 // startWriter runs this test binary as a writer.
 func startWriter(t *testing.T, cfg *config.Config, mode string) *writer {
 	t.Helper()
-	w := &writer{cmd: exec.Command(os.Args[0], "-test.run=^TestWriterProcess$"), lines: make(chan string)}
-	w.cmd.Env = append(os.Environ(), writerURI+"="+cfg.Redis.URI, writerPrefix+"="+cfg.Prefix, writerMode+"="+mode)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestWriterProcess$")
+	cmd.Env = append(os.Environ(), writerURI+"="+cfg.Redis.URI, writerPrefix+"="+cfg.Prefix, writerMode+"="+mode)
+	return startProcess(t, cmd)
+}
+
+// startProcess starts cmd, and reads what it prints.
+func startProcess(t *testing.T, cmd *exec.Cmd) *writer {
+	t.Helper()
+	w := &writer{cmd: cmd, lines: make(chan string)}
 	var err error
 	if w.orders, err = w.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

@@ -2,24 +2,21 @@ package txcache
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/codec"
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
-// A result is what a remote look-up found for one key.
-type result[V any] struct {
-	value V
-	ok    bool
-}
-
-// fetch asks the backend for the values under keys in generation g, in one
-// call, and keeps what it finds near. An error is a miss. // P8, P9
+// fetch asks the backend, if it keeps any, for the values under keys in
+// generation g, in one call, and keeps what it finds near. An error is a
+// miss. // P8, P9
 func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf[K, V], keys []entryKey[K]) []result[V] {
 	results := make([]result[V], len(keys))
 	s := c.store
-	if s.values == nil || len(keys) == 0 {
+	if s.values == nil {
 		return results
 	}
 	remote := make([]backend.Key, len(keys))
@@ -36,41 +33,64 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 		if d == nil || i >= len(results) {
 			continue
 		}
-		value, expires, err := c.codec.Decode(d)
-		if err != nil {
-			c.stats.badPayloads.Add(1)
-			s.quiet.warn(ctx, "bad payload", "database", t.db.name, "cache", c.name, "error", err)
-			continue
+		if results[i], _ = c.receive(ctx, t, g, keys[i], d); results[i].found.known() {
+			c.stats.remoteHits.Add(1)
 		}
-		until := int64(0)
-		if !expires.IsZero() {
-			left := time.Until(expires)
-			if left <= 0 {
-				continue
-			}
-			until = near.Now() + int64(left)
-		}
-		g.set(keys[i], value, until)
-		c.stats.remoteHits.Add(1)
-		results[i] = result[V]{value, true}
 	}
 	return results
 }
 
-// encode returns what is to be kept remotely of a value that has left to live,
-// 0 for no limit; not ok if it cannot be encoded.
-func (c *Cache[K, V]) encode(database string, g *generationOf[K, V], key entryKey[K], value V, left time.Duration) (backend.Value, bool) {
+// receive takes what the backend has kept under key, and keeps it near if it is
+// any good. If it is not, leased says that another process is loading the value.
+func (c *Cache[K, V]) receive(ctx context.Context, t *transaction, g *generationOf[K, V], key entryKey[K], data []byte) (r result[V], leased bool) {
+	value, expires, err := c.codec.Decode(data)
+	e := entry[V]{value: value, absent: err == codec.ErrAbsent}
+	switch {
+	case err == nil, e.absent:
+	case err == codec.ErrLease:
+		return r, true
+	default: // P9
+		c.stats.badPayloads.Add(1)
+		c.store.quiet.warn(ctx, "bad payload", "database", t.db.name, "cache", c.name, "error", err)
+		return r, false
+	}
+	if r.value, r.found = value, present; e.absent {
+		r.found = absent
+	}
+	if !expires.IsZero() {
+		left := time.Until(expires)
+		if left <= 0 {
+			if r.found = expired; e.absent || -left >= c.staleFor {
+				return result[V]{}, false
+			}
+			return r, false
+		}
+		e.expires = near.Now() + int64(left)
+	}
+	g.set(key, e)
+	return r, false
+}
+
+// encode returns what is to be kept remotely of an entry that has left to live,
+// 0 for no limit; not ok if its value cannot be encoded.
+func (c *Cache[K, V]) encode(database string, g *generationOf[K, V], key entryKey[K], e entry[V], left time.Duration) (backend.Value, bool) {
 	var expires time.Time
 	if left > 0 {
 		expires = time.Now().Add(left)
 	}
-	data, err := c.codec.Append(nil, value, expires)
-	if err != nil {
+	var data []byte
+	var err error
+	if e.absent {
+		data = c.codec.AppendAbsent(nil, expires)
+	} else if data, err = c.codec.Append(nil, e.value, expires); err != nil {
 		c.stats.unencodable.Add(1)
 		if !c.unencodableSeen.Swap(true) {
 			c.store.opts.Logger.Warn("txcache: value cannot be encoded; such values are kept in this process only", "cache", c.name, "error", err)
 		}
 		return backend.Value{}, false
+	}
+	if left > 0 && !e.absent {
+		left = time.Duration(min(uint64(left)+uint64(c.staleFor), math.MaxInt64))
 	}
 	return backend.Value{Key: c.remoteKey(database, g, key), Data: data, TTL: left}, true
 }

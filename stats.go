@@ -3,6 +3,7 @@ package txcache
 import (
 	"iter"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -14,20 +15,26 @@ type Stats struct {
 	Hits   uint64 // values found: in the transaction, near or remote
 	Misses uint64 // values not found, or not looked for because the cache was private or fenced
 
-	Bypassed     uint64 // those misses that did not look: the cache was private or fenced, the key or context unusable, the transaction finished
-	RemoteHits   uint64 // those hits that came from the backend
-	Loads        uint64 // loaders run by Load
-	LoadErrors   uint64 // those that failed
-	Shared       uint64 // loads that got the value of another's loader
-	Verified     uint64 // hits compared with what their loader returned; see CacheOptions.Verify
-	Mismatches   uint64 // those that were stale: something else was loaded, and nobody had cleared
-	Clears       uint64 // commits that cleared the cache, those that failed included
-	Published    uint64 // values that commits of read-write transactions made visible
-	Evictions    uint64 // values pushed out by the size limit
-	Values       int    // values in the process now; expired ones count until they are replaced
-	RemoteErrors uint64 // failed calls to the backend for values, reads and writes
-	BadPayloads  uint64 // remote values that could not be decoded: misses
-	Unencodable  uint64 // values that could not be encoded: kept in the process only
+	AbsentHits     uint64        // those hits that found that the database has nothing there
+	Bypassed       uint64        // those misses that did not look: the cache was private or fenced, the key or context unusable, the transaction finished
+	RemoteHits     uint64        // those hits that came from the backend
+	Loads          uint64        // calls of loaders
+	LoadErrors     uint64        // those that failed
+	LoadTime       time.Duration // that they took together
+	Shared         uint64        // keys that were loaded for another caller of the process at the same time
+	Leased         uint64        // keys that were loaded under a lease; see CacheOptions.Lease
+	Waited         uint64        // keys that another process has loaded meanwhile
+	EarlyRefreshes uint64        // values loaded again in the background before they expired
+	StaleHits      uint64        // expired values returned because their loader failed; see CacheOptions.StaleFor
+	Verified       uint64        // hits compared with what their loader returned; see CacheOptions.Verify
+	Mismatches     uint64        // those that were stale: something else was loaded, and nobody had cleared
+	Clears         uint64        // commits that cleared the cache, those that failed included
+	Published      uint64        // values that commits of read-write transactions made visible
+	Evictions      uint64        // values pushed out by the size limit
+	Values         int           // values in the process now; expired ones count until they are replaced
+	RemoteErrors   uint64        // failed calls to the backend for values, reads and writes
+	BadPayloads    uint64        // remote values that could not be decoded: misses
+	Unencodable    uint64        // values that could not be encoded: kept in the process only
 }
 
 // Stats returns the counts of every cache, in the order in which they were
@@ -62,6 +69,8 @@ type counters struct {
 	stripes [stripes]stripe
 
 	bypassed, remoteHits, loads, loadErrors, shared, clears, published      atomic.Uint64
+	absentHits, leased, waited, earlyRefreshes, staleHits                   atomic.Uint64
+	loadTime                                                                atomic.Int64
 	verified, mismatches, evictions, remoteErrors, badPayloads, unencodable atomic.Uint64
 }
 
@@ -74,6 +83,23 @@ type stripe struct {
 
 func (c *counters) hit()  { c.stripe().hits.Add(1) }
 func (c *counters) miss() { c.stripe().misses.Add(1) }
+
+// count counts a look-up.
+func (c *counters) count(f found) {
+	if !f.known() {
+		c.miss()
+		return
+	}
+	c.hit()
+	if f == absent {
+		c.absentHits.Add(1)
+	}
+}
+
+// meanLoadTime returns how long a call of a loader takes, in nanoseconds.
+func (c *counters) meanLoadTime() float64 {
+	return float64(c.loadTime.Load()) / float64(max(1, c.loads.Load()))
+}
 
 // bypass counts a miss that did not look.
 func (c *counters) bypass() {
@@ -91,20 +117,26 @@ func (c *counters) stripe() *stripe {
 
 func (c *core) snapshot() Stats {
 	s := Stats{
-		Name:         c.name,
-		Bypassed:     c.stats.bypassed.Load(),
-		RemoteHits:   c.stats.remoteHits.Load(),
-		Loads:        c.stats.loads.Load(),
-		LoadErrors:   c.stats.loadErrors.Load(),
-		Shared:       c.stats.shared.Load(),
-		Verified:     c.stats.verified.Load(),
-		Mismatches:   c.stats.mismatches.Load(),
-		Clears:       c.stats.clears.Load(),
-		Published:    c.stats.published.Load(),
-		Evictions:    c.stats.evictions.Load(),
-		RemoteErrors: c.stats.remoteErrors.Load(),
-		BadPayloads:  c.stats.badPayloads.Load(),
-		Unencodable:  c.stats.unencodable.Load(),
+		Name:           c.name,
+		Bypassed:       c.stats.bypassed.Load(),
+		RemoteHits:     c.stats.remoteHits.Load(),
+		Loads:          c.stats.loads.Load(),
+		LoadErrors:     c.stats.loadErrors.Load(),
+		Shared:         c.stats.shared.Load(),
+		AbsentHits:     c.stats.absentHits.Load(),
+		LoadTime:       time.Duration(c.stats.loadTime.Load()),
+		Leased:         c.stats.leased.Load(),
+		Waited:         c.stats.waited.Load(),
+		EarlyRefreshes: c.stats.earlyRefreshes.Load(),
+		StaleHits:      c.stats.staleHits.Load(),
+		Verified:       c.stats.verified.Load(),
+		Mismatches:     c.stats.mismatches.Load(),
+		Clears:         c.stats.clears.Load(),
+		Published:      c.stats.published.Load(),
+		Evictions:      c.stats.evictions.Load(),
+		RemoteErrors:   c.stats.remoteErrors.Load(),
+		BadPayloads:    c.stats.badPayloads.Load(),
+		Unencodable:    c.stats.unencodable.Load(),
 	}
 	for i := range c.stats.stripes {
 		s.Hits += c.stats.stripes[i].hits.Load()

@@ -21,14 +21,16 @@ import (
 // transaction of its database.
 type Store struct {
 	backend backend.Backend
-	values  backend.Values // nil if the backend keeps none
-	longest time.Duration  // for which values keeps any; 0: no limit
+	values  backend.Values  // nil if the backend keeps none
+	swapper backend.Swapper // nil if the backend keeps no values, or cannot
+	longest time.Duration   // for which values keeps any; 0: no limit
 	opts    Options
 	quiet   *quieter
 
 	closed    atomic.Bool
 	byName    sync.Map // of string to *database; those that were used
 	announcer *announcer
+	tasks     *tasks
 
 	mu     sync.Mutex
 	caches []*core // in the order of their ids, which start at 1
@@ -49,10 +51,13 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	s.values, _ = b.(backend.Values)
 	if s.values == nil {
 		s.opts.NoNear = false
-	} else if limited, ok := b.(backend.Limited); ok {
-		s.longest = limited.TTL()
+	} else {
+		s.swapper, _ = b.(backend.Swapper)
+		if limited, ok := b.(backend.Limited); ok {
+			s.longest = limited.TTL()
+		}
 	}
-	s.announcer = newAnnouncer(s)
+	s.announcer, s.tasks = newAnnouncer(s), newTasks()
 	return s, nil
 }
 
@@ -81,7 +86,7 @@ func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, err
 	db, v, synced, err := s.sync(ctx, name, s.opts.Poll)
 	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil { // P8
 		s.quiet.warn(ctx, "begin without a state", "database", name, "error", err)
-		v = unknown
+		v = stateless
 	} else if err != nil {
 		return nil, err
 	}
@@ -242,8 +247,9 @@ func (s *Store) Drop(ctx context.Context, database string) error {
 	return nil
 }
 
-// Close waits for commits of clears that are under way, gives clears that wait
-// for the backend a last try, both for a second at most, and closes the backend.
+// Close stops what is loaded in the background, waits for commits of clears that
+// are under way, gives clears that wait for the backend a last try, each for a
+// second at most, and closes the backend.
 // Its error tells of clears that are lost. Transactions that are open can still
 // be read and rolled back; a commit that clears answers ErrClosed and does not
 // run the database's. Calling Close again does nothing.
@@ -251,6 +257,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.tasks.close()
 	return errors.Join(s.announcer.close(), s.backend.Close())
 }
 

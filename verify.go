@@ -3,6 +3,7 @@ package txcache
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"time"
@@ -15,37 +16,78 @@ type StaleHit struct {
 	Database string
 	Cache    string
 	Key      any
-	Cached   any // must not be changed
-	Loaded   any // must not be changed
+	Cached   any // ErrAbsent if the key was known to be absent; must not be changed
+	Loaded   any // ErrAbsent if it is; must not be changed
 }
 
-// verified is what Load returns of a hit if the cache verifies some: mostly the
-// hit itself.
+// sampled reports whether a hit is to be verified.
 //
 // Only read-only transactions verify: the loader of others may see what they
 // have written themselves and are still going to clear.
-func (c *Cache[K, V]) verified(ctx context.Context, tx *Tx, key K, cached V, load func(context.Context) (V, error)) V {
-	t := tx.t
-	if !t.readOnly || rand.Float64() >= c.verify {
-		return cached
+func (c *core) sampled(t *transaction) bool { return t.readOnly && rand.Float64() < c.verify }
+
+// compareSome verifies some of the hits among wishes.
+func (c *Cache[K, V]) compareSome(ctx context.Context, tx *Tx, wishes []wish[K, V], results []result[V], load loader[K, V]) {
+	var keys []K
+	var hits []result[V]
+	var places []int
+	for i := range wishes {
+		if wishes[i].hit && c.sampled(tx.t) {
+			keys, hits, places = append(keys, wishes[i].key.key), append(hits, results[i]), append(places, i)
+		}
 	}
-	c.stats.loads.Add(1)
-	loaded, err := load(ctx)
+	if len(keys) == 0 {
+		return
+	}
+	c.compare(ctx, tx, keys, hits, load)
+	for i, place := range places {
+		results[place] = hits[i]
+	}
+}
+
+// compare verifies hits: it loads the keys as well, and where that shows a hit
+// to be stale, puts what was loaded in its place. If the loader fails all is
+// left as it is.
+func (c *Cache[K, V]) compare(ctx context.Context, tx *Tx, keys []K, hits []result[V], load loader[K, V]) {
+	loaded, err := c.call(ctx, keys, load)
+	if errors.Is(err, ErrAbsent) && len(keys) == 1 {
+		loaded, err = []result[V]{{found: absent}}, nil
+	}
 	if err != nil {
-		c.stats.loadErrors.Add(1)
-		return cached
+		return
 	}
-	c.stats.verified.Add(1)
-	if c.same(cached, loaded) || !c.uncleared(ctx, t) {
-		return cached
+	c.stats.verified.Add(uint64(len(keys)))
+	cleared, asked := false, false
+	for i, key := range keys {
+		if c.same(hits[i], loaded[i]) {
+			continue
+		}
+		if !asked {
+			cleared, asked = !c.uncleared(ctx, tx.t), true
+		}
+		if cleared {
+			return
+		}
+		c.stale(ctx, tx, key, hits[i], loaded[i])
+		hits[i] = loaded[i]
+		c.keep(tx, key, loaded[i])
 	}
+}
+
+// stale reports a stale hit.
+func (c *Cache[K, V]) stale(ctx context.Context, tx *Tx, key K, hit, loaded result[V]) {
 	c.stats.mismatches.Add(1)
-	c.store.quiet.warn(ctx, "stale hit", "database", t.db.name, "cache", c.name)
-	if c.store.opts.OnStale != nil {
-		c.store.opts.OnStale(ctx, StaleHit{t.db.name, c.name, key, cached, loaded})
+	c.store.quiet.warn(ctx, "stale hit", "database", tx.Database(), "cache", c.name)
+	if report := c.store.opts.OnStale; report != nil {
+		report(ctx, StaleHit{tx.Database(), c.name, key, hit.shown(), loaded.shown()})
 	}
-	c.Set(tx, key, loaded)
-	return loaded
+}
+
+func (r result[V]) shown() any {
+	if r.found == absent {
+		return ErrAbsent
+	}
+	return r.value
 }
 
 // uncleared reports whether c is, for sure, at the generation still that t
@@ -58,14 +100,17 @@ func (c *core) uncleared(ctx context.Context, t *transaction) bool {
 
 // same reports whether two values are deeply equal, or their encodings are: a
 // time in UTC is the same as where it came from.
-func (c *Cache[K, V]) same(a, b V) bool {
-	if reflect.DeepEqual(a, b) {
+func (c *Cache[K, V]) same(a, b result[V]) bool {
+	if a.found != b.found {
+		return false
+	}
+	if reflect.DeepEqual(a.value, b.value) {
 		return true
 	}
-	one, err := c.codec.Append(nil, a, time.Time{})
+	one, err := c.codec.Append(nil, a.value, time.Time{})
 	if err != nil {
 		return false
 	}
-	other, err := c.codec.Append(nil, b, time.Time{})
+	other, err := c.codec.Append(nil, b.value, time.Time{})
 	return err == nil && bytes.Equal(one, other)
 }

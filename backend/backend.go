@@ -131,6 +131,27 @@ type Limited interface {
 	TTL() time.Duration
 }
 
+// Swapper is implemented by Values that can change a value depending on what is
+// there. Without it, processes cannot agree on which of them loads a value.
+type Swapper interface {
+	// Swap keeps, for each of swaps, New under the key if what is kept there
+	// is Old, and returns what it found, in their order: where that is Old, it
+	// was done. Each is atomic by itself. It takes one round trip where that
+	// can be. It does not keep or change the slices it is given, and the caller
+	// owns what is returned.
+	//
+	// After an error, any of them may have been done.
+	Swap(ctx context.Context, swaps []Swap) ([][]byte, error)
+}
+
+// A Swap is a change that depends on what is there. Nil stands for nothing in
+// Old, in New, and in what Swap finds.
+type Swap struct {
+	Key
+	Old, New []byte
+	TTL      time.Duration // of New; 0: as long as the backend keeps values at all
+}
+
 // A Key addresses one value of one generation of one cache of one database.
 // Keys that differ in any field address different values.
 type Key struct {

@@ -73,6 +73,7 @@ type Backend struct {
 var (
 	_ backend.Backend = (*Backend)(nil)
 	_ backend.Values  = (*Backend)(nil)
+	_ backend.Swapper = (*Backend)(nil)
 )
 
 // New returns a Backend over client: a [*redis.Client], also of Sentinel, a

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A script is a Lua program that runs atomically on the hash of one database.
-// Every one may be delivered twice.
+// A script is a Lua program that runs atomically on one key, mostly the hash of a
+// database. Every one may be delivered twice.
 type script struct{ source, sha string }
 
 func newScript(source string) script {
@@ -33,6 +33,8 @@ var (
 	dropLua string
 	//go:embed scripts/probe.lua
 	probeLua string
+	//go:embed scripts/swap.lua
+	swapLua string
 
 	syncScript    = newScript(openLua + closeLua)
 	fenceScript   = newScript(openLua + fenceLua + closeLua)
@@ -40,6 +42,7 @@ var (
 	unfenceScript = newScript(openLua + unfenceLua + closeLua)
 	dropScript    = newScript(dropLua)
 	probeScript   = newScript(probeLua)
+	swapScript    = newScript(swapLua)
 )
 
 // command returns the call of s on key.

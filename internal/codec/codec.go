@@ -117,6 +117,9 @@ func (c *Codec[V]) Append(dst []byte, value V, expires time.Time) ([]byte, error
 // [ErrMalformed], wrapped, found without a panic and at a cost in proportion
 // to the data and the size of V, as long as V's own unmarshalers hold to that.
 // The value does not refer to data.
+//
+// For an envelope that has a mark instead of a value, the error is [ErrAbsent] or
+// [ErrLease], as it is.
 func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if c.err != nil {
 		return value, time.Time{}, c.err
@@ -129,6 +132,9 @@ func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	}
 	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
 		expires = time.Unix(0, n).UTC()
+	}
+	if mark := marked(data[headerSize:]); mark != nil {
+		return value, expires, mark
 	}
 	d := newDecoder(data[headerSize:])
 	defer d.release()

@@ -15,6 +15,13 @@ var ErrUnsupported = errors.New("txcache: value cannot be encoded")
 // Append did not make from a value of this type.
 var ErrMalformed = errors.New("txcache: malformed data")
 
+// ErrAbsent and ErrLease are what Decode returns for an envelope of AppendAbsent
+// and of AppendLease.
+var (
+	ErrAbsent = errors.New("txcache: nothing is there")
+	ErrLease  = errors.New("txcache: a value is being loaded")
+)
+
 func unsupported(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUnsupported, fmt.Sprintf(format, args...))
 }

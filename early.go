@@ -1,0 +1,101 @@
+package txcache
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// RefreshEarly lets values that are asked for be loaded again before they
+// expire, so that nobody has to wait for that. It concerns caches with a
+// Duration, in read-only transactions.
+//
+// load is called in the background, one call for a key at a time in a process.
+// It gets a transaction of its own, read-only, for the same database and user
+// context, and must read from a database transaction that it begins itself: that
+// of whoever asked may be long over. Its context ends after the cache's Duration,
+// and with the store. Its errors are counted; the value then expires as if
+// nothing had been tried.
+//
+// When to load is decided at random with each hit, the likelier the nearer the
+// expiry is and the longer loaders of the cache have taken so far, as is optimal
+// to avoid both stampedes and needless loads: Vattani, Chierichetti and
+// Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015, with
+// their β at 1.
+//
+// RefreshEarly is safe for concurrent use. The last call counts.
+func (c *Cache[K, V]) RefreshEarly(load func(ctx context.Context, tx *Tx, key K) (V, error)) {
+	c.refresher.Store(&load)
+}
+
+// early begins to refresh a value that was hit, if it is time.
+func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
+	if !tx.t.readOnly {
+		return
+	}
+	_, expires, ok := g.near.Peek(key, key.hash())
+	if !ok || expires == 0 {
+		return
+	}
+	left, takes := float64(expires-near.Now()), c.stats.meanLoadTime()
+	if left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
+		return
+	}
+	f, lead := g.join(key, nil, true)
+	if !lead {
+		return
+	}
+	database, user := tx.t.db.name, tx.user // not the transaction, which may be long over
+	if !c.store.tasks.start(func(ctx context.Context) {
+		defer g.land(key, f)
+		c.refresh(ctx, g, key, database, user, f, expires)
+	}) {
+		g.land(key, f)
+	}
+}
+
+// refresh loads a value anew that g has until expires, for user, unless another
+// process has done so.
+func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key entryKey[K], database string, user *canon.Context, f *flight[V], expires int64) {
+	defer func() {
+		if recover() != nil {
+			c.stats.loadErrors.Add(1)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, c.lifetime)
+	defer cancel()
+	first, err := c.store.BeginReadOnly(ctx, database)
+	if err != nil {
+		return
+	}
+	defer first.Rollback()
+	if c.store.values != nil {
+		c.fetch(ctx, first.t, g, []entryKey[K]{key})
+		if _, later, _ := g.near.Peek(key, key.hash()); later > expires {
+			return
+		}
+	}
+	if first.t.shared(&c.core) != generation(g) { // P4
+		return
+	}
+	tx := &Tx{t: first.t, user: user}
+	loaded, err := c.call(context.WithValue(ctx, leading{}, true), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
+		v, err := (*c.refresher.Load())(ctx, tx, keys[0])
+		return []result[V]{{v, present}}, err
+	})
+	if errors.Is(err, ErrAbsent) {
+		loaded, err = []result[V]{{found: absent}}, nil
+	}
+	if err != nil {
+		return
+	}
+	c.stats.earlyRefreshes.Add(1)
+	c.keep(tx, key.key, loaded[0])
+	if tx.Commit(ctx) == nil {
+		f.result, f.abandoned = loaded[0], false
+	}
+}

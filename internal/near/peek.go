@@ -1,0 +1,29 @@
+package near
+
+// Peek returns what is kept under key, whose hash is given, and when it expires
+// or expired, 0 for never. It does not count as a use.
+func (m *Map[K, V]) Peek(key K, hash uint64) (value V, expires int64, ok bool) {
+	t := m.table.Load()
+	if t == nil {
+		return value, 0, false
+	}
+	e, _ := t.search(key, uint32(hash))
+	if e == nil {
+		return value, 0, false
+	}
+	return e.value, e.expires, true
+}
+
+// Expire lets go of the value of key, whose hash is given, if it is there. Its
+// place stays taken until another value needs it.
+func (m *Map[K, V]) Expire(key K, hash uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.table.Load()
+	if t == nil {
+		return
+	}
+	if old, slot := t.search(key, uint32(hash)); old != nil {
+		slot.Store(&entry[K, V]{key: key, expires: 1, hash: old.hash})
+	}
+}
