@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
@@ -161,6 +165,111 @@ func ExampleCacheOptions_verify() {
 	// Output:
 	// prices: pen is cached as 2 and is 3
 	// 1
+}
+
+func ExampleCache_LoadMany() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	table := map[string]int{"pen": 2, "ink": 5}
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Set(tx, "pen", 2)
+		found, err := prices.LoadMany(ctx, tx, []string{"pen", "ink", "book"}, func(_ context.Context, missing []string) (map[string]int, error) {
+			fmt.Println("loading", missing)
+			rows := map[string]int{}
+			for _, key := range missing {
+				if price, ok := table[key]; ok {
+					rows[key] = price
+				}
+			}
+			return rows, nil
+		})
+		fmt.Println(found, prices.Absent(ctx, tx, "book"))
+		return err
+	})
+	// Output:
+	// loading [ink book]
+	// map[ink:5 pen:2] true
+}
+
+func ExampleErrAbsent() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		for range 2 {
+			_, err := prices.Load(ctx, tx, "book", func(context.Context) (int, error) {
+				fmt.Println("looking for it")
+				return 0, txcache.ErrAbsent // where a query says sql.ErrNoRows
+			})
+			fmt.Println(errors.Is(err, txcache.ErrAbsent))
+		}
+		return nil
+	})
+	// Output:
+	// looking for it
+	// true
+	// true
+}
+
+func ExampleCacheOptions_staleFor() {
+	ctx := context.Background()
+	store, prices := exampleStore(&txcache.CacheOptions{Duration: time.Millisecond, StaleFor: time.Hour})
+	defer store.Close()
+	load := func(price int, err error) {
+		store.View(ctx, "shop", func(tx *txcache.Tx) error {
+			fmt.Println(prices.Load(ctx, tx, "pen", func(context.Context) (int, error) { return price, err }))
+			return nil
+		})
+	}
+	load(2, nil)
+	time.Sleep(2 * time.Millisecond)
+	load(0, errors.New("the database is away"))
+	// Output:
+	// 2 <nil>
+	// 2 <nil>
+}
+
+func ExampleCache_RefreshEarly() {
+	ctx := context.Background()
+	store, prices := exampleStore(&txcache.CacheOptions{Duration: time.Minute, Jitter: 0.1})
+	defer store.Close()
+	prices.RefreshEarly(func(ctx context.Context, tx *txcache.Tx, key string) (int, error) {
+		// In earnest: begin a database transaction, or take a connection, and read.
+		return len(tx.Database() + key), nil
+	})
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		price, err := prices.Load(ctx, tx, "pen", func(context.Context) (int, error) { return 2, nil })
+		fmt.Println(price, err)
+		return nil
+	})
+	// Output: 2 <nil>
+}
+
+func ExampleCacheOptions_lease() {
+	ctx := context.Background()
+	server := txcache.Must(miniredis.Run()) // in production, a Redis
+	defer server.Close()
+	cfg := config.Default()
+	cfg.Class, cfg.Redis.URI = config.ClassRedis, "redis://"+server.Addr()
+	var wait sync.WaitGroup
+	for range 3 { // processes
+		store := txcache.Must(txcache.OpenConfig(ctx, cfg))
+		defer store.Close()
+		prices := txcache.Must(txcache.NewCache[string, int](store, "prices", &txcache.CacheOptions{Lease: 5 * time.Second}))
+		wait.Go(func() {
+			store.View(ctx, "shop", func(tx *txcache.Tx) error {
+				_, err := prices.Load(ctx, tx, "pen", func(context.Context) (int, error) {
+					fmt.Println("one of them loads")
+					time.Sleep(50 * time.Millisecond)
+					return 2, nil
+				})
+				return err
+			})
+		})
+	}
+	wait.Wait()
+	// Output: one of them loads
 }
 
 func ExampleCache_GetMany() {

@@ -116,6 +116,7 @@ func fromConfig(cfg *config.Config) *Options {
 		CommitOnOutage:     cfg.Outage == config.OutageCommit,
 		ContextIgnoredKeys: cfg.ContextIgnoredKeys,
 		Fence:              cfg.Redis.Fence,
+		Lease:              cfg.Redis.Lease,
 		NoNear:             !cfg.Redis.Near,
 	}
 }

@@ -26,6 +26,7 @@ func TestNewChecksItsOptions(t *testing.T) {
 		"Size":       {Size: -1},
 		"Poll":       {Poll: -1},
 		"Fence":      {Fence: -1},
+		"Lease":      {Lease: -1},
 		`Sizes["c"]`: {Sizes: map[string]int{"c": 0}},
 	} {
 		if _, err := txcache.New(memorybackend.New(), &opts); err == nil || !strings.Contains(err.Error(), name) {

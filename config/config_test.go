@@ -47,7 +47,7 @@ func TestGoodFiles(t *testing.T) {
 				ContextIgnoredKeys: []string{"client", "_request"},
 				Sizes:              map[string]int{"ir.translation": 10240, "rights": 1},
 				Redis: config.Redis{
-					URI: "rediss://cache.example.com:6380/3", Duration: 90 * time.Minute, Fence: 150 * time.Second,
+					URI: "rediss://cache.example.com:6380/3", Duration: 90 * time.Minute, Fence: 150 * time.Second, Lease: 2 * time.Second,
 					DialTimeout: time.Second, Timeout: 50 * time.Second, PoolSize: 20,
 					CAFile: "/etc/ssl/redis.pem", CertFile: "client.pem", KeyFile: "client.key", ServerName: "redis.internal",
 					Username: "shop", Password: "swordfish",

@@ -25,6 +25,11 @@ type Redis struct {
 	// three times Timeout, and DialTimeout and Timeout together. Default 1m.
 	Fence time.Duration `toml:"fence"`
 
+	// Lease is how long a process has to load a value while others wait for it,
+	// for caches that set none of their own; 0, the default, is none: each
+	// process loads for itself.
+	Lease time.Duration `toml:"lease"`
+
 	// Near keeps decoded values in the process too. Default true.
 	Near bool `toml:"near"`
 

@@ -220,6 +220,7 @@ context_ignored_keys = ["$${literal}"]
 uri = "redis+sentinel://***@a:1,b:2/main/0?***"
 duration = "12h0m0s"
 fence = "1m0s"
+lease = "0s"
 near = true
 dial_timeout = "200ms"
 timeout = "500ms"

@@ -20,6 +20,7 @@ var expected = map[string]string{
 	"cache.sync":            `"begin", "channel" or a duration such as "5m"`,
 	"cache.outage":          `"refuse" or "commit"`,
 	"cache.redis.uri":       `a URI such as "redis://localhost:6379/0"; the schemes are ` + strings.Join(schemes, ", "),
+	"cache.redis.lease":     `a duration such as "2s", or "0s" for none`,
 	"cache.redis.pool_size": "a number of connections from 0 to 65535",
 }
 
@@ -89,6 +90,9 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 				text:  "is shorter than 1ms; expected " + suchAs(d.such),
 			})
 		}
+	}
+	if r.Lease != 0 && r.Lease < shortest {
+		report("cache.redis.lease", quote(formatDuration(r.Lease)), "is shorter than 1ms")
 	}
 	if r.PoolSize < 0 || r.PoolSize > 65535 {
 		report("cache.redis.pool_size", strconv.Itoa(r.PoolSize), "is out of range")

@@ -24,12 +24,13 @@ type broken struct {
 	close   func() error
 	get     func(context.Context, []backend.Key) ([][]byte, error)
 	set     func(context.Context, []backend.Value) error
+	swap    func(context.Context, []backend.Swap) ([][]byte, error)
 }
 
 func newBroken(s *server, breakIt func(*broken)) *broken {
 	b := &broken{
 		server: s, sync: s.Sync, fence: s.Fence, clear: s.Clear, unfence: s.Unfence,
-		drop: s.Drop, close: s.Close, get: s.Get, set: s.Set,
+		drop: s.Drop, close: s.Close, get: s.Get, set: s.Set, swap: s.Swap,
 	}
 	breakIt(b)
 	return b
@@ -60,6 +61,10 @@ func (b *broken) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) 
 }
 
 func (b *broken) Set(ctx context.Context, values []backend.Value) error { return b.set(ctx, values) }
+
+func (b *broken) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
+	return b.swap(ctx, swaps)
+}
 
 // check runs one rule in a bubble on backends that breakIt has broken.
 func check(t *testing.T, rule backendtest.Rule, staleness time.Duration, breakIt func(*broken)) (err error) {
@@ -93,7 +98,7 @@ func TestEveryRuleFindsWhoBreaksIt(t *testing.T) {
 		rules[rule.Name] = rule
 	}
 	found := map[string]bool{}
-	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenDrops, brokenValues, brokenCalls) {
+	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenDrops, brokenValues, brokenSwaps, brokenCalls) {
 		t.Run(strings.ReplaceAll(v.what, " ", "-"), func(t *testing.T) {
 			rule, ok := rules[v.rule]
 			if !ok {

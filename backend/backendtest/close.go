@@ -146,6 +146,12 @@ func (s *server) calls(f backend.Fence) []namedCall {
 			}},
 		)
 	}
+	if swapper, ok := s.Backend.(backend.Swapper); ok {
+		calls = append(calls, namedCall{"Swap", func(ctx context.Context) error {
+			_, err := swapper.Swap(ctx, []backend.Swap{{Key: keyOf("k"), New: []byte("d")}})
+			return err
+		}})
+	}
 	return calls
 }
 

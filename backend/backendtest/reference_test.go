@@ -1,6 +1,7 @@
 package backendtest_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -186,6 +187,32 @@ func (s *server) Set(ctx context.Context, values []backend.Value) error {
 		s.values[v.Key] = e
 	}
 	return nil
+}
+
+func (s *server) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
+	if err := s.enter(ctx, ""); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	found := make([][]byte, len(swaps))
+	for i, swap := range swaps {
+		e, ok := s.values[swap.Key]
+		if ok = ok && (e.end.IsZero() || time.Now().Before(e.end)); ok {
+			found[i] = append([]byte{}, e.data...)
+		}
+		if ok != (swap.Old != nil) || !bytes.Equal(found[i], swap.Old) {
+			continue
+		}
+		delete(s.values, swap.Key)
+		if swap.New == nil {
+			continue
+		}
+		if e = (entry{data: append([]byte{}, swap.New...)}); swap.TTL > 0 {
+			e.end = time.Now().Add(swap.TTL)
+		}
+		s.values[swap.Key] = e
+	}
+	return found, nil
 }
 
 // underTest is what a has to promise, in a bubble of testing/synctest.

@@ -24,12 +24,13 @@ type needs struct {
 	time   bool // Advance
 	lapse  bool // fences with a lease
 	values bool // Backends that implement backend.Values
+	swaps  bool // and backend.Swapper
 }
 
 // Rules returns all rules, in the order in which they are best read.
 func Rules() []Rule {
 	return slices.Concat(syncRules, stateRules, tokenRules, fenceRules, clearRules, leaseRules,
-		dropRules, islandRules, valueRules, valueLifeRules, closeRules, concurrentRules)
+		dropRules, islandRules, valueRules, valueLifeRules, swapRules, closeRules, concurrentRules)
 }
 
 // Check holds the Backends of a to the rule. It returns nil if they keep it, an
@@ -51,6 +52,9 @@ func (r Rule) Check(ctx context.Context, a Authority) error {
 		t.first = t.open("the first server")
 		if r.needs.values {
 			t.requireValues()
+		}
+		if r.needs.swaps {
+			t.requireSwaps()
 		}
 		r.run(t)
 	})

@@ -116,6 +116,12 @@ func (t *trial) requireValues() {
 	}
 }
 
+func (t *trial) requireSwaps() {
+	if _, ok := t.first.Backend.(backend.Swapper); !ok {
+		t.failf("%w: the backend does not swap values", ErrSkipped)
+	}
+}
+
 // A server is a Backend whose calls fail the trial if they return an error,
 // panic or do not return at all.
 type server struct {
@@ -162,6 +168,18 @@ func (s *server) get(keys ...backend.Key) [][]byte {
 		s.failf("Get of %d keys returned %d values", len(keys), len(data))
 	}
 	return data
+}
+
+func (s *server) swap(swaps ...backend.Swap) [][]byte {
+	var found [][]byte
+	s.do("Swap", "", func(ctx context.Context) (err error) {
+		found, err = s.Backend.(backend.Swapper).Swap(ctx, swaps)
+		return err
+	})
+	if len(found) != len(swaps) {
+		s.failf("Swap of %d keys returned %d values", len(swaps), len(found))
+	}
+	return found
 }
 
 func (s *server) state(method, database string, call func(context.Context) (*backend.State, error)) *backend.State {
