@@ -10,7 +10,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 )
 
-var noRow = fmt.Errorf("no such price: %w", txcache.ErrAbsent)
+var errNoRow = fmt.Errorf("no such price: %w", txcache.ErrAbsent)
 
 // asksNobody fails the test unless Load answers ErrAbsent by itself.
 func asksNobody(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, int], why string) {
@@ -40,7 +40,7 @@ func TestAbsenceIsRemembered(t *testing.T) {
 		other := newCache[string, int](t, servers[1], "c", txcache.CacheOptions{})
 		tx := beginReadOnly(t, servers[0], "db")
 		known(t, tx, c, "nothing is known yet")
-		if _, err := c.Load(t.Context(), tx, "x", constant(0, noRow)); err != txcache.ErrAbsent {
+		if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
 			t.Errorf("Load = %v; want ErrAbsent", err)
 		}
 		asksNobody(t, tx, c, "it has been loaded here")
@@ -73,7 +73,7 @@ func TestAbsenceIsPrivateUntilCommit(t *testing.T) {
 		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
 		for _, committed := range []bool{false, true} {
 			tx := begin(t, store, "db")
-			if _, err := c.Load(t.Context(), tx, "x", constant(0, noRow)); err != txcache.ErrAbsent {
+			if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent", err)
 			}
 			asksNobody(t, tx, c, "it is its own")
@@ -81,7 +81,7 @@ func TestAbsenceIsPrivateUntilCommit(t *testing.T) {
 			tx.Savepoint(func(tx *txcache.Tx) error {
 				c.Set(tx, "x", 1)
 				hit(t, tx, c, "x", 1, "it has been set since")
-				return noRow
+				return errNoRow
 			})
 			asksNobody(t, tx, c, "the savepoint was undone")
 			if !committed {
@@ -133,7 +133,7 @@ func TestAbsenceLastsAsLongAsItsOption(t *testing.T) {
 						store := s.one(t)
 						c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: test.duration, Absent: test.absent})
 						tx := beginReadOnly(t, store, "db")
-						if _, err := c.Load(t.Context(), tx, "x", constant(0, noRow)); err != txcache.ErrAbsent {
+						if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
 							t.Errorf("Load = %v; want ErrAbsent", err)
 						}
 						commit(t, tx)

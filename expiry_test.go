@@ -88,7 +88,7 @@ func TestStaleForAnswersForALoaderThatFails(t *testing.T) {
 		if _, err := c.Load(cancelled, beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { cancel(); return 0, failure }); err != failure {
 			t.Errorf("Load = %v; want the failure, as nobody waits for a value any more", err)
 		}
-		if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(0, noRow)); err != txcache.ErrAbsent {
+		if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
 			t.Errorf("Load = %d, %v; want ErrAbsent, which is no failure", v, err)
 		}
 	})
@@ -281,7 +281,7 @@ func TestEarlyRefreshesThatFail(t *testing.T) {
 	}{
 		"error":  {func(context.Context, *txcache.Tx, string) (int, error) { return 0, errors.New("no connection") }, txcache.Stats{LoadErrors: 1}},
 		"panic":  {func(context.Context, *txcache.Tx, string) (int, error) { panic("loader") }, txcache.Stats{LoadErrors: 1}},
-		"absent": {func(context.Context, *txcache.Tx, string) (int, error) { return 0, noRow }, txcache.Stats{EarlyRefreshes: 1}},
+		"absent": {func(context.Context, *txcache.Tx, string) (int, error) { return 0, errNoRow }, txcache.Stats{EarlyRefreshes: 1}},
 		"busy": {func(ctx context.Context, _ *txcache.Tx, _ string) (int, error) {
 			<-ctx.Done()
 			return 0, ctx.Err()

@@ -181,7 +181,7 @@ func TestALeaseForWhatIsAbsent(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			tx := beginReadOnly(t, f.stores[0], "db")
-			if _, err := f.caches[0].Load(t.Context(), tx, "x", func(context.Context) (int, error) { time.Sleep(100 * time.Millisecond); return 0, noRow }); err != txcache.ErrAbsent {
+			if _, err := f.caches[0].Load(t.Context(), tx, "x", func(context.Context) (int, error) { time.Sleep(100 * time.Millisecond); return 0, errNoRow }); err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent", err)
 			}
 		})
