@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
 
@@ -40,9 +41,9 @@ func TestLoaderProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := crashSettings(os.Getenv(loaderURI))
-	cfg.Prefix = "loaders" // that of all of them
-	m := join(t, cfg)
+	cfg := redisSettings(os.Getenv(loaderURI), config.SyncBegin, true) // with limits for a busy machine
+	cfg.Prefix = "loaders"                                             // that of all of them
+	m := join(t, &cfg)
 	c := newCache[string, int](t, m.Store, "loaded", txcache.CacheOptions{Lease: lease})
 	begin(t, m.Store, "db") // so that it is connected
 	fmt.Println("ready")
