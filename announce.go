@@ -68,7 +68,7 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 // private in this process until it has been.
 func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence) {
 	defer a.end()
-	a.announce(ctx, database, f)
+	a.announce(context.WithoutCancel(ctx), database, f)
 }
 
 // postpone is clear for a commit that the database may still carry out: for
@@ -96,7 +96,7 @@ func (a *announcer) postpone(ctx context.Context, database string, f *backend.Fe
 }
 
 func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(f.Lease, patience))
+	ctx, cancel := context.WithTimeout(ctx, min(f.Lease, patience))
 	defer cancel()
 	state, err := a.store.backend.Clear(ctx, database, *f)
 	if err != nil { // P5

@@ -50,7 +50,8 @@ type core struct {
 	newGeneration func(backend.Token) generation
 	stats         counters
 
-	unencodableSeen atomic.Bool // the log has it
+	unencodableSeen atomic.Bool  // the log has it
+	restless        atomic.Int64 // until when no refresh is tried, as one has failed
 }
 
 // NewCache makes a cache of that name in s. opts may be nil.
@@ -147,7 +148,11 @@ func (c *Cache[K, V]) Get(ctx context.Context, tx *Tx, key K) (V, bool) {
 		return v, true
 	}
 	r := c.find(ctx, tx, key)
-	return r.value, r.found == present
+	if r.found != present {
+		var none V
+		return none, false
+	}
+	return r.value, true
 }
 
 // GetOr returns the value under key, or def if there is none.
@@ -370,8 +375,9 @@ func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (r result[V], open bo
 	open = true
 	if o, _ := l.overlay.(*overlayOf[K, V]); o != nil {
 		r, open = o.get(key)
+		open = open || t.readOnly // what it has set there is no change
 	}
-	return r, open && !l.cleared && !w.cleared
+	return r, open && !l.cleared && !w.cleared && !l.afresh
 }
 
 // set puts what is known of a key where the transaction may put it. t.mu is

@@ -2,7 +2,6 @@ package txcache
 
 import (
 	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
 
@@ -42,6 +41,9 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 		return
 	}
 	left, takes := float64(expires-near.Now()), c.stats.meanLoadTime()
+	if near.Now() < c.restless.Load() {
+		return
+	}
 	if left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
 		return
 	}
@@ -52,7 +54,7 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 	database, user := tx.t.db.name, tx.user // not the transaction, which may be long over
 	if !c.store.tasks.start(func(ctx context.Context) {
 		defer g.land(key, f)
-		c.refresh(ctx, g, key, database, user, f, expires)
+		c.refresh(ctx, g, key, database, user, expires)
 	}) {
 		g.land(key, f)
 	}
@@ -60,10 +62,14 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 
 // refresh loads a value anew that g has until expires, for user, unless another
 // process has done so.
-func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key entryKey[K], database string, user *canon.Context, f *flight[V], expires int64) {
+func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key entryKey[K], database string, user *canon.Context, expires int64) {
+	done := false
 	defer func() {
 		if recover() != nil {
 			c.stats.loadErrors.Add(1)
+		}
+		if !done { // hits go on meanwhile, and must not each try again
+			c.restless.Store(near.Now() + int64(c.lifetime/16))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, c.lifetime)
@@ -76,26 +82,31 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key en
 	if c.store.values != nil {
 		c.fetch(ctx, first.t, g, []entryKey[K]{key})
 		if _, later, _ := g.near.Peek(key, key.hash()); later > expires {
+			done = true
 			return
 		}
 	}
 	if first.t.shared(&c.core) != generation(g) { // P4
 		return
 	}
+	first.t.readAfresh(&c.core)
 	tx := &Tx{t: first.t, user: user}
-	loaded, err := c.call(context.WithValue(ctx, leading{}, true), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
+	results, err := c.call(context.WithValue(ctx, leading{}, true), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
 		v, err := (*c.refresher.Load())(ctx, tx, keys[0])
-		return []result[V]{{v, present}}, err
+		return loaded(v, err)
 	})
-	if errors.Is(err, ErrAbsent) {
-		loaded, err = []result[V]{{found: absent}}, nil
-	}
 	if err != nil {
 		return
 	}
 	c.stats.earlyRefreshes.Add(1)
-	c.keep(tx, key.key, loaded[0])
-	if tx.Commit(ctx) == nil {
-		f.result, f.abandoned = loaded[0], false
-	}
+	c.keep(tx, key.key, results[0])
+	done = tx.Commit(ctx) == nil
+}
+
+// readAfresh hides from the transaction what others have set in c: the loader of a
+// refresh may be one that looks into the cache first.
+func (t *transaction) readAfresh(c *core) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.local(c).afresh = true
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/seed-dad15c92/txcache/backend"
 )
@@ -46,6 +47,10 @@ func inDoubt(err error) bool {
 	if err == nil {
 		return false
 	}
+	var unsent interface{ SafeToRetry() bool } // as pgx says
+	if errors.As(err, &unsent) && unsent.SafeToRetry() {
+		return false
+	}
 	for _, sign := range []error{
 		ErrInDoubt, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded,
 		net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe,
@@ -55,7 +60,7 @@ func inDoubt(err error) bool {
 		}
 	}
 	var network net.Error
-	return errors.As(err, &network)
+	return errors.As(err, &network) || strings.Contains(err.Error(), "driver: bad connection") // as database/sql says
 }
 
 // unavailable turns an error of the backend into the one that the user gets:

@@ -24,12 +24,17 @@ type flight[V any] struct {
 }
 
 // join returns the flight for key. If there is none, and t may lead, it gets a
-// new one to do so. Whoever may have uncommitted changes may not.
+// new one to do so. Whoever may have uncommitted changes may not. A refresh, whose
+// t is nil, joins any flight; nobody joins a refresh, which may be waiting for
+// just the connection that they hold, but takes its place.
 func (s *flights[K, V]) join(key entryKey[K], t *transaction, may bool) (f *flight[V], lead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.byKey[key]; f != nil || !may {
+	switch f := s.byKey[key]; {
+	case f != nil && (f.leader != nil || t == nil):
 		return f, false
+	case !may:
+		return nil, false
 	}
 	if s.byKey == nil {
 		s.byKey = map[entryKey[K]]*flight[V]{}
@@ -42,7 +47,9 @@ func (s *flights[K, V]) join(key entryKey[K], t *transaction, may bool) (f *flig
 // land ends f, which its leader has led.
 func (s *flights[K, V]) land(key entryKey[K], f *flight[V]) {
 	s.mu.Lock()
-	delete(s.byKey, key)
+	if s.byKey[key] == f {
+		delete(s.byKey, key)
+	}
 	s.mu.Unlock()
 	close(f.done)
 }

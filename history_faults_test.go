@@ -47,7 +47,10 @@ func TestNoFaultOfAnAuthorityViolatesAPromise(t *testing.T) {
 func smallWorld() history.World {
 	return history.World{
 		Databases: []string{"a"}, Keys: []string{"k"}, People: []history.Who{{}},
-		Caches: []history.CacheSpec{{Name: "b", ContextFree: true}, {Name: "warm", Table: 1, ContextFree: true, Warm: true}},
+		Caches: []history.CacheSpec{{Name: "b", ContextFree: true}, {Name: "warm", Table: 1, ContextFree: true, Warm: true},
+			{Name: "loaded", ContextFree: true, Lease: 5 * time.Millisecond, Verify: 0.2},
+			{Name: "early", Table: 1, ContextFree: true, Lease: 5 * time.Millisecond, Duration: 10 * time.Millisecond, Jitter: 0.5, StaleFor: time.Hour, Refresh: true},
+		},
 	}
 }
 

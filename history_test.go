@@ -57,7 +57,7 @@ type histories struct {
 
 // check plays histories. Each test has servers of its own, so that it can be
 // played again alone.
-func (h histories) check(t *testing.T) {
+func (h histories) check(t *testing.T) history.Report {
 	t.Helper()
 	if h.steps == 0 {
 		h.steps = 2500
@@ -84,6 +84,7 @@ func (h histories) check(t *testing.T) {
 	if report.Hits == 0 || report.Lookups >= 500 && float64(report.Hits) < h.hits*float64(report.Lookups) {
 		t.Errorf("seed %d: %d hits in %d look-ups; a cache that misses proves nothing", h.seed, report.Hits, report.Lookups)
 	}
+	return report
 }
 
 var drivers = []struct {

@@ -3,6 +3,7 @@ package txcache
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -92,6 +93,10 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 	}
 	for i, w := range wishes {
 		there := found[i]
+		if bytes.Equal(there, owner) { // the call was delivered twice
+			mine = append(mine, w)
+			continue
+		}
 		if (there == nil) == (w.replaced == nil) && bytes.Equal(there, w.replaced) {
 			mine = append(mine, w)
 			continue
@@ -99,7 +104,9 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 		w.replaced = nil
 		if there != nil {
 			r, leased := b.c.receive(ctx, b.tx.t, b.g, w.key, there)
-			w.result = r
+			if r.found != unknown {
+				w.result = r // else what has expired may be of use still
+			}
 			if r.found.known() {
 				b.c.stats.waited.Add(1)
 				b.land(w, nil)
@@ -119,17 +126,16 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 func (b *batch[K, V]) loadOwned(ctx context.Context, mine []*wish[K, V], owner []byte) error {
 	b.wanted = append(b.wanted, mine...)
 	b.c.stats.leased.Add(uint64(len(mine)))
-	ctx, out := ctx, context.WithoutCancel(ctx)
 	sent := false
 	defer func() { // also if the loader panics
 		if !sent {
-			b.release(out, mine, owner)
+			b.release(ctx, mine, owner)
 		}
 	}()
 	if err := b.loadWanted(ctx); err != nil {
 		return err
 	}
-	sent = b.send(out, mine)
+	sent = b.send(ctx, mine)
 	return nil
 }
 
@@ -140,7 +146,18 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner []b
 	for i, w := range mine {
 		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: owner, New: w.replaced, TTL: b.c.staleFor}
 	}
-	if _, err := b.c.store.swapper.Swap(ctx, swaps); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	found, err := b.c.store.swapper.Swap(ctx, swaps)
+	for i, s := range swaps { // where the lease has ended, what it took the place of may come back too
+		if swaps[i].Old = nil; err == nil && (found[i] != nil || s.New == nil) {
+			swaps[i].New = nil // nothing for nothing
+		}
+	}
+	if err == nil && slices.ContainsFunc(swaps, func(s backend.Swap) bool { return s.New != nil }) {
+		_, err = b.c.store.swapper.Swap(ctx, swaps)
+	}
+	if err != nil {
 		b.c.stats.remoteErrors.Add(1) // they end by themselves
 	}
 }
@@ -149,6 +166,11 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner []b
 // reports whether all of it is there.
 func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
 	c, t := b.c, b.tx.t
+	if g := t.shared(&c.core); g == nil || t.detached() { // nobody asks for them any more
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
 	values := make([]backend.Value, 0, len(mine))
 	for _, w := range mine {
 		e, ok := c.entryOf(t, w.key)
@@ -157,7 +179,9 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
 		}
 		left := time.Duration(0)
 		if e.expires != 0 {
-			left = max(1, time.Duration(e.expires-near.Now()))
+			if left = time.Duration(e.expires - near.Now()); left < time.Millisecond {
+				continue
+			}
 		}
 		if v, ok := c.encode(t.db.name, b.g, w.key, e, left); ok {
 			values = append(values, v)

@@ -3,6 +3,7 @@ package txcache
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 
 	"github.com/seed-dad15c92/txcache/internal/near"
@@ -18,7 +19,8 @@ import (
 // nothing that others may not. It runs in the goroutine of its caller, with its
 // context; others wait for it no longer than their own. If that context is
 // done, its transaction ended or load panics, the next one who waits calls its
-// own; an error of load is shared. A read-write transaction shares in the value
+// own; an error of load is shared. Goroutines of one transaction do not wait for
+// each other. A read-write transaction shares in the value
 // of others, but what it loads itself is its own until it commits.
 //
 // load may call Load, with the context that it gets, for other caches and keys.
@@ -32,23 +34,31 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 	keys := []K{key}
 	one := func(ctx context.Context, _ []K) ([]result[V], error) {
 		v, err := load(ctx)
-		return []result[V]{{v, present}}, err
+		return loaded(v, err)
 	}
+	results := []result[V]{{v, present}}
 	if hit {
-		results := []result[V]{{v, present}}
 		if c.sampled(tx.t) {
 			c.compare(ctx, tx, keys, results, one)
 		}
-		return results[0].value, nil
+	} else {
+		var err error
+		if results, err = c.obtain(ctx, tx, keys, one); err != nil {
+			return v, err
+		}
 	}
-	results, err := c.obtain(ctx, tx, keys, one)
-	if err == nil && results[0].found == absent {
-		err = ErrAbsent
-	}
-	if err != nil {
-		return v, err
+	if results[0].found == absent {
+		return results[0].value, ErrAbsent
 	}
 	return results[0].value, nil
+}
+
+// loaded is what a loader of one key has found.
+func loaded[V any](v V, err error) ([]result[V], error) {
+	if errors.Is(err, ErrAbsent) {
+		return []result[V]{{found: absent}}, nil
+	}
+	return []result[V]{{v, present}}, err
 }
 
 // LoadMany returns the values under keys. It calls load, with those keys of
@@ -65,13 +75,15 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, tx *Tx, keys []K, load func(
 	unique := make([]K, 0, len(keys))
 	seen := make(map[K]bool, len(keys))
 	for _, key := range keys {
-		if !seen[key] {
+		if c.keys.Checked() && !reflect.ValueOf(&key).Elem().Comparable() {
+			c.stats.bypass() // no map has such a key
+		} else if !seen[key] {
 			seen[key] = true
 			unique = append(unique, key)
 		}
 	}
 	results, err := c.obtain(ctx, tx, unique, func(ctx context.Context, missing []K) ([]result[V], error) {
-		loaded, err := load(ctx, missing)
+		loaded, err := load(ctx, slices.Clone(missing)) // it may do with it what it likes
 		results := make([]result[V], len(missing))
 		for i, key := range missing {
 			v, ok := loaded[key]
@@ -296,13 +308,11 @@ func (b *batch[K, V]) loadWanted(ctx context.Context) error {
 			w.result = results[i]
 			b.c.keep(b.tx, w.key.key, w.result)
 		}
-	case errors.Is(err, ErrAbsent) && len(wanted) == 1:
-		wanted[0].result, err = result[V]{found: absent}, nil
-		b.c.keep(b.tx, keys[0], wanted[0].result)
 	case b.fallBack(ctx, wanted):
 		err = nil
 	}
-	if err == nil || ctx.Err() == nil && !b.tx.t.ended() {
+	// An ErrAbsent that comes from elsewhere says nothing to those who wait.
+	if err == nil || ctx.Err() == nil && !b.tx.t.ended() && !errors.Is(err, ErrAbsent) {
 		for _, w := range wanted {
 			b.land(w, err)
 		}
@@ -322,11 +332,15 @@ func (b *batch[K, V]) leading(ctx context.Context) context.Context {
 // there are such for all of wishes; see CacheOptions.StaleFor.
 func (b *batch[K, V]) fallBack(ctx context.Context, wishes []*wish[K, V]) bool {
 	c := b.c
-	if c.staleFor == 0 || b.g == nil || ctx.Err() != nil || b.tx.t.shared(&c.core) == nil {
+	if c.staleFor == 0 || ctx.Err() != nil {
 		return false
 	}
 	for _, w := range wishes {
 		if !w.cacheable {
+			return false
+		}
+		// It may have been cleared meanwhile, by the loader itself too.
+		if _, g := c.lookup(b.tx.t, w.key); g == nil || g != b.g {
 			return false
 		}
 		if v, ok := b.g.expired(w.key, c.staleFor); ok {
@@ -354,9 +368,9 @@ func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
 func (c *Cache[K, V]) call(ctx context.Context, keys []K, load loader[K, V]) ([]result[V], error) {
 	c.stats.loads.Add(1)
 	start := near.Now()
-	results, err := load(ctx, slices.Clip(keys))
+	results, err := load(ctx, keys)
 	c.stats.loadTime.Add(near.Now() - start)
-	if err != nil && !errors.Is(err, ErrAbsent) {
+	if err != nil {
 		c.stats.loadErrors.Add(1)
 	}
 	return results, err

@@ -147,7 +147,8 @@ type CacheOptions struct {
 	// StaleFor is for how long after it has expired a value may be returned by
 	// Load and LoadMany if their loader fails. It is never one that was cleared.
 	// The default, 0, is not at all. It concerns caches with a Duration; expired
-	// values are kept as long as there is room.
+	// values are kept as long as there is room, and outside of the process until
+	// one with a Lease begins to load.
 	StaleFor time.Duration
 
 	// Lease lets processes that share a backend agree on one of them to load a

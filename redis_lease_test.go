@@ -42,7 +42,7 @@ func TestLoaderProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := redisSettings(os.Getenv(loaderURI), config.SyncBegin, true) // with limits for a busy machine
-	cfg.Prefix = "loaders"                                             // that of all of them
+	cfg.Class, cfg.Prefix = config.ClassRedis, "loaders"               // that of all of them
 	m := join(t, &cfg)
 	c := newCache[string, int](t, m.Store, "loaded", txcache.CacheOptions{Lease: lease})
 	begin(t, m.Store, "db") // so that it is connected

@@ -60,7 +60,7 @@ func (c *Cache[K, V]) receive(ctx context.Context, t *transaction, g *generation
 	if !expires.IsZero() {
 		left := time.Until(expires)
 		if left <= 0 {
-			if r.found = expired; e.absent || -left >= c.staleFor {
+			if r.found = expired; e.absent || left <= -c.staleFor {
 				return result[V]{}, false
 			}
 			return r, false

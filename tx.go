@@ -182,16 +182,25 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 	}
 	lease := a.keep(ctx, t.db.name, f)
 	var err error
+	returned := false
 	defer func() { // also if commit panics
+		p := recover()
+		if e, ok := p.(error); ok {
+			err = e
+		}
 		lease.end()
-		if inDoubt(err) {
+		if inDoubt(err) || p == nil && !returned { // the goroutine is at its end
 			a.postpone(ctx, t.db.name, f)
 		} else {
 			a.clear(ctx, t.db.name, f)
 		}
 		t.countClears(f)
+		if p != nil {
+			panic(p)
+		}
 	}()
 	err = commit(ctx)
+	returned = true
 	return err
 }
 

@@ -3,7 +3,6 @@ package txcache
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math/rand/v2"
 	"reflect"
 	"time"
@@ -50,9 +49,6 @@ func (c *Cache[K, V]) compareSome(ctx context.Context, tx *Tx, wishes []wish[K, 
 // left as it is.
 func (c *Cache[K, V]) compare(ctx context.Context, tx *Tx, keys []K, hits []result[V], load loader[K, V]) {
 	loaded, err := c.call(ctx, keys, load)
-	if errors.Is(err, ErrAbsent) && len(keys) == 1 {
-		loaded, err = []result[V]{{found: absent}}, nil
-	}
 	if err != nil {
 		return
 	}

@@ -27,6 +27,7 @@ type step struct {
 type local struct {
 	overlay overlay // nil if nothing was set
 	cleared bool
+	afresh  bool // nothing that others have set is read
 }
 
 // worked returns the transaction's work. t.mu is held.

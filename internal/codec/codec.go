@@ -47,6 +47,7 @@
 package codec
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"reflect"
@@ -121,20 +122,20 @@ func (c *Codec[V]) Append(dst []byte, value V, expires time.Time) ([]byte, error
 // For an envelope that has a mark instead of a value, the error is [ErrAbsent] or
 // [ErrLease], as it is.
 func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
-	if c.err != nil {
-		return value, time.Time{}, c.err
-	}
 	if len(data) < headerSize {
-		return value, time.Time{}, malformed("%d bytes are too few", len(data))
+		return value, time.Time{}, cmp.Or(c.err, malformed("%d bytes are too few", len(data)))
 	}
 	if data[0] != format {
-		return value, time.Time{}, malformed("unknown format 0x%02x", data[0])
+		return value, time.Time{}, cmp.Or(c.err, malformed("unknown format 0x%02x", data[0]))
 	}
 	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
 		expires = time.Unix(0, n).UTC()
 	}
 	if mark := marked(data[headerSize:]); mark != nil {
 		return value, expires, mark
+	}
+	if c.err != nil {
+		return value, time.Time{}, c.err
 	}
 	d := newDecoder(data[headerSize:])
 	defer d.release()

@@ -32,7 +32,7 @@ var payloadGuards = []guard{{
 	file:    "internal/codec/codec.go",
 	text:    "		var zero V\n		return zero, time.Time{}, err\n",
 	gone:    "		return value, expires, err\n",
-	by:      "TestHostileDataIsMalformed|TestACutValueIsMalformed",
+	by:      "TestNothingOfAMalformedValueIsReturned",
 }, {
 	name:    "a payload carries its expiry",
 	keeps:   "P3",

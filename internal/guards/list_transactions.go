@@ -31,8 +31,8 @@ var transactionGuards = []guard{{
 	keeps:   "P1",
 	without: "After ClearAll a transaction reads old values of the caches that it has set nothing in.",
 	file:    "cache.go",
-	text:    `return v, false, !w.cleared`,
-	gone:    `return v, false, true`,
+	text:    "return r, !w.cleared",
+	gone:    "return r, true",
 	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
 }, {
 	name:    "a clear empties the overlay",
@@ -63,8 +63,8 @@ var transactionGuards = []guard{{
 	keeps:   "P1",
 	without: "Where what a transaction has set expires, it reads the older value of others.",
 	file:    "overlay.go",
-	text:    `return value, false, false`,
-	gone:    `return value, false, true`,
+	text:    "near.Now() >= e.expires:\n		return r, false",
+	gone:    "near.Now() >= e.expires:\n		return r, true",
 	by:      "TestOwnExpiredValueDoesNotUncoverAnOlderOne",
 }, {
 	name:    "a read-only transaction has an overlay within a savepoint",
@@ -168,8 +168,8 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "What is set after the end of a read-only transaction is there for others.",
 	file:    "cache.go",
-	text:    "	if t.done {\n		return\n	}\n	e := entry",
-	gone:    "	e := entry",
+	text:    "	if t.done {\n		return\n	}\n	e.expires",
+	gone:    "	e.expires",
 	by:      "TestFinishedTransaction|TestReadOnlyTransaction",
 }, {
 	name:    "a read-only transaction clears nothing",

@@ -17,6 +17,7 @@ const (
 	Own         Rule = "P1: a transaction did not see its own sets and clears"
 	Dropped     Rule = "P7: a value outlived its database"
 	Ended       Rule = "a transaction that has ended had a hit"
+	Mismatch    Rule = "a hit was believed to be stale although nobody forgot to clear"
 	Failed      Rule = "something failed that was not made to fail"
 )
 

@@ -3,11 +3,12 @@
 // every hit.
 //
 // A history is a flat list of steps, each of one transaction: begin, take the
-// snapshot, get, load, write rows and clear the caches that show them, open
+// snapshot, get, load one value or many, write rows and clear the caches that show them, open
 // savepoints and undo them, commit (well, failing, or failing though applied),
 // roll back, drop the database. Steps of others come in anywhere: between a
 // loader's read and the fill, within savepoints, and within the database's
-// commit, before and after it takes effect. [Generate] makes a history from a
+// commit, before and after it takes effect. Loaders get into trouble: they fail,
+// panic, are slow, or lose their caller. [Generate] makes a history from a
 // seed; [Interleave] plays it in one goroutine, always in the same order, and
 // [Race] with goroutines; [Check] plays many and, when one fails, shrinks it to
 // a short story.
@@ -24,7 +25,8 @@
 // transaction wrote to the row. Whoever writes a row clears the caches that
 // show it in the same transaction: right before the write, or at any time after
 // it and before the commit. A database is first removed, then dropped from the
-// cache, and only then made again.
+// cache, and only then made again. Where hits are verified, there is one way to
+// say that there is no row: that it is absent.
 //
 // # What is checked
 //
@@ -55,8 +57,22 @@
 //     began after it; one that was open sees nothing at all, once the drop
 //     returned, on the server that dropped.
 //   - [Ended]: a transaction that has ended has no hits.
+//   - [Mismatch]: no hit is reported ([ReportStale]) to differ from what is loaded
+//     although nobody has cleared, as players clear whenever they write. A commit
+//     without a fence, because of a fault, and a world where servers learn late
+//     are no contradiction to that.
 //   - [Failed]: nothing fails or panics that was not made to fail, and what
-//     the database's commit answered is what CommitWith answers.
+//     the database's commit answered is what CommitWith answers. Who loads is
+//     told that the own loader failed, or that of another for which it has
+//     waited, unless there is a hit all the same: an expired value, or one that
+//     was to be verified.
+//
+// An answer of Load that there is nothing, without a call of the loader, is a hit
+// as well, of the row before its first write. It does not say which life of the
+// database it is from: it is taken to be of the one that the database is in, so
+// that a drop which it outlived is not noticed, but a row that was written since
+// is. An expired value in place of an error is a hit like any other: it may be
+// old, but not overwritten. What a loader has read itself is no hit.
 //
 // In a world with faults, a fault that takes fences down delays what the commits
 // under way have written, for other servers, until they have returned and their
@@ -66,6 +82,11 @@
 // A transaction at repeatable read may hit a committed value newer than its
 // snapshot: another transaction with the same state of the cache may have
 // loaded it from a later snapshot. The promises exclude old values only.
+//
+// Servers load again early in the background ([Refresher]), in snapshots of their
+// own and whenever they like; so histories with caches that refresh, like those
+// with values that expire, do not go the same way each time. [Report] has counts
+// of what servers do by themselves ([Counter]), to demand that they do it.
 //
 // A cache that always misses passes all of these, so [Report] counts hits, and
 // [Quiet] demands them where nothing stands in their way, [Recover] when a fault

@@ -13,11 +13,14 @@ func DefaultWorld() World {
 		Databases: []string{"a", "a:b"},
 		Caches: []CacheSpec{
 			{Name: "b:c", Table: 0, ContextFree: true},
-			{Name: "c", Table: 0},
+			{Name: "c", Table: 0, Absent: -1},
+			{Name: "verified", Table: 0, ContextFree: true, Verify: 0.2, Absent: time.Millisecond},
 			{Name: "warm", Table: 1, ContextFree: true, Warm: true},
-			{Name: "warm user", Table: 1, Warm: true, Duration: time.Hour},
+			{Name: "warm user", Table: 1, Warm: true, Duration: time.Hour, Jitter: 0.1, Verify: 0.1},
+			{Name: "leased", Table: 1, ContextFree: true, Lease: 5 * time.Millisecond, Verify: 0.2},
 			{Name: "small", Table: 1, ContextFree: true, Warm: true, Size: 1},
 			{Name: "short", Table: 2, Duration: time.Millisecond, Size: 2},
+			{Name: "early", Table: 2, ContextFree: true, Duration: 2 * time.Millisecond, Jitter: 0.5, StaleFor: time.Hour, Refresh: true, Lease: time.Millisecond},
 		},
 		Keys:   []string{"k", "c:k", ""},
 		People: []Who{{}, {User: 1}, {User: "1"}, {User: 1, Lang: "fr"}},
@@ -190,8 +193,12 @@ var weights = []weight{
 	{Fill, 12, 10},
 	{GetMany, 16, 8},
 	{Load, 28, 22},
+	{LoadMany, 8, 6},
 	{Get, 16, 18},
 }
+
+// troubles are those of loaders that are in one.
+var troubles = []Trouble{Failing, Failing, Panicking, Slow, Slow, Slow, Cancelled, Leaving}
 
 type weight struct {
 	do             Action
@@ -221,6 +228,13 @@ func (g *generator) middle(t *outline, s *Step) {
 	switch s.Do {
 	case Write:
 		s.ClearFirst, s.All = g.one(3), g.one(5)
+	case Fill:
+		s.Absent = g.one(4)
+	case Load, LoadMany:
+		s.Absent, s.All = g.one(4), g.one(3)
+		if g.one(5) {
+			s.Trouble = troubles[g.IntN(len(troubles))]
+		}
 	case Savepoint:
 		t.depth++
 	}

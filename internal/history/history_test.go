@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,7 +234,12 @@ func (misses) GetMany(context.Context, int, []string) map[string]history.Value {
 func (misses) Load(ctx context.Context, _ int, _ string, load func(context.Context) (history.Value, error)) (history.Value, error) {
 	return load(ctx)
 }
+func (misses) LoadMany(ctx context.Context, _ int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
+	slices.Sort(keys)
+	return load(ctx, slices.Compact(keys))
+}
 func (misses) Set(int, string, history.Value)              {}
+func (misses) SetAbsent(int, string)                       {}
 func (misses) Clear(int) error                             { return nil }
 func (misses) ClearAll() error                             { return nil }
 func (m misses) Savepoint(fn func(history.Tx) error) error { return fn(m) }

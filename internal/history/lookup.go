@@ -77,55 +77,34 @@ func (p place) String() string {
 	return at
 }
 
-func (t *transaction) load(ctx context.Context, tx Tx, s Step) error {
-	detached, at := t.detached(t), t.slot(s, t.world.Keys[s.Key])
-	fly, landed := t.fly(t, s.Cache)
-	if !fly {
-		// Load might wait for another's loader, which waits for its next step.
-		if t.get(ctx, tx, s) {
-			return nil
-		}
-		return t.fill(tx, s)
-	}
-	defer landed()
-	loaded := false
-	v, err := t.as(tx, s).Load(ctx, s.Cache, at.key, func(context.Context) (Value, error) {
-		loaded = true
-		t.lookups.Add(1)
-		t.tell(t, "loads %s", t.at(at))
-		return t.read(s)
-	})
-	if loaded && err == nil {
-		t.set(s, v)
-	} else if err == nil {
-		t.looked(at, v, true, detached, "loads")
-	}
-	return err
-}
-
-// read reads what a cache shows from the database, with pauses.
-func (t *transaction) read(s Step) (Value, error) {
-	t.pause()
-	write, life, err := t.session.read(t.world.Caches[s.Cache].Table, t.world.Keys[s.Key])
+// row reads what a cache shows of a row from the database.
+func (t *transaction) row(s Step, key string) (Value, error) {
+	write, life, err := t.session.read(t.world.Caches[s.Cache].Table, key)
 	v := t.value(s, write, life)
+	v.Key = key
 	if err != nil {
 		t.tell(t, "cannot read: %v", err)
 		return v, err
 	}
 	if t.telling {
-		t.tell(t, "reads %v for %s", v, t.at(t.slot(s, v.Key)))
+		t.tell(t, "reads %v for %s", v, t.at(t.slot(s, key)))
 	}
-	t.pause()
 	return v, nil
 }
 
 // fill is what those do who do not use Load.
 func (t *transaction) fill(tx Tx, s Step) error {
-	v, err := t.read(s)
+	t.pause()
+	v, err := t.row(s, t.world.Keys[s.Key])
 	if err != nil {
 		return err
 	}
-	t.as(tx, s).Set(s.Cache, v.Key, v)
+	t.pause()
+	if t.absent(s, v) {
+		t.as(tx, s).SetAbsent(s.Cache, v.Key)
+	} else {
+		t.as(tx, s).Set(s.Cache, v.Key, v)
+	}
 	t.set(s, v)
 	return nil
 }
@@ -135,7 +114,8 @@ func (t *transaction) set(s Step, v Value) {
 	if t.telling {
 		t.tell(t, "sets %s to %v", t.at(t.slot(s, v.Key)), v)
 	}
-	if !t.readOnly {
+	remembered := !t.absent(s, v) || t.world.Caches[s.Cache].Absent >= 0
+	if !t.readOnly && remembered {
 		t.belief.sets[t.slot(s, v.Key)] = v
 	}
 }

@@ -17,10 +17,11 @@ type Driver func(ctx context.Context, open Open, h History, story bool) (*Outcom
 
 // Outcomes are what came of playing a history.
 type Outcomes struct {
-	Steps      int // that were played
-	Lookups    int // of values in caches
-	Hits       int // of those, all checked
-	Faults     int // that befell the servers
+	Steps      int               // that were played
+	Lookups    int               // of values in caches
+	Hits       int               // of those, all checked
+	Faults     int               // that befell the servers
+	Counts     map[string]uint64 // of all servers together; see Counter
 	Violations []*Violation
 	Story      []string
 }
@@ -31,7 +32,7 @@ type play struct {
 	truth   *truth
 	servers []Server
 
-	steps, lookups, hits, faults atomic.Int64
+	steps, lookups, hits, faults, refreshes atomic.Int64
 
 	mu         sync.Mutex
 	open       map[*transaction]bool // whether it was detached by a drop
@@ -132,8 +133,15 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		return nil, err
 	}
 	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*transaction]bool{}, telling: story}
+	p.refreshing()
 	drive(p)
+	counts := map[string]uint64{}
 	for _, s := range servers {
+		if c, ok := s.(Counter); ok {
+			for what, n := range c.Counts() {
+				counts[what] += n
+			}
+		}
 		if e := s.Close(); len(h.World.Faults) == 0 || !errors.Is(e, ErrRefused) {
 			err = errors.Join(err, e)
 		}
@@ -143,6 +151,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		Lookups:    int(p.lookups.Load()),
 		Hits:       int(p.hits.Load()),
 		Faults:     int(p.faults.Load()),
+		Counts:     counts,
 		Violations: p.violations,
 		Story:      p.story,
 	}, err

@@ -16,6 +16,7 @@ func Quiet(ctx context.Context, open Open) (hits int, err error) {
 		if spec.Duration != 0 {
 			w.Caches[cache].Duration = time.Hour // nothing expires meanwhile
 		}
+		w.Caches[cache].Verify = 0 // nor is said to be absent, which Get would miss
 		for _, first := range quietFirsts(cache) {
 			if first[1].Do == Write && !spec.Warm {
 				continue

@@ -29,6 +29,7 @@ type Options struct {
 type Report struct {
 	Histories, Steps, Lookups, Hits, Faults int
 	Violations                              map[Rule]int
+	Counts                                  map[string]uint64 // of all servers together; see Counter
 }
 
 func (r Report) String() string {
@@ -76,7 +77,7 @@ func Check(ctx context.Context, open Open, o Options) (Report, error) {
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Second
 	}
-	r := Report{Violations: map[Rule]int{}}
+	r := Report{Violations: map[Rule]int{}, Counts: map[string]uint64{}}
 	for seed := o.Seed; r.Steps < o.Steps; seed++ {
 		h := Generate(seed, o.World, o.Length)
 		out, err := o.Driver(ctx, open, h, false)
@@ -88,6 +89,9 @@ func Check(ctx context.Context, open Open, o Options) (Report, error) {
 		r.Lookups += out.Lookups
 		r.Hits += out.Hits
 		r.Faults += out.Faults
+		for what, n := range out.Counts {
+			r.Counts[what] += n
+		}
 		for _, v := range out.Violations {
 			r.Violations[v.Rule]++
 		}

@@ -30,6 +30,15 @@ type Announcer interface {
 // commit; a Drop is to be repeated.
 var ErrRefused = errors.New("history: refused because of a fault")
 
+// ErrAbsent is what a loader of Load answers, and then Load, where there is no
+// row.
+var ErrAbsent = errors.New("history: absent")
+
+// A Counter is a Server that counts what it does.
+type Counter interface {
+	Counts() map[string]uint64 // by what is counted
+}
+
 // A Tx is a transaction as one user sees it. Caches are given by their index
 // among those that were asked for. The methods do what those of txcache.Tx and
 // txcache.Cache do.
@@ -38,7 +47,9 @@ type Tx interface {
 	Get(ctx context.Context, cache int, key string) (Value, bool)
 	GetMany(ctx context.Context, cache int, keys []string) map[string]Value
 	Load(ctx context.Context, cache int, key string, load func(context.Context) (Value, error)) (Value, error)
+	LoadMany(ctx context.Context, cache int, keys []string, load func(ctx context.Context, missing []string) (map[string]Value, error)) (map[string]Value, error)
 	Set(cache int, key string, value Value)
+	SetAbsent(cache int, key string)
 	Clear(cache int) error
 	ClearAll() error
 	Savepoint(fn func(Tx) error) error
@@ -46,7 +57,8 @@ type Tx interface {
 	Rollback() error
 }
 
-// A CacheSpec describes a cache. It shows the rows of one table.
+// A CacheSpec describes a cache. It shows the rows of one table. What a server
+// does not know of it leaves out.
 type CacheSpec struct {
 	Name        string
 	Table       int
@@ -54,6 +66,12 @@ type CacheSpec struct {
 	Warm        bool
 	Size        int           // 0: the default
 	Duration    time.Duration // 0: until cleared
+	Jitter      float64       // of Duration
+	StaleFor    time.Duration // for which expired values may be had if the loader fails
+	Absent      time.Duration // how long absence is remembered; 0: like values, negative: not at all
+	Lease       time.Duration // of who loads for all servers
+	Verify      float64       // share of the hits that are compared with what the loader returns; see [ReportStale]
+	Refresh     bool          // where ContextFree: load again what is about to expire; see [Refresher]
 }
 
 // A Who is a user context. In a cache that is not ContextFree, values depend on

@@ -58,9 +58,12 @@ type Step struct {
 	Client          int // in the user context, where it makes no difference
 
 	ClearFirst bool // Write: clear before the write, not some time after it
-	All        bool // Write, Commit: clear all caches, not just those that show the row
+	All        bool // Write, Commit: clear all caches, not just those that show the row. LoadMany: all keys
 	Panic      bool // Undo: by a panic, not an error
 	Outcome    Outcome
+
+	Trouble Trouble // of the loader of Load and LoadMany
+	Absent  bool    // Load, LoadMany, Fill: say of rows that are not there that they are absent; always where hits are verified
 
 	Fault int // of Break
 }
@@ -77,6 +80,7 @@ const (
 	Get                     //
 	GetMany                 // all keys
 	Load                    // 2 pauses on a miss: before and after the read
+	LoadMany                // the key and the next, or all; 2 pauses as in Load
 	Fill                    // read and set; 2 pauses: before and after the read
 	Write                   // write a row of the cache's table; 1 pause if ClearFirst: after the clear
 	Clear                   //
@@ -100,4 +104,17 @@ const (
 	Fails             // not applied, and says so
 	Ambiguous         // applied, but an error says otherwise
 	Panics            // not applied
+)
+
+// A Trouble is what a loader gets into.
+type Trouble uint8
+
+// The troubles.
+const (
+	Well      Trouble = iota
+	Failing           // it returns an error, having read
+	Panicking         // it panics, having read
+	Slow              // it takes a while
+	Cancelled         // the caller's context ends before the read, and it says so
+	Leaving           // the caller's context ends after the read
 )

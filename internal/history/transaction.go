@@ -116,6 +116,8 @@ func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
 			t.getMany(ctx, tx, s)
 		case Load:
 			err = t.load(ctx, tx, s)
+		case LoadMany:
+			err = t.loadMany(ctx, tx, s)
 		case Fill:
 			err = t.fill(tx, s)
 		case Write:

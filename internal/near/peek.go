@@ -8,11 +8,14 @@ func (m *Map[K, V]) Peek(key K, hash uint64) (value V, expires int64, ok bool) {
 		return value, 0, false
 	}
 	e, _ := t.search(key, uint32(hash))
-	if e == nil {
+	if e == nil || e.expires == gone {
 		return value, 0, false
 	}
 	return e.value, e.expires, true
 }
+
+// gone is the expiry of an entry that was let go, long ago for any clock.
+const gone = 1
 
 // Expire lets go of the value of key, whose hash is given, if it is there. Its
 // place stays taken until another value needs it.
@@ -24,6 +27,6 @@ func (m *Map[K, V]) Expire(key K, hash uint64) {
 		return
 	}
 	if old, slot := t.search(key, uint32(hash)); old != nil {
-		slot.Store(&entry[K, V]{key: key, expires: 1, hash: old.hash})
+		slot.Store(&entry[K, V]{key: key, expires: gone, hash: old.hash})
 	}
 }

@@ -3,6 +3,7 @@ package baseline
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
@@ -83,6 +84,31 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 		t.Set(cache, key, v)
 	}
 	return v, err
+}
+
+// SetAbsent does nothing: nothing is remembered of what is absent.
+func (t *tx) SetAbsent(int, string) {}
+
+func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
+	found := t.GetMany(ctx, cache, keys)
+	var missing []string
+	for _, key := range keys {
+		if _, ok := found[key]; !ok && !slices.Contains(missing, key) {
+			missing = append(missing, key)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	loaded, err := load(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for key, v := range loaded {
+		found[key] = v
+		t.Set(cache, key, v)
+	}
+	return found, nil
 }
 
 func (t *tx) Set(cache int, key string, value history.Value) {

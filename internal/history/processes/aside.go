@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -100,11 +101,35 @@ func (t asideTx) Load(ctx context.Context, cache int, key string, load func(cont
 	return v, err
 }
 
+func (t asideTx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
+	found := t.GetMany(ctx, cache, keys)
+	var missing []string
+	for _, key := range keys {
+		if _, ok := found[key]; !ok && !slices.Contains(missing, key) {
+			missing = append(missing, key)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	loaded, err := load(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for key, v := range loaded {
+		found[key] = v
+		t.Set(cache, key, v)
+	}
+	return found, nil
+}
+
 func (t asideTx) Set(cache int, key string, v history.Value) {
 	if text, err := json.Marshal(v); err == nil && t.readOnly {
 		t.server.client.HSet(context.Background(), t.server.hash(t.database, cache), t.field(cache, key), text)
 	}
 }
+
+func (t asideTx) SetAbsent(int, string) {}
 
 func (t asideTx) Clear(cache int) error {
 	t.cleared[cache] = true

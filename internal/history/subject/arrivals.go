@@ -42,6 +42,7 @@ func Channel(addr string, near bool) history.Open {
 				}
 				o := Options()
 				o.NoNear = !near
+				o.OnStale = nil // what is on its way counts as forgotten
 				store, err := txcache.New(l.backend, o)
 				if err != nil {
 					return nil, errors.Join(err, l.backend.Close(), closeAll(stores))
@@ -97,6 +98,12 @@ func (l *listener) Begin(ctx context.Context, database string, readOnly bool) (h
 		return nil, err
 	}
 	return l.Server.Begin(ctx, database, readOnly)
+}
+
+func (l *listener) Counts() map[string]uint64 { return l.Server.(history.Counter).Counts() }
+
+func (l *listener) Refresh(cache int, load func(context.Context, string, string) (history.Value, error)) {
+	l.Server.(history.Refresher).Refresh(cache, load)
 }
 
 // settle waits until what has been announced was taken in. A store that does not

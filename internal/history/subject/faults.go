@@ -9,7 +9,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// silent is the logger of stores that suffer faults all the time.
+// silent is the logger of stores whose loaders fail, or which suffer faults, all
+// the time.
 var silent = slog.New(slog.DiscardHandler)
 
 // A patient is whom faults befall: the authority of the history being played.
@@ -20,7 +21,7 @@ func (p *patient) faults(remote bool) []history.Fault {
 	var all []history.Fault
 	calls := []call{"sync", "fence", "clear", "unfence", "drop"}
 	if remote {
-		calls = append(calls, "get", "set")
+		calls = append(calls, "get", "set", "swap")
 	}
 	for _, c := range calls {
 		for _, f := range []failure{before, after, later} {

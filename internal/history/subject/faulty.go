@@ -32,7 +32,7 @@ func Faulty(remote, near bool) (history.Open, []history.Fault) {
 		stores := make([]*txcache.Store, servers)
 		for i := range stores {
 			o := Options()
-			o.Fence, o.NoNear, o.Logger = Lease, !near, silent
+			o.Fence, o.NoNear = Lease, !near
 			var err error
 			if stores[i], err = txcache.New(b, o); err != nil {
 				return nil, errors.Join(err, closeAll(stores[:i]))
@@ -149,13 +149,17 @@ func (a *authority) Fence(ctx context.Context, database string, f backend.Fence)
 	})
 }
 
-func (a *authority) Clear(ctx context.Context, database string, f backend.Fence) (state *backend.State, err error) {
-	err = a.do(ctx, "clear", func(ctx context.Context) (err error) {
+func (a *authority) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
+	var state *backend.State
+	err := a.do(ctx, "clear", func(ctx context.Context) (err error) {
 		a.lift(f.ID)
 		state, err = a.backend.Clear(ctx, database, f)
 		return err
 	})
-	return state, err
+	if err != nil {
+		return nil, err // state may be set later
+	}
+	return state, nil
 }
 
 func (a *authority) Unfence(ctx context.Context, database string, f backend.Fence) error {

@@ -28,7 +28,7 @@ func Memory() history.Open {
 
 // Options returns those that the stores of a history must have.
 func Options() *txcache.Options {
-	return &txcache.Options{ContextIgnoredKeys: []string{history.IgnoredKey}}
+	return &txcache.Options{ContextIgnoredKeys: []string{history.IgnoredKey}, OnStale: onStale, Logger: silent}
 }
 
 // Of makes servers of the stores that open returns, all over one authority and
@@ -49,6 +49,11 @@ func Of(open func(ctx context.Context, servers int) ([]*txcache.Store, error)) h
 					Warm:        spec.Warm,
 					Size:        spec.Size,
 					Duration:    spec.Duration,
+					Jitter:      spec.Jitter,
+					StaleFor:    spec.StaleFor,
+					Absent:      spec.Absent,
+					Lease:       spec.Lease,
+					Verify:      spec.Verify,
 				})
 				if err != nil {
 					return nil, errors.Join(err, closeAll(stores))
@@ -89,12 +94,27 @@ func (s *server) Drop(ctx context.Context, database string) error {
 	return refused(s.Store.Drop(ctx, database))
 }
 
+func (s *server) Refresh(cache int, load func(context.Context, string, string) (history.Value, error)) {
+	s.caches[cache].RefreshEarly(func(ctx context.Context, tx *txcache.Tx, key string) (history.Value, error) {
+		v, err := load(ctx, tx.Database(), key)
+		return v, absent(err)
+	})
+}
+
 func (s *server) Close() error { return refused(s.Store.Close()) }
 
 // refused makes of the error of an outage one that histories know.
 func refused(err error) error {
 	if errors.Is(err, txcache.ErrUnavailable) {
 		return fmt.Errorf("%w: %w", history.ErrRefused, err)
+	}
+	return err
+}
+
+// absent makes of the error of a loader one that txcache knows.
+func absent(err error) error {
+	if errors.Is(err, history.ErrAbsent) {
+		return fmt.Errorf("%w: %w", txcache.ErrAbsent, err)
 	}
 	return err
 }
@@ -136,12 +156,25 @@ func (t tx) GetMany(ctx context.Context, cache int, keys []string) map[string]hi
 }
 
 func (t tx) Load(ctx context.Context, cache int, key string, load func(context.Context) (history.Value, error)) (history.Value, error) {
-	return t.server.caches[cache].Load(ctx, t.Tx, key, load)
+	v, err := t.server.caches[cache].Load(ctx, t.Tx, key, func(ctx context.Context) (history.Value, error) {
+		v, err := load(ctx)
+		return v, absent(err)
+	})
+	if errors.Is(err, txcache.ErrAbsent) {
+		err = history.ErrAbsent
+	}
+	return v, err
+}
+
+func (t tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
+	return t.server.caches[cache].LoadMany(ctx, t.Tx, keys, load)
 }
 
 func (t tx) Set(cache int, key string, value history.Value) {
 	t.server.caches[cache].Set(t.Tx, key, value)
 }
+
+func (t tx) SetAbsent(cache int, key string) { t.server.caches[cache].SetAbsent(t.Tx, key) }
 
 func (t tx) Clear(cache int) error { return t.server.caches[cache].Clear(t.Tx) }
 
