@@ -8,7 +8,8 @@ var commitGuards = []guard{{
 	file:    "announce.go",
 	text:    `err := s.backend.Fence(ctx, database, *f)`,
 	gone:    `err := ctx.Err()`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "hold in the process that commits",
@@ -25,7 +26,8 @@ var commitGuards = []guard{{
 	file:    "announce.go",
 	text:    `if s.opts.CommitOnOutage && errors.Is(err, ErrUnavailable) && ctx.Err() == nil {`,
 	gone:    `if errors.Is(err, ErrUnavailable) {`,
-	by:      "TestCommitIsRefusedWithoutAFence",
+	by:      "TestRefusedFenceRollsTheDatabaseBack",
+	in:      "sqltx",
 	quick:   true,
 }, {
 	name:    "no commit without a fence once the context is done",
@@ -98,7 +100,8 @@ var commitGuards = []guard{{
 	file:    "tx.go",
 	text:    "	err = commit(ctx)\n	returned = true\n",
 	gone:    "	err = commit(ctx)\n	returned = true\n	if err != nil {\n		f.All, f.Caches = false, nil\n	}\n",
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "clear when the commit panics",
 	keeps:   "P3",
@@ -162,7 +165,8 @@ var commitGuards = []guard{{
 	file:    "tx.go",
 	text:    `g := t.shared(c)`,
 	gone:    `g := t.db.generation(t.db.newest.Load(), c)`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "only warm caches publish what they cleared",
@@ -187,7 +191,8 @@ var commitGuards = []guard{{
 	file:    "tx.go",
 	text:    `g.Token = t.view.state.Token(c.name)`,
 	gone:    `g.Token = t.db.newest.Load().state.Token(c.name)`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed|TestWarmPublishesNothingAfterAnothersClear",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "what has expired is not published",
 	keeps:   "P4",

@@ -8,7 +8,8 @@ var generationGuards = []guard{{
 	file:    "database.go",
 	text:    `v.state == nil || v.state.IsFenced(c.name) ||`,
 	gone:    `v.state == nil ||`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "readers see the hold",
@@ -65,7 +66,8 @@ var generationGuards = []guard{{
 	file:    "database.go",
 	text:    `case s.Token(g.cache().name) != g.token():`,
 	gone:    `case s == nil:`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "a fenced cache has no place in a new view",
 	keeps:   "P3",
@@ -73,7 +75,8 @@ var generationGuards = []guard{{
 	file:    "database.go",
 	text:    `case next.token(g.cache()) != "":`,
 	gone:    `default:`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "what is dead is emptied",
 	keeps:   "P10",
@@ -97,7 +100,8 @@ var generationGuards = []guard{{
 	file:    "database.go",
 	text:    "	gone.gone = true\n",
 	gone:    "",
-	by:      "TestP7DropDetachesOpenTransactions",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "a drop leaves nothing to read",

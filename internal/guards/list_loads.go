@@ -16,7 +16,8 @@ var loadGuards = []guard{{
 	file:    "load.go",
 	text:    "g.join(w.key, t, t.readOnly)",
 	gone:    "g.join(w.key, t, true)",
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed|TestReadWriteTransactionsShareNoLoad",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "a loader waits for no other",
 	keeps:   "P8",

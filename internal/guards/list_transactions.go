@@ -8,7 +8,8 @@ var transactionGuards = []guard{{
 	file:    "cache.go",
 	text:    `if t.readOnly && (t.work == nil`,
 	gone:    `if (t.work == nil`,
-	by:      "TestP1PrivateUntilCommit",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "the way past the overlay is for caches that were not touched",
@@ -17,7 +18,8 @@ var transactionGuards = []guard{{
 	file:    "cache.go",
 	text:    `t.touched.Load()&c.bit != 0 || t.db.newest.Load() != t.view {`,
 	gone:    `t.db.newest.Load() != t.view {`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "a cache is private to who has cleared it",
 	keeps:   "P1",
@@ -25,7 +27,8 @@ var transactionGuards = []guard{{
 	file:    "cache.go",
 	text:    `open && !l.cleared && !w.cleared`,
 	gone:    `open && !w.cleared`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "all caches are private to who has cleared all",
 	keeps:   "P1",
@@ -33,7 +36,8 @@ var transactionGuards = []guard{{
 	file:    "cache.go",
 	text:    "return r, !w.cleared",
 	gone:    "return r, true",
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "a clear empties the overlay",
 	keeps:   "P1",
@@ -41,7 +45,8 @@ var transactionGuards = []guard{{
 	file:    "tx.go",
 	text:    `*l = local{cleared: true}`,
 	gone:    `l.cleared = true`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "a clear of all empties all overlays",
 	keeps:   "P1",
@@ -49,7 +54,8 @@ var transactionGuards = []guard{{
 	file:    "tx.go",
 	text:    `w.cleared, w.caches = true, nil`,
 	gone:    `w.cleared = true`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "an overlay that lost a value uncovers none",
 	keeps:   "P1",
@@ -81,7 +87,8 @@ var transactionGuards = []guard{{
 	file:    "overlay.go",
 	text:    `if w.savepoints > 0 {`,
 	gone:    `if false {`,
-	by:      "TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "a savepoint remembers a key anew",
@@ -90,7 +97,8 @@ var transactionGuards = []guard{{
 	file:    "overlay.go",
 	text:    `e.step = before.step; e.step <= w.mark {`,
 	gone:    `e.step = before.step; e.step == 0 {`,
-	by:      "TestSavepoints|TestNoHistoryViolatesAPromise/interleaved,_fixed",
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
 }, {
 	name:    "a savepoint undoes clears",
 	keeps:   "P2",
