@@ -104,8 +104,8 @@ func TestNoHistoryViolatesAPromise(t *testing.T) {
 		drive history.Driver
 	}{
 		{"interleaved, fixed", 1, 60_000, history.Interleave},
-		{"interleaved, random", 0, factor * 200_000, history.Interleave},
-		{"racing, random", 0, factor * 100_000, history.Race},
+		{"interleaved, random", 0, factor * 50_000, history.Interleave},
+		{"racing, random", 0, factor * 250_000, history.Race},
 	} {
 		t.Run(play.name, func(t *testing.T) {
 			t.Parallel()

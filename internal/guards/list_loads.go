@@ -16,8 +16,7 @@ var loadGuards = []guard{{
 	file:    "load.go",
 	text:    "g.join(w.key, t, t.readOnly)",
 	gone:    "g.join(w.key, t, true)",
-	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
+	by:      "TestReadWriteTransactionsShareNoLoad",
 }, {
 	name:    "a loader waits for no other",
 	keeps:   "P8",
