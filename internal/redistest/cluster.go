@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // masters is the number of masters of a Cluster, each of which has a replica.
@@ -108,7 +109,16 @@ func (c *Cluster) Failover(i int) {
 	c.AwaitFailover(i)
 	c.Masters[i], c.Replicas[i] = c.Replicas[i], c.Masters[i]
 	c.Replicas[i].Restart()
-	c.Replicas[i].Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, c.Replicas[i]) })
+	master := c.Masters[i].Do("cluster", "myid")
+	told := time.Now()
+	c.Replicas[i].Await("to be in sync", func(ctx context.Context) error {
+		err := inSync(ctx, c.Replicas[i])
+		if err != nil && time.Since(told) > time.Second { // it may have missed who took its place
+			told = time.Now()
+			_ = c.Replicas[i].client.Do(ctx, "cluster", "replicate", master).Err() // refused until it knows the master
+		}
+		return err
+	})
 }
 
 // inSync returns an error unless a replica has what its master has.

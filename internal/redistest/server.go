@@ -56,7 +56,7 @@ func prepare(t testing.TB, args ...string) *Server {
 	s.args = append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "",
 		"--appendonly", "no", "--daemonize", "no", "--logfile", filepath.Join(s.Dir, "log"),
-		"--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0",
+		"--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5",
 	}, args...)
 	s.client = s.NewClient(&redis.Options{Addr: s.Addr, PoolSize: 1}) // CLIENT KILL spares the connection it comes by
 	t.Cleanup(s.Kill)
