@@ -555,3 +555,14 @@ func TestANewEpochHasALaterVersion(t *testing.T) {
 		}
 	})
 }
+
+// A user that may not ask a server who it is would not notice another (P6).
+func TestAServerThatTellsNothingOfItselfIsRefused(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("acl", "setuser", "blind", "on", "nopass", "~*", "&*", "+@all", "-info")
+	cfg := settings(server.URI())
+	cfg.Redis.Username, cfg.Redis.Password = "blind", "any"
+	if s, err := open(t, cfg).Sync(t.Context(), "shop"); err == nil {
+		t.Errorf("%+v, want an error", s)
+	}
+}

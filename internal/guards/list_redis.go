@@ -2,6 +2,14 @@ package main
 
 // Guards of how a process learns the state of a database from Redis.
 var syncGuards = []guard{{
+	name:    "script: a server that tells nothing of itself is refused",
+	keeps:   "P6",
+	without: "Where a user may not ask for the run, a restart goes unnoticed.",
+	file:    "redisbackend/scripts/open.lua",
+	text:    `if denied then return denied end`,
+	gone:    ``,
+	by:      "TestAServerThatTellsNothingOfItselfIsRefused",
+}, {
 	name:    "redis: a request serves those who asked before it was sent",
 	keeps:   "P3",
 	without: "A transaction begins with a state from before a commit that had returned.",

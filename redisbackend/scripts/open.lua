@@ -17,7 +17,9 @@ local function info(section, pattern)
   local text = redis.pcall('INFO', section)
   if type(text) == 'table' then
     -- A server that knows no such section is taken for one that never changes.
-    if string.find(text.err, 'NOPERM', 1, true) then denied = text end
+    if string.find(text.err, 'NOPERM', 1, true) or string.find(text.err, "can't run this command", 1, true) then
+      denied = redis.error_reply('NOPERM the user may not run INFO')
+    end
     return ''
   end
   return string.match(text, pattern) or ''
