@@ -19,11 +19,13 @@ import (
 func TestP3CommitInDoubt(t *testing.T) {
 	const failing = "the connection is lost"
 	failures := map[string]error{
-		failing:               &net.OpError{Op: "read", Err: syscall.ECONNRESET},
-		"the connection ends": fmt.Errorf("driver: %w", io.ErrUnexpectedEOF),
-		"it takes too long":   fmt.Errorf("driver: %w", context.DeadlineExceeded),
-		"it is given up":      fmt.Errorf("driver: %w", context.Canceled),
-		"the user says so":    fmt.Errorf("%w: driver", txcache.ErrInDoubt),
+		failing:                &net.OpError{Op: "read", Err: syscall.ECONNRESET},
+		"the connection ends":  fmt.Errorf("driver: %w", io.ErrUnexpectedEOF),
+		"it takes too long":    fmt.Errorf("driver: %w", context.DeadlineExceeded),
+		"it is given up":       fmt.Errorf("driver: %w", context.Canceled),
+		"the driver is unsure": errors.New("conn closed"),
+		"the pool is unsure":   errors.New("driver: bad connection"),
+		"the user says so":     fmt.Errorf("%w: driver", txcache.ErrInDoubt),
 	}
 	everywhere(t, func(t *testing.T, s setup) {
 		for name, failure := range failures {

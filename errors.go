@@ -47,10 +47,6 @@ func inDoubt(err error) bool {
 	if err == nil {
 		return false
 	}
-	var unsent interface{ SafeToRetry() bool } // as pgx says
-	if errors.As(err, &unsent) && unsent.SafeToRetry() {
-		return false
-	}
 	for _, sign := range []error{
 		ErrInDoubt, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded,
 		net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe,
@@ -60,7 +56,13 @@ func inDoubt(err error) bool {
 		}
 	}
 	var network net.Error
-	return errors.As(err, &network) || strings.Contains(err.Error(), "driver: bad connection") // as database/sql says
+	if errors.As(err, &network) {
+		return true
+	}
+	// What database/sql and pgx say of a connection that is gone. That pgx calls
+	// the latter safe to retry does not mean that nothing was sent.
+	text := err.Error()
+	return strings.Contains(text, "driver: bad connection") || strings.Contains(text, "conn closed")
 }
 
 // unavailable turns an error of the backend into the one that the user gets:
