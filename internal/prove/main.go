@@ -1,4 +1,4 @@
-// Prove shows, in about a minute, that txcache keeps its promises, to a reader
+// Prove shows, in two minutes or so, that txcache keeps its promises, to a reader
 // who does not believe it.
 //
 //	go run ./internal/prove           # all of it
