@@ -109,14 +109,22 @@ func (c *Cluster) Failover(i int) {
 	c.AwaitFailover(i)
 	c.Masters[i], c.Replicas[i] = c.Replicas[i], c.Masters[i]
 	c.Replicas[i].Restart()
-	master := c.Masters[i].Do("cluster", "myid")
-	told := time.Now()
-	c.Replicas[i].Await("to be in sync", func(ctx context.Context) error {
-		err := inSync(ctx, c.Replicas[i])
-		if err != nil && time.Since(told) > time.Second { // it may have missed who took its place
-			told = time.Now()
-			_ = c.Replicas[i].client.Do(ctx, "cluster", "replicate", master).Err() // refused until it knows the master
+	replica, master := c.Replicas[i], c.Masters[i].Do("cluster", "myid")
+	asked, times := time.Now(), 0
+	replica.Await("to be in sync", func(ctx context.Context) error {
+		err := inSync(ctx, replica)
+		if err == nil || time.Since(asked) < time.Second {
+			return err
 		}
+		// It has missed who took its place. What is refused now is asked for again.
+		asked = time.Now()
+		if times++; times%4 == 0 { // it holds on to its slots: it has to join the cluster anew
+			host, port, _ := net.SplitHostPort(c.Masters[i].Addr)
+			_ = replica.client.FlushAll(ctx).Err()
+			_ = replica.client.ClusterResetSoft(ctx).Err()
+			_ = replica.client.ClusterMeet(ctx, host, port).Err()
+		}
+		_ = replica.client.Do(ctx, "cluster", "replicate", master).Err()
 		return err
 	})
 }
