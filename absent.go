@@ -25,12 +25,7 @@ func (c *Cache[K, V]) Absent(ctx context.Context, tx *Tx, key K) bool {
 // SetAbsent is Set for a key under which the database has nothing. It does
 // nothing if CacheOptions.Absent is negative.
 func (c *Cache[K, V]) SetAbsent(tx *Tx, key K) {
-	if c.absence < 0 {
-		return
-	}
-	if k, ok := c.entryKey(tx, key); ok {
-		tx.t.mu.Lock()
-		defer tx.t.mu.Unlock()
-		c.set(tx.t, k, entry[V]{absent: true})
+	if c.absence >= 0 {
+		c.put(tx, key, entry[V]{absent: true})
 	}
 }

@@ -49,7 +49,10 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 	}
 	s := a.store
 	s.hold(database, f)
-	err := s.backend.Fence(ctx, database, *f)
+	s.counts.fences.Add(1)
+	calling, end := s.trace(ctx, "fence", database, "", 0)
+	err := s.backend.Fence(calling, database, *f)
+	end(err)
 	if err == nil {
 		return nil
 	}
@@ -58,6 +61,7 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 		s.quiet.warn(ctx, "commit without a fence", "database", database, "error", err)
 		return nil
 	}
+	s.counts.refused.Add(1)
 	s.release(database, f, nil)
 	a.later(&announcement{database: database, fence: f, lift: true, until: time.Now().Add(f.Lease)})
 	a.end()
@@ -75,6 +79,7 @@ func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence
 // another lease the fence stands, should it have lapsed before, again. // P3
 func (a *announcer) postpone(ctx context.Context, database string, f *backend.Fence) {
 	defer a.end()
+	a.store.counts.inDoubt.Add(1)
 	a.store.quiet.warn(ctx, "commit in doubt", "database", database, "fenced for", f.Lease)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(f.Lease, patience))
 	defer cancel()
@@ -98,8 +103,11 @@ func (a *announcer) postpone(ctx context.Context, database string, f *backend.Fe
 func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence) {
 	ctx, cancel := context.WithTimeout(ctx, min(f.Lease, patience))
 	defer cancel()
+	ctx, end := a.store.trace(ctx, "clear", database, "", 0)
 	state, err := a.store.backend.Clear(ctx, database, *f)
+	end(err)
 	if err != nil { // P5
+		a.store.counts.delayed.Add(1)
 		a.store.quiet.warn(ctx, "clear waits for the backend", "database", database, "error", err)
 		a.later(&announcement{database: database, fence: f})
 		return

@@ -51,7 +51,7 @@ type core struct {
 	stats         counters
 
 	unencodableSeen atomic.Bool  // the log has it
-	restless        atomic.Int64 // until when no refresh is tried, as one has failed
+	noRefresh       atomic.Int64 // until when none is tried, as one has failed
 }
 
 // NewCache makes a cache of that name in s. opts may be nil.
@@ -206,11 +206,7 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // Set is for filling. Who makes a value that others may have another one calls
 // Clear: other processes keep what they have until then.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
-	if k, ok := c.entryKey(tx, key); ok {
-		tx.t.mu.Lock()
-		defer tx.t.mu.Unlock()
-		c.set(tx.t, k, entry[V]{value: value})
-	}
+	c.put(tx, key, entry[V]{value: value})
 }
 
 // SetMany sets all of values.
@@ -380,6 +376,15 @@ func (c *Cache[K, V]) own(t *transaction, key entryKey[K]) (r result[V], open bo
 	return r, open && !l.cleared && !w.cleared && !l.afresh
 }
 
+// put sets what is known of a key, if it can be kept.
+func (c *Cache[K, V]) put(tx *Tx, key K, e entry[V]) {
+	if k, ok := c.entryKey(tx, key); ok {
+		tx.t.mu.Lock()
+		defer tx.t.mu.Unlock()
+		c.set(tx.t, k, e)
+	}
+}
+
 // set puts what is known of a key where the transaction may put it. t.mu is
 // held.
 func (c *Cache[K, V]) set(t *transaction, key entryKey[K], e entry[V]) {
@@ -387,6 +392,9 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], e entry[V]) {
 		return
 	}
 	e.expires = c.expiry(e.absent)
+	if w := c.store.witness.Load(); w != nil && !e.absent {
+		(*w)(c.name, key.key, e.value)
+	}
 	if t.readOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g, _ := t.shared(&c.core).(*generationOf[K, V]); g != nil && g.near != nil {
 			g.set(key, e)

@@ -2,6 +2,7 @@ package txcache_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ func TestP3CommitInDoubt(t *testing.T) {
 		"it takes too long":    fmt.Errorf("driver: %w", context.DeadlineExceeded),
 		"it is given up":       fmt.Errorf("driver: %w", context.Canceled),
 		"the driver is unsure": errors.New("conn closed"),
-		"the pool is unsure":   errors.New("driver: bad connection"),
+		"the pool is unsure":   driver.ErrBadConn,
 		"the user says so":     fmt.Errorf("%w: driver", txcache.ErrInDoubt),
 	}
 	everywhere(t, func(t *testing.T, s setup) {

@@ -40,11 +40,9 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 	if !ok || expires == 0 {
 		return
 	}
-	left, takes := float64(expires-near.Now()), c.stats.meanLoadTime()
-	if near.Now() < c.restless.Load() {
-		return
-	}
-	if left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
+	now := near.Now()
+	left, takes := float64(expires-now), c.stats.meanLoadTime()
+	if now < c.noRefresh.Load() || left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
 		return
 	}
 	f, lead := g.join(key, nil, true)
@@ -69,7 +67,7 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key en
 			c.stats.loadErrors.Add(1)
 		}
 		if !done { // hits go on meanwhile, and must not each try again
-			c.restless.Store(near.Now() + int64(c.lifetime/16))
+			c.noRefresh.Store(near.Now() + int64(c.lifetime/16))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, c.lifetime)
@@ -86,14 +84,14 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key en
 			return
 		}
 	}
-	if first.t.shared(&c.core) != generation(g) { // P4
+	if first.t.shared(&c.core) != generation(g) { // cleared, or about to be: it is not wanted any more
 		return
 	}
 	first.t.readAfresh(&c.core)
 	tx := &Tx{t: first.t, user: user}
-	results, err := c.call(context.WithValue(ctx, leading{}, true), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
+	results, err := c.call(context.WithValue(ctx, leading{}, true), first.Database(), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
 		v, err := (*c.refresher.Load())(ctx, tx, keys[0])
-		return loaded(v, err)
+		return single(v, err)
 	})
 	if err != nil {
 		return

@@ -33,8 +33,9 @@ var (
 	// transaction cleared stay fenced for as long as Options.Fence says, and are
 	// cleared then, so that nobody fills them with what such a commit replaces.
 	//
-	// CommitWith knows errors of connections and contexts by themselves; a commit
-	// function wraps ErrInDoubt around others that mean as much.
+	// CommitWith takes errors of contexts and networks for such, and whatever
+	// speaks of a connection; a commit function wraps ErrInDoubt around others that
+	// mean as much.
 	ErrInDoubt = errors.New("txcache: commit is in doubt")
 
 	// ErrClosed is the answer of a closed store.
@@ -59,10 +60,10 @@ func inDoubt(err error) bool {
 	if errors.As(err, &network) {
 		return true
 	}
-	// What database/sql and pgx say of a connection that is gone. That pgx calls
-	// the latter safe to retry does not mean that nothing was sent.
+	// Drivers have errors of their own for a connection that is gone, which have
+	// nothing in common but their words.
 	text := err.Error()
-	return strings.Contains(text, "driver: bad connection") || strings.Contains(text, "conn closed")
+	return strings.Contains(text, "connection") || strings.Contains(text, "conn closed")
 }
 
 // unavailable turns an error of the backend into the one that the user gets:

@@ -73,17 +73,32 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // OpenConfig opens the store that cfg describes. A cfg made by hand starts as
 // config.Default().
 func OpenConfig(ctx context.Context, cfg *config.Config) (*Store, error) {
+	b, opts, err := FromConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := New(b, opts)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return s, nil
+}
+
+// FromConfig returns the backend and the options that cfg describes, for [New]. It
+// is for programs that add to the options what no file can say, such as a Logger;
+// others use [OpenConfig]. The backend is the caller's to close until New has it.
+func FromConfig(ctx context.Context, cfg *config.Config) (backend.Backend, *Options, error) {
 	if cfg == nil {
-		return nil, errors.New("txcache: OpenConfig needs a configuration; config.Default() is one")
+		return nil, nil, errors.New("txcache: a configuration is needed; config.Default() is one")
 	}
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	classesMu.RLock()
 	open := classes[cfg.Class]
 	classesMu.RUnlock()
 	if open == nil {
-		return nil, fmt.Errorf("txcache: unknown class %q; registered are %s; "+
+		return nil, nil, fmt.Errorf("txcache: unknown class %q; registered are %s; "+
 			"a class of one's own is registered by importing its package, which calls txcache.Register",
 			cfg.Class, strings.Join(Classes(), ", "))
 	}
@@ -92,14 +107,10 @@ func OpenConfig(ctx context.Context, cfg *config.Config) (*Store, error) {
 		if !strings.HasPrefix(err.Error(), "txcache: ") { // not one of package config
 			err = fmt.Errorf("txcache: class %q: %w", cfg.Class, err)
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	if err := cfg.Unread(); err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, nil, errors.Join(err, b.Close())
 	}
-	s, err := New(b, fromConfig(cfg))
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	return s, nil
+	return b, options(cfg), nil
 }

@@ -3,7 +3,6 @@ package txcache
 import (
 	"bytes"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -43,7 +42,11 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 	limit := time.NewTimer(b.c.lease)
 	defer limit.Stop()
 	for pause := firstLook; len(leasable) > 0; pause = min(2*pause, lastLook) {
-		mine, others := b.lease(ctx, leasable, owner)
+		mine, others, err := b.lease(ctx, leasable, owner)
+		if err != nil {
+			b.wanted = append(b.wanted, leasable...)
+			return nil
+		}
 		if len(b.wanted)+len(mine) > 0 {
 			if err := b.loadOwned(ctx, mine, owner); err != nil {
 				return err
@@ -80,7 +83,7 @@ func (b *batch[K, V]) leases() bool {
 
 // lease asks for the leases of wishes, and returns those that were granted and
 // those that others have. What has come meanwhile lands.
-func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []byte) (mine, others []*wish[K, V]) {
+func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []byte) (mine, others []*wish[K, V], err error) {
 	swaps := make([]backend.Swap, len(wishes))
 	for i, w := range wishes {
 		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: w.replaced, New: owner, TTL: b.c.lease}
@@ -89,15 +92,12 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 	if err != nil {
 		b.c.stats.remoteErrors.Add(1)
 		b.c.store.quiet.warn(ctx, "remote lease", "database", b.tx.Database(), "cache", b.c.name, "error", err)
-		return wishes, nil
+		return nil, nil, err
 	}
 	for i, w := range wishes {
 		there := found[i]
-		if bytes.Equal(there, owner) { // the call was delivered twice
-			mine = append(mine, w)
-			continue
-		}
-		if (there == nil) == (w.replaced == nil) && bytes.Equal(there, w.replaced) {
+		granted := (there == nil) == (w.replaced == nil) && bytes.Equal(there, w.replaced)
+		if granted || bytes.Equal(there, owner) { // the latter if the call was delivered twice
 			mine = append(mine, w)
 			continue
 		}
@@ -118,7 +118,7 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 		}
 		others = append(others, w)
 	}
-	return mine, others
+	return mine, others, nil
 }
 
 // loadOwned calls the loader for what is wanted and for wishes whose leases the
@@ -148,16 +148,7 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner []b
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	found, err := b.c.store.swapper.Swap(ctx, swaps)
-	for i, s := range swaps { // where the lease has ended, what it took the place of may come back too
-		if swaps[i].Old = nil; err == nil && (found[i] != nil || s.New == nil) {
-			swaps[i].New = nil // nothing for nothing
-		}
-	}
-	if err == nil && slices.ContainsFunc(swaps, func(s backend.Swap) bool { return s.New != nil }) {
-		_, err = b.c.store.swapper.Swap(ctx, swaps)
-	}
-	if err != nil {
+	if _, err := b.c.store.swapper.Swap(ctx, swaps); err != nil {
 		b.c.stats.remoteErrors.Add(1) // they end by themselves
 	}
 }
@@ -166,7 +157,7 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner []b
 // reports whether all of it is there.
 func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
 	c, t := b.c, b.tx.t
-	if g := t.shared(&c.core); g == nil || t.detached() { // nobody asks for them any more
+	if t.shared(&c.core) == nil { // nobody asks for them any more
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)

@@ -34,7 +34,7 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 	keys := []K{key}
 	one := func(ctx context.Context, _ []K) ([]result[V], error) {
 		v, err := load(ctx)
-		return loaded(v, err)
+		return single(v, err)
 	}
 	results := []result[V]{{v, present}}
 	if hit {
@@ -53,8 +53,8 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 	return results[0].value, nil
 }
 
-// loaded is what a loader of one key has found.
-func loaded[V any](v V, err error) ([]result[V], error) {
+// single is what a loader of one key has found.
+func single[V any](v V, err error) ([]result[V], error) {
 	if errors.Is(err, ErrAbsent) {
 		return []result[V]{{found: absent}}, nil
 	}
@@ -301,7 +301,7 @@ func (b *batch[K, V]) loadWanted(ctx context.Context) error {
 	for i, w := range wanted {
 		keys[i] = w.key.key
 	}
-	results, err := b.c.call(b.leading(ctx), keys, b.load)
+	results, err := b.c.call(b.leading(ctx), b.tx.Database(), keys, b.load)
 	switch {
 	case err == nil:
 		for i, w := range wanted {
@@ -365,10 +365,12 @@ func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
 }
 
 // call calls a loader, and counts.
-func (c *Cache[K, V]) call(ctx context.Context, keys []K, load loader[K, V]) ([]result[V], error) {
+func (c *Cache[K, V]) call(ctx context.Context, database string, keys []K, load loader[K, V]) (results []result[V], err error) {
 	c.stats.loads.Add(1)
+	ctx, end := c.store.trace(ctx, "load", database, c.name, len(keys))
+	defer func() { end(err) }() // also if load panics
 	start := near.Now()
-	results, err := load(ctx, keys)
+	results, err = load(ctx, keys)
 	c.stats.loadTime.Add(near.Now() - start)
 	if err != nil {
 		c.stats.loadErrors.Add(1)

@@ -59,6 +59,13 @@ type Options struct {
 	// waits for it.
 	OnStale func(context.Context, StaleHit)
 
+	// Trace, if not nil, is called as an operation begins, and what it returns,
+	// the context for what happens within and a function, when that has ended:
+	// the function with the error, nil if there was none. Both must be safe for
+	// concurrent use, and neither of what is returned may be nil. Operations that
+	// do not leave the transaction are not traced.
+	Trace func(context.Context, Operation) (context.Context, func(error))
+
 	// Logger gets records of outages, of stale hits, and of values that could
 	// not be encoded or decoded, at most one of a kind every few seconds. They
 	// name caches and databases, never keys or values. The default is
@@ -107,8 +114,8 @@ func (o *Options) withDefaults() (Options, error) {
 	return opts, nil
 }
 
-// fromConfig returns the options that cfg asks for.
-func fromConfig(cfg *config.Config) *Options {
+// options returns those that cfg asks for.
+func options(cfg *config.Config) *Options {
 	return &Options{
 		Size:               cfg.Size,
 		Sizes:              cfg.Sizes,

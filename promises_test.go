@@ -151,7 +151,7 @@ func TestP2NoTraceOfARollback(t *testing.T) {
 // cleared stays cleared.
 func TestP2FailedCommitClearsAndPublishesNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, s setup) {
-		failure := errors.New("connection lost")
+		failure := errors.New("deferred constraint")
 		store := s.one(t)
 		set := newCache[string, int](t, store, "set", txcache.CacheOptions{})
 		cleared := newCache[string, int](t, store, "cleared", txcache.CacheOptions{Warm: true})

@@ -23,7 +23,9 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 	for i, k := range keys {
 		remote[i] = c.remoteKey(t.db.name, g, k)
 	}
+	ctx, end := s.trace(ctx, "get", t.db.name, c.name, len(keys))
 	data, err := s.values.Get(ctx, remote)
+	end(err)
 	if err != nil {
 		c.stats.remoteErrors.Add(1)
 		s.quiet.warn(ctx, "remote read", "database", t.db.name, "cache", c.name, "error", err)
@@ -66,6 +68,9 @@ func (c *Cache[K, V]) receive(ctx context.Context, t *transaction, g *generation
 			return r, false
 		}
 		e.expires = near.Now() + int64(left)
+	}
+	if w := c.store.witness.Load(); w != nil && !e.absent {
+		(*w)(c.name, key.key, e.value)
 	}
 	g.set(key, e)
 	return r, false
@@ -112,7 +117,9 @@ func (s *Store) setRemote(ctx context.Context, database string, values []backend
 	if len(values) == 0 {
 		return true
 	}
-	if err := s.values.Set(ctx, values); err != nil {
+	ctx, end := s.trace(ctx, "set", database, "", len(values))
+	err := s.values.Set(ctx, values)
+	if end(err); err != nil {
 		s.quiet.warn(ctx, "remote write", "database", database, "error", err)
 		return false
 	}

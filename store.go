@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/near"
+	"github.com/seed-dad15c92/txcache/internal/witness"
 )
 
 // A Store is the caches of a process and the backend that they share with
@@ -26,6 +27,8 @@ type Store struct {
 	longest time.Duration   // for which values keeps any; 0: no limit
 	opts    Options
 	quiet   *quieter
+	counts  storeCounts
+	witness atomic.Pointer[witness.Func] // of values that are cached; nil: none
 
 	closed    atomic.Bool
 	byName    sync.Map // of string to *database; those that were used
@@ -83,8 +86,11 @@ func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error)
 }
 
 func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, error) {
-	db, v, synced, err := s.sync(ctx, name, s.opts.Poll)
+	asking, end := s.trace(ctx, "begin", name, "", 0)
+	db, v, synced, err := s.sync(asking, name, s.opts.Poll)
+	end(err)
 	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil { // P8
+		s.counts.stateless.Add(1)
 		s.quiet.warn(ctx, "begin without a state", "database", name, "error", err)
 		v = stateless
 	} else if err != nil {
@@ -222,6 +228,33 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 	return err
 }
 
+// Clear clears the caches of those names in database, as a transaction does
+// that commits nothing else; without names, all. It is for those who operate a
+// service: caches that only other programs have are cleared too, and a name that
+// nobody has does no harm. Programs clear in the transaction that is the reason,
+// by [Cache.Clear].
+func (s *Store) Clear(ctx context.Context, database string, caches ...string) error {
+	for _, name := range caches {
+		if err := checkName("cache", name); err != nil {
+			return err
+		}
+	}
+	tx, err := s.begin(ctx, database, false)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	f := &backend.Fence{ID: backend.NewToken(), All: len(caches) == 0, Lease: s.opts.Fence}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(caches))) {
+		g := backend.Generation{Cache: name}
+		if state := tx.t.view.state; state != nil {
+			g.Token = state.Token(name)
+		}
+		f.Caches = append(f.Caches, g)
+	}
+	return tx.t.commitClear(ctx, f, func(context.Context) error { return nil })
+}
+
 // Drop forgets all that is cached for database: whoever begins from now on, in
 // any process, begins anew, and the backend removes the values. Transactions
 // that are open see nothing cached any more, not even what they set, and publish
@@ -238,7 +271,10 @@ func (s *Store) Drop(ctx context.Context, database string) error {
 	if err := checkName("database", database); err != nil {
 		return err
 	}
-	err := s.backend.Drop(ctx, database)
+	s.counts.drops.Add(1)
+	calling, end := s.trace(ctx, "drop", database, "", 0)
+	err := s.backend.Drop(calling, database)
+	end(err)
 	// Also after an error: it may have been done, and a miss does no harm.
 	s.forget(database)
 	if err != nil {

@@ -175,13 +175,14 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 }
 
 // commitClear is steps 1 to 3 of CommitWith.
-func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) error {
+func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (err error) {
 	a := t.store.announcer
+	ctx, end := t.store.trace(ctx, "commit", t.db.name, "", 0)
+	defer func() { end(err) }()                        // also if commit panics
 	if err := a.fence(ctx, t.db.name, f); err != nil { // P3, P5: before the database shows anything
 		return err
 	}
 	lease := a.keep(ctx, t.db.name, f)
-	var err error
 	returned := false
 	defer func() { // also if commit panics
 		p := recover()
@@ -353,13 +354,8 @@ func (t *transaction) publish(ctx context.Context, warm backend.Token) {
 }
 
 func (t *transaction) countClears(f *backend.Fence) {
-	for c, l := range t.work.caches {
-		if l.cleared && !f.All {
-			c.stats.clears.Add(1)
-		}
-	}
-	if f.All {
-		for _, c := range t.store.all() {
+	for _, c := range t.store.all() {
+		if covers(f, c.name) {
 			c.stats.clears.Add(1)
 		}
 	}

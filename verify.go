@@ -48,25 +48,24 @@ func (c *Cache[K, V]) compareSome(ctx context.Context, tx *Tx, wishes []wish[K, 
 // to be stale, puts what was loaded in its place. If the loader fails all is
 // left as it is.
 func (c *Cache[K, V]) compare(ctx context.Context, tx *Tx, keys []K, hits []result[V], load loader[K, V]) {
-	loaded, err := c.call(ctx, keys, load)
+	loaded, err := c.call(ctx, tx.Database(), keys, load)
 	if err != nil {
 		return
 	}
 	c.stats.verified.Add(uint64(len(keys)))
-	cleared, asked := false, false
-	for i, key := range keys {
-		if c.same(hits[i], loaded[i]) {
-			continue
+	var differ []int
+	for i := range keys {
+		if !c.same(hits[i], loaded[i]) {
+			differ = append(differ, i)
 		}
-		if !asked {
-			cleared, asked = !c.uncleared(ctx, tx.t), true
-		}
-		if cleared {
-			return
-		}
-		c.stale(ctx, tx, key, hits[i], loaded[i])
+	}
+	if len(differ) == 0 || !c.uncleared(ctx, tx.t) {
+		return
+	}
+	for _, i := range differ {
+		c.stale(ctx, tx, keys[i], hits[i], loaded[i])
 		hits[i] = loaded[i]
-		c.keep(tx, key, loaded[i])
+		c.keep(tx, keys[i], loaded[i])
 	}
 }
 

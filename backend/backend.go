@@ -131,6 +131,27 @@ type Limited interface {
 	TTL() time.Duration
 }
 
+// Observed is implemented by a Backend that can tell how it is doing.
+type Observed interface {
+	// Stats returns at once, without asking the authority.
+	Stats() Stats
+}
+
+// Stats are counts since a Backend was made, and its condition now. What does
+// not apply to a Backend is zero.
+type Stats struct {
+	RoundTrips uint64        // requests sent, whatever their number of commands
+	Commands   uint64        // commands sent
+	Failures   uint64        // requests that were not served
+	Syncs      uint64        // requests for the state of a database; one may serve several calls of Sync
+	SyncTime   time.Duration // that they took together
+	Removed    uint64        // values removed because their database was dropped or their generation is over
+	Garbage    int64         // values of generations that are over, about, which are still there
+	Open       bool          // a breaker is open: calls are refused, as the authority does not answer
+	Listening  bool          // changes are announced to the Backend, and nothing was missed
+	Staleness  time.Duration // how late Sync may show what others did, if announcements cease; 0: it never is
+}
+
 // Swapper is implemented by Values that can change a value depending on what is
 // there. Without it, processes cannot agree on which of them loads a value.
 type Swapper interface {

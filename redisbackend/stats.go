@@ -1,20 +1,18 @@
 package redisbackend
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
 
 // Stats are counts since the Backend was made, and its condition now.
-type Stats struct {
-	RoundTrips uint64 // requests sent, whatever their number of commands
-	Commands   uint64 // commands sent
-	Failures   uint64 // requests that the server did not serve
-	Removed    uint64 // values removed by Drop and Sweep
-	Garbage    int64  // values written by this process and cleared since the last sweep, about
-	Open       bool   // the breaker, of one server at least, is open: calls are refused
-	Listening  bool   // announcements arrive; false without Options.Channel
-}
+type Stats = backend.Stats
 
 type counters struct {
-	trips, commands, failures, removed atomic.Uint64
+	trips, commands, failures, removed, syncs atomic.Uint64
+	syncTime                                  atomic.Int64
 }
 
 // Stats returns the present ones.
@@ -24,6 +22,8 @@ func (b *Backend) Stats() Stats {
 		Commands:   b.counters.commands.Load(),
 		Failures:   b.counters.failures.Load(),
 		Removed:    b.counters.removed.Load(),
+		Syncs:      b.counters.syncs.Load(),
+		SyncTime:   time.Duration(b.counters.syncTime.Load()),
 		Garbage:    b.garbage.dead.Load(),
 		Open:       b.links.first.breaker.refusal() != nil,
 	}
@@ -31,6 +31,9 @@ func (b *Backend) Stats() Stats {
 		s.Open = s.Open || l.(*link).breaker.refusal() != nil
 		return true
 	})
-	s.Listening = b.options.Channel && b.feed.proving(b.now())
+	if b.options.Channel {
+		s.Listening = b.feed.proving(b.now())
+		s.Staleness = proofLasts
+	}
 	return s
 }

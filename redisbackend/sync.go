@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -18,6 +19,7 @@ type flight struct {
 	state *backend.State // both are set before done is closed
 	err   error
 	tries int
+	sent  time.Duration // when, by Backend.now
 }
 
 // mostTries bounds how often the server is asked anew because epochs changed
@@ -69,6 +71,7 @@ func (db *database) board() (f *flight, first bool) {
 // launch sends f, which nobody can join any more.
 func (b *Backend) launch(db *database, f *flight, here bool) {
 	m := b.moment(db)
+	f.sent = m.at
 	if m.last == nil || m.last.standing || m.last.dials != m.dials || b.blind {
 		b.ask(db, f, &m, here)
 		return
@@ -114,6 +117,8 @@ func (b *Backend) ask(db *database, f *flight, m *moment, here bool) {
 // land gives f its result and launches those who came too late for it.
 func (db *database) land(b *Backend, f *flight, state *backend.State, err error) {
 	f.state, f.err = state, err
+	b.counters.syncs.Add(1)
+	b.counters.syncTime.Add(int64(b.now() - f.sent))
 	db.mu.Lock()
 	next := db.waiting
 	db.flying, db.waiting = next, nil

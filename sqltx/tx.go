@@ -3,10 +3,8 @@ package sqltx
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/seed-dad15c92/txcache"
 )
@@ -100,11 +98,7 @@ func (tx *Tx) Commit() error {
 			return context.Cause(ctx)
 		}
 		sent = true
-		err := tx.Tx.Commit()
-		if err != nil && !tx.readOnly && lost(err) {
-			err = fmt.Errorf("%w: %w", txcache.ErrInDoubt, err)
-		}
-		return err
+		return tx.Tx.Commit()
 	})
 	switch {
 	case err == nil:
@@ -120,13 +114,6 @@ func (tx *Tx) Commit() error {
 		return err
 	}
 	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, tx.database, err)
-}
-
-// lost reports whether err is about the connection, so that the database may
-// still be committing. Drivers have errors of their own for that, which have
-// nothing in common but their words.
-func lost(err error) bool {
-	return errors.Is(err, driver.ErrBadConn) || strings.Contains(err.Error(), "connection")
 }
 
 // abandon rolls back the database's side, after the cache's side ended with err.

@@ -47,7 +47,6 @@
 package codec
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
 	"reflect"
@@ -71,7 +70,7 @@ type Codec[V any] struct {
 }
 
 // New returns the codec for V. It inspects V once and never fails: where V
-// cannot be encoded, every Append and Decode returns the same [ErrUnsupported],
+// cannot be encoded, every Append, and Decode of a value, returns the same [ErrUnsupported],
 // which names the part of V that is the reason.
 func New[V any]() *Codec[V] {
 	var c compiler
@@ -123,10 +122,10 @@ func (c *Codec[V]) Append(dst []byte, value V, expires time.Time) ([]byte, error
 // [ErrLease], as it is.
 func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if len(data) < headerSize {
-		return value, time.Time{}, cmp.Or(c.err, malformed("%d bytes are too few", len(data)))
+		return value, time.Time{}, malformed("%d bytes are too few", len(data))
 	}
 	if data[0] != format {
-		return value, time.Time{}, cmp.Or(c.err, malformed("unknown format 0x%02x", data[0]))
+		return value, time.Time{}, malformed("unknown format 0x%02x", data[0])
 	}
 	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
 		expires = time.Unix(0, n).UTC()

@@ -66,14 +66,6 @@ var sqlGuards = []guard{{
 	gone:    `return fmt.Errorf("txcache: database %q: %w", tx.database, err)`,
 	by:      "TestFailedCommitIsOfUnknownOutcome",
 }, {
-	name:    "sql: a commit whose connection is lost is in doubt",
-	keeps:   "P3",
-	without: "A commit that takes effect after its error is one that others have read over.",
-	file:    "sqltx/tx.go",
-	text:    `if err != nil && !tx.readOnly && lost(err) {`,
-	gone:    `if err != nil && !tx.readOnly && lost(err) && tx == nil {`,
-	by:      "TestFailedCommitIsOfUnknownOutcome",
-}, {
 	name:    "sql: a rollback forgets on both sides",
 	keeps:   "P2",
 	without: "What a transaction has set stays readable in it after the database has undone it.",

@@ -1,0 +1,105 @@
+package txcache
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/witness"
+)
+
+// A Status is how a store gets along with its backend: counts since it was made,
+// and its condition now. What concerns single caches is in [Stats].
+type Status struct {
+	Stateless uint64 // transactions that began while the backend could not be reached: they bypass every cache
+	Fences    uint64 // commits that fenced what they cleared
+	Refused   uint64 // commits that were not run because the backend could not be told of their clears
+	Delayed   uint64 // clears that the backend could not be told of at once
+	InDoubt   uint64 // commits whose caches stayed fenced for a lease; see ErrInDoubt
+	Drops     uint64 // databases dropped by this store, failed attempts included
+
+	Waiting   int           // committed clears that the backend could not be told of yet
+	Databases int           // those that this process has used
+	Staleness time.Duration // how late a transaction may learn what other processes commit; 0: it knows as it begins
+
+	Backend *backend.Stats // nil if the backend keeps none
+}
+
+// Status returns the present one. It costs little.
+func (s *Store) Status() Status {
+	c := &s.counts
+	status := Status{
+		Stateless: c.stateless.Load(),
+		Fences:    c.fences.Load(),
+		Refused:   c.refused.Load(),
+		Delayed:   c.delayed.Load(),
+		InDoubt:   c.inDoubt.Load(),
+		Drops:     c.drops.Load(),
+		Waiting:   s.announcer.clears(),
+		Staleness: s.opts.Poll,
+	}
+	for range s.databases() {
+		status.Databases++
+	}
+	if b, ok := s.backend.(backend.Observed); ok {
+		stats := b.Stats()
+		status.Backend = &stats
+		status.Staleness += stats.Staleness
+	}
+	return status
+}
+
+// storeCounts are what a store counts for [Status].
+type storeCounts struct {
+	stateless, fences, refused, delayed, inDoubt, drops atomic.Uint64
+}
+
+// A DatabaseStatus is what a process holds of one database.
+type DatabaseStatus struct {
+	Name   string
+	Caches []CacheStatus // those that were read or filled since the database was first used, by name
+}
+
+// A CacheStatus is what a process holds of one cache in one database.
+type CacheStatus struct {
+	Name       string
+	Generation backend.Token // "" if it is not known
+	Fenced     bool          // the cache is bypassed: a transaction is committing a clear of it
+	Values     int           // expired ones count until they are replaced
+}
+
+// Databases returns what this process holds of the databases that it has used,
+// as far as it knows: it does not ask the backend. They come in no order.
+func (s *Store) Databases() iter.Seq[DatabaseStatus] {
+	return func(yield func(DatabaseStatus) bool) {
+		for db := range s.databases() {
+			if !yield(db.status()) {
+				return
+			}
+		}
+	}
+}
+
+func (db *database) status() DatabaseStatus {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	status := DatabaseStatus{Name: db.name}
+	v := db.newest.Load()
+	for _, g := range db.generations {
+		c := CacheStatus{Name: g.cache().name, Fenced: v.token(g.cache()) == ""}
+		if v.state != nil {
+			c.Generation = v.state.Token(c.Name)
+		}
+		c.Values, _ = g.size()
+		status.Caches = append(status.Caches, c)
+	}
+	slices.SortFunc(status.Caches, func(a, b CacheStatus) int { return strings.Compare(a.Name, b.Name) })
+	return status
+}
+
+func init() {
+	witness.Attach = func(store any, f witness.Func) { store.(*Store).witness.Store(&f) }
+}
