@@ -2,6 +2,7 @@ package canon
 
 import (
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type Context struct {
 	user   *frozen // nil: no user
 	values []value // sorted by key
 	ids    atomic.Pointer[identity]
+	mark   uint64 // any number, for the hashes of what comes of it
 }
 
 // A frozen value is an encoding, with the type, if ok.
@@ -56,11 +58,14 @@ type identity struct {
 
 // WithUser returns c with another user, who may be nil.
 func (c *Context) WithUser(user any) *Context {
-	f := freeze(user)
-	if c == nil {
-		return &Context{user: &f}
-	}
-	return &Context{user: &f, values: c.values}
+	return c.ofUser(user, func() *Context {
+		f := freeze(user)
+		n := &Context{user: &f, mark: rand.Uint64()}
+		if c != nil {
+			n.values = c.values
+		}
+		return n
+	})
 }
 
 // With returns c with values set, over those that c has under the same keys.
@@ -68,7 +73,11 @@ func (c *Context) With(values map[string]any) *Context {
 	if len(values) == 0 {
 		return c
 	}
-	n := new(Context)
+	return c.ofValues(values, func() *Context { return c.merged(values) })
+}
+
+func (c *Context) merged(values map[string]any) *Context {
+	n := &Context{mark: rand.Uint64()}
 	if c != nil {
 		n.user = c.user
 		n.values = make([]value, 0, len(c.values)+len(values))

@@ -1,0 +1,145 @@
+package canon
+
+import (
+	"hash/maphash"
+	"maps"
+	"slices"
+	"sync/atomic"
+)
+
+// The requests of a service say the same over and over: one of a few hundred
+// users, one of a few languages. So contexts that were made lately are
+// remembered, with the IDs they have by now, and given out again to whoever
+// gives the same plain values to the same context. The table is small, and what
+// is in it is too; whoever comes last has the slot.
+var memo [1024]atomic.Pointer[made]
+
+// Larger contexts are not remembered.
+const (
+	mostRemembered    = 8
+	longestRemembered = 128
+)
+
+// A made says which context came of giving a user, or values, to another.
+type made struct {
+	from   *Context
+	user   any // nil if values were given
+	values map[string]any
+	to     *Context
+}
+
+var memoSeed = maphash.MakeSeed()
+
+// slot returns where contexts that come of from and something of that hash are
+// remembered.
+func slot(from *Context, hash uint64) *atomic.Pointer[made] {
+	if from != nil {
+		hash ^= from.mark
+	}
+	hash *= 0x9E3779B97F4A7C15
+	return &memo[hash>>32%uint64(len(memo))]
+}
+
+// plainHash returns a hash of a value of the types that are remembered; not ok
+// if it is of another, or too long. Types need not be told apart by a hash.
+func plainHash(v any) (hash uint64, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return maphash.String(memoSeed, v), len(v) <= longestRemembered
+	case int:
+		return uint64(v), true
+	case int64:
+		return uint64(v), true
+	case int32:
+		return uint64(v), true
+	case uint64:
+		return v, true
+	case uint32:
+		return uint64(v), true
+	case bool:
+		if v {
+			return 1, true
+		}
+		return 0, true
+	case []int:
+		return listHash(v)
+	case []int64:
+		return listHash(v)
+	}
+	return 0, false
+}
+
+func listHash[T int | int64](list []T) (hash uint64, ok bool) {
+	for _, n := range list {
+		hash = (hash ^ uint64(n)) * 0xD6E8FEB86659FD93
+	}
+	return hash, len(list) <= mostRemembered
+}
+
+// plainEqual reports whether two such values are the same.
+func plainEqual(a, b any) bool {
+	switch a := a.(type) {
+	case []int:
+		b, ok := b.([]int)
+		return ok && slices.Equal(a, b) && (a == nil) == (b == nil)
+	case []int64:
+		b, ok := b.([]int64)
+		return ok && slices.Equal(a, b) && (a == nil) == (b == nil)
+	}
+	switch b.(type) {
+	case []int, []int64:
+		return false
+	}
+	return a == b
+}
+
+// plainCopy returns a copy of a value, which whoever gave it may change.
+func plainCopy(v any) any {
+	switch v := v.(type) {
+	case []int:
+		return slices.Clone(v)
+	case []int64:
+		return slices.Clone(v)
+	}
+	return v
+}
+
+// ofUser remembers WithUser.
+func (c *Context) ofUser(user any, create func() *Context) *Context {
+	hash, ok := plainHash(user)
+	if !ok {
+		return create()
+	}
+	s := slot(c, hash)
+	if m := s.Load(); m != nil && m.from == c && m.user != nil && plainEqual(m.user, user) {
+		return m.to
+	}
+	m := &made{from: c, user: plainCopy(user), to: create()}
+	s.Store(m)
+	return m.to
+}
+
+// ofValues remembers With.
+func (c *Context) ofValues(values map[string]any, create func() *Context) *Context {
+	if len(values) > mostRemembered {
+		return create()
+	}
+	var hash uint64
+	for key, v := range values { // in any order
+		h, ok := plainHash(v)
+		if !ok || len(key) > longestRemembered {
+			return create()
+		}
+		hash += (maphash.String(memoSeed, key) ^ h) * 0xD6E8FEB86659FD93
+	}
+	s := slot(c, hash)
+	if m := s.Load(); m != nil && m.from == c && m.user == nil && maps.EqualFunc(m.values, values, plainEqual) {
+		return m.to
+	}
+	m := &made{from: c, values: make(map[string]any, len(values)), to: create()}
+	for key, v := range values {
+		m.values[key] = plainCopy(v)
+	}
+	s.Store(m)
+	return m.to
+}
