@@ -80,7 +80,7 @@ func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence
 func (a *announcer) postpone(ctx context.Context, database string, f *backend.Fence) {
 	defer a.end()
 	a.store.counts.inDoubt.Add(1)
-	a.store.quiet.warn(ctx, "commit in doubt", "database", database, "fenced for", f.Lease)
+	a.store.quiet.warn(ctx, "commit in doubt", "database", database, "lease", f.Lease)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(f.Lease, patience))
 	defer cancel()
 	if err := a.store.backend.Fence(ctx, database, *f); err != nil {

@@ -181,180 +181,6 @@ func (c *Cache[K, V]) await(ctx context.Context, wishes []*wish[K, V]) (open []*
 	return open, nil
 }
 
-// A batch is keys that one transaction brings into the cache, for itself and
-// for all who wait for the flights that it leads.
-type batch[K comparable, V any] struct {
-	c      *Cache[K, V]
-	tx     *Tx
-	g      *generationOf[K, V] // nil: the cache is private
-	asked  []*wish[K, V]       // that the backend may have
-	wanted []*wish[K, V]       // that the loader is called for
-	load   loader[K, V]
-	leads  bool
-}
-
-// board looks for wishes within the process, takes into the batch what is to be
-// brought, and returns what others are loading already.
-func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others []*wish[K, V]) {
-	c, t := b.c, b.tx.t
-	nested := leads(ctx)
-	for _, w := range wishes {
-		var g *generationOf[K, V]
-		if w.cacheable {
-			w.result, g = c.lookup(t, w.key)
-		}
-		switch {
-		case w.found.known():
-			c.stats.count(w.found)
-			w.hit = true
-			continue
-		case g == nil:
-			c.stats.bypass()
-			b.wanted = append(b.wanted, w)
-			continue
-		}
-		b.g = g
-		f, lead := g.join(w.key, t, t.readOnly)
-		switch {
-		case lead:
-			w.flight, b.leads = f, true
-			// Another flight may have landed since it was looked for.
-			if w.result = g.find(w.key); w.found.known() {
-				c.stats.count(w.found)
-				w.hit = true
-				b.land(w, nil)
-				continue
-			}
-		case f == nil || f.leader == t || nested:
-			// Whoever leads must not wait: two that did could wait for each other,
-			// one for itself.
-		default:
-			w.flight = f
-			others = append(others, w)
-			continue
-		}
-		b.asked = append(b.asked, w)
-	}
-	return others
-}
-
-// land ends the flight that the batch leads for w, if it does.
-func (b *batch[K, V]) land(w *wish[K, V], err error) {
-	if f := w.flight; f != nil {
-		f.result, f.err, f.abandoned = w.result, err, false
-		b.abandon(w)
-	}
-}
-
-func (b *batch[K, V]) abandon(w *wish[K, V]) {
-	if f := w.flight; f != nil {
-		w.flight = nil
-		b.g.land(w.key, f)
-	}
-}
-
-// bring asks the backend for what is asked, and calls the loader for the rest.
-func (b *batch[K, V]) bring(ctx context.Context) error {
-	flights := b.asked
-	defer func() { // also if the loader panics
-		for _, w := range flights {
-			b.abandon(w)
-		}
-	}()
-	b.fetch(ctx)
-	if err := b.loadLeased(ctx); err != nil {
-		return err
-	}
-	return b.loadWanted(ctx)
-}
-
-// fetch asks the backend, and moves what it does not have from asked to wanted.
-func (b *batch[K, V]) fetch(ctx context.Context) {
-	if len(b.asked) == 0 {
-		return
-	}
-	keys := make([]entryKey[K], len(b.asked))
-	for i, w := range b.asked {
-		keys[i] = w.key
-	}
-	for i, r := range b.c.ask(ctx, b.tx.t, b.g, keys) {
-		w := b.asked[i]
-		w.result = r
-		if r.found.known() {
-			w.hit = true
-			b.land(w, nil)
-		} else {
-			b.wanted = append(b.wanted, w)
-		}
-	}
-	b.asked = nil
-}
-
-// loadWanted calls the loader.
-func (b *batch[K, V]) loadWanted(ctx context.Context) error {
-	wanted := b.wanted
-	b.wanted = nil
-	if len(wanted) == 0 {
-		return nil
-	}
-	keys := make([]K, len(wanted))
-	for i, w := range wanted {
-		keys[i] = w.key.key
-	}
-	results, err := b.c.call(b.leading(ctx), b.tx.Database(), keys, b.load)
-	switch {
-	case err == nil:
-		for i, w := range wanted {
-			w.result = results[i]
-			b.c.keep(b.tx, w.key.key, w.result)
-		}
-	case b.fallBack(ctx, wanted):
-		err = nil
-	}
-	// An ErrAbsent that comes from elsewhere says nothing to those who wait.
-	if err == nil || ctx.Err() == nil && !b.tx.t.ended() && !errors.Is(err, ErrAbsent) {
-		for _, w := range wanted {
-			b.land(w, err)
-		}
-	}
-	return err
-}
-
-// leading marks ctx for the loader if others may wait for it.
-func (b *batch[K, V]) leading(ctx context.Context) context.Context {
-	if !b.leads {
-		return ctx
-	}
-	return context.WithValue(ctx, leading{}, true)
-}
-
-// fallBack takes values that have expired for those that could not be loaded, if
-// there are such for all of wishes; see CacheOptions.StaleFor.
-func (b *batch[K, V]) fallBack(ctx context.Context, wishes []*wish[K, V]) bool {
-	c := b.c
-	if c.staleFor == 0 || ctx.Err() != nil {
-		return false
-	}
-	for _, w := range wishes {
-		if !w.cacheable {
-			return false
-		}
-		// It may have been cleared meanwhile, by the loader itself too.
-		if _, g := c.lookup(b.tx.t, w.key); g == nil || g != b.g {
-			return false
-		}
-		if v, ok := b.g.expired(w.key, c.staleFor); ok {
-			w.result = result[V]{v, expired}
-		}
-		if w.found != expired {
-			return false
-		}
-	}
-	c.stats.staleHits.Add(uint64(len(wishes)))
-	c.store.quiet.warn(ctx, "expired value instead of an error", "database", b.tx.Database(), "cache", c.name)
-	return true
-}
-
 // keep sets what was loaded.
 func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
 	if r.found == absent {
@@ -364,11 +190,15 @@ func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
 	}
 }
 
+// errNoReturn is what a trace hears of a loader that panics.
+var errNoReturn = errors.New("txcache: the loader did not return")
+
 // call calls a loader, and counts.
 func (c *Cache[K, V]) call(ctx context.Context, database string, keys []K, load loader[K, V]) (results []result[V], err error) {
 	c.stats.loads.Add(1)
 	ctx, end := c.store.trace(ctx, "load", database, c.name, len(keys))
-	defer func() { end(err) }() // also if load panics
+	err = errNoReturn
+	defer func() { end(err) }()
 	start := near.Now()
 	results, err = load(ctx, keys)
 	c.stats.loadTime.Add(near.Now() - start)
