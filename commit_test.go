@@ -80,6 +80,15 @@ func (r *recorder) Unfence(ctx context.Context, database string, f backend.Fence
 	return r.Backend.Unfence(ctx, database, f)
 }
 
+// clearing returns a transaction, of a new store over b, that has cleared a cache.
+func clearing(t *testing.T, b backend.Backend, opts txcache.Options) *txcache.Tx {
+	t.Helper()
+	store := newStore(t, b, opts)
+	tx := begin(t, store, "db")
+	clearCache(t, tx, newCache[string, int](t, store, "c", txcache.CacheOptions{}))
+	return tx
+}
+
 func TestCommitOrder(t *testing.T) {
 	r := newRecorder()
 	store := newStore(t, r, txcache.Options{})
@@ -228,10 +237,7 @@ func TestCloseReportsClearsThatAreLost(t *testing.T) {
 func TestFenceIsRenewedWhileTheCommitRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Fence: 30 * time.Second})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		tx := clearing(t, r, txcache.Options{Fence: 30 * time.Second})
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
 			time.Sleep(35 * time.Second)
 			return nil
@@ -244,51 +250,4 @@ func TestFenceIsRenewedWhileTheCommitRuns(t *testing.T) {
 			t.Errorf("calls: %s; want a renewal each third of the lease, and none after the clear", got)
 		}
 	})
-}
-
-// A renewal that fails is tried again before the next one is due.
-func TestFenceIsRenewedInTimeAfterAFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Fence: 30 * time.Second, Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
-		err := tx.CommitWith(t.Context(), func(context.Context) error {
-			r.failing("Fence", errors.New("away"))
-			time.Sleep(11 * time.Second) // one fails, at ten
-			r.failing("Fence", nil)
-			time.Sleep(2 * time.Second) // at twelve and a half
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := r.taken(); got != "Fence Fence Fence Clear" {
-			t.Errorf("calls: %s; want the renewal that failed to be repeated soon", got)
-		}
-	})
-}
-
-// Scenario 6: the context ends while the database commits. The clear goes out.
-func TestClearOutlivesTheContext(t *testing.T) {
-	r := newRecorder()
-	failure := errors.New("serialization failure")
-	store := newStore(t, r, txcache.Options{})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	publish(t, store, "db", c, "x", 1)
-	ctx, cancel := context.WithCancel(t.Context())
-	tx := begin(t, store, "db")
-	clearCache(t, tx, c)
-	err := tx.CommitWith(ctx, func(ctx context.Context) error {
-		cancel()
-		return failure
-	})
-	if err != failure {
-		t.Errorf("CommitWith = %v; want the database's answer", err)
-	}
-	if got := r.taken(); got != "Fence Clear" || store.Waiting() != 0 {
-		t.Errorf("calls: %s, %d clears wait; want Fence Clear and none", got, store.Waiting())
-	}
-	miss(t, begin(t, store, "db"), c, "x", "it was cleared")
 }

@@ -176,21 +176,21 @@ func TestRedisChannelFallsBack(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		limit time.Duration
-		cut   func(*redistest.Server, *relay)
+		cut   func(*redistest.Server, *redistest.Proxy)
 	}{
-		{"cut off", promptly, func(s *redistest.Server, _ *relay) { s.Do("client", "kill", "type", "pubsub") }},
-		{"silent", 2*time.Second + promptly, func(_ *redistest.Server, r *relay) { r.mute.Store(true) }},
+		{"cut off", promptly, func(s *redistest.Server, _ *redistest.Proxy) { s.Do("client", "kill", "type", "pubsub") }},
+		{"silent", 2*time.Second + promptly, func(_ *redistest.Server, p *redistest.Proxy) { p.Set(redistest.Deaf) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			relay := newRelay(t, server.Addr)
+			proxy := redistest.NewProxy(t, server.Addr)
 			cfg := settings(server.URI())
 			writer := join(t, cfg)
-			cfg.Sync, cfg.Redis.URI = config.SyncChannel, "redis://"+relay.addr
+			cfg.Sync, cfg.Redis.URI = config.SyncChannel, proxy.URI()
 			reader := join(t, cfg)
 			writer.publish(t, "db", 1)
 			quiet(t, server, reader)
 			hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "it is the newest")
-			c.cut(server, relay)
+			c.cut(server, proxy)
 			writer.clear(t, "db")
 			within(t, c.limit, "the clear is seen without its announcement", func() bool { _, ok := reader.get(t, "db"); return !ok })
 
@@ -201,7 +201,7 @@ func TestRedisChannelFallsBack(t *testing.T) {
 					writer.clear(t, "db")
 					miss(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", "it asks the server")
 				}
-				relay.mute.Store(false)
+				proxy.Set(redistest.Flowing)
 			}
 			writer.publish(t, "db", 2)
 			quiet(t, server, reader) // the subscription is back
