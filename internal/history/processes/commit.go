@@ -66,7 +66,7 @@ func (c *commitment) database(ctx context.Context, faults uint64) error {
 	c.pass(BeforeCommit)
 	frozen := time.Since(began) > c.plan.Lease
 	p, ok := c.board.wanted()
-	slow := c.plan.Slow && (c.one(40) || ok && (p == BeforeRenewal || p == AfterRenewal))
+	slow := c.plan.Slow > 0 && (c.one(c.plan.Slow) || ok && (p == BeforeRenewal || p == AfterRenewal))
 	if slow { // the fence is renewed meanwhile
 		time.Sleep(c.plan.Lease * time.Duration(50+c.IntN(100)) / 100)
 	}

@@ -49,6 +49,9 @@ type run struct {
 // somebody else clears the same caches.
 const seldom = 20
 
+// rarely is a share of slow commits that leaves time for others.
+const rarely = 40
+
 // lease is long enough for a machine that is busy, and short enough to be
 // waited for.
 const lease = 1200 * time.Millisecond
@@ -108,7 +111,7 @@ func TestNoHistoryOfProcessesViolatesAPromise(t *testing.T) {
 	const unproven = 2 * time.Second // announcements that are not proven to arrive are relied on for that long
 	const poll = 50 * time.Millisecond
 	for _, p := range []Plan{
-		{Sync: "begin", Slow: true},
+		{Sync: "begin", Slow: rarely},
 		{Sync: "channel", Late: unproven},
 		{Sync: poll.String(), Late: poll},
 	} {
@@ -121,7 +124,7 @@ func TestNoHistoryOfProcessesViolatesAPromise(t *testing.T) {
 // P5, scenario 7: processes are killed at every step of a commit, and of a drop.
 func TestProcessesKilledAtEveryStep(t *testing.T) {
 	s := start(t)
-	r := play(t, s, Plan{Slow: true, Readers: seldom}, func(r *run) {
+	r := play(t, s, Plan{Slow: rarely, Readers: seldom}, func(r *run) {
 		for range 3 * factor(t) {
 			for _, p := range shuffled(r.random, func(Point) bool { return true }) {
 				r.Kill(p)
@@ -146,7 +149,7 @@ func TestProcessesKilledAtEveryStep(t *testing.T) {
 // promises have their limit there; see TestProcessFrozenInsideACommit.
 func TestProcessesStoppedBeyondTheLease(t *testing.T) {
 	s := start(t)
-	r := play(t, s, Plan{Slow: true, Readers: seldom}, func(r *run) {
+	r := play(t, s, Plan{Slow: rarely, Readers: seldom}, func(r *run) {
 		for range factor(t) {
 			for _, p := range shuffled(r.random, func(Point) bool { return true }) {
 				d := lease * 5 / 4
@@ -171,7 +174,7 @@ func TestProcessesStoppedBeyondTheLease(t *testing.T) {
 // nothing is stale any more.
 func TestProcessFrozenInsideACommit(t *testing.T) {
 	s := start(t)
-	play(t, s, Plan{Slow: true, Readers: seldom}, func(r *run) {
+	play(t, s, Plan{Slow: rarely, Readers: seldom}, func(r *run) {
 		if !r.Freeze(BeforeCommit, lease*2) {
 			t.Fatal("nobody commits")
 		}
@@ -222,9 +225,9 @@ func TestNoTerminatedConnectionViolatesAPromise(t *testing.T) {
 // A check that finds nothing in wrong caches proves nothing about right ones.
 func TestWrongCachesOfProcessesAreCaught(t *testing.T) {
 	s := start(t)
-	for _, scheme := range []string{CacheAside, NoFence, NoRenewal} {
+	for scheme, slow := range map[string]int{CacheAside: 0, NoFence: rarely, NoRenewal: 1} {
 		t.Run(scheme, func(t *testing.T) {
-			r := play(t, s, Plan{Scheme: scheme, Slow: scheme != CacheAside}, func(r *run) {
+			r := play(t, s, Plan{Scheme: scheme, Slow: slow}, func(r *run) {
 				await(patience, func() bool { return r.Totals().Violations > 0 && r.Totals().Hits > 50_000 })
 			})
 			stale := 0

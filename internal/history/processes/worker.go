@@ -34,7 +34,7 @@ type Plan struct {
 	Seed     uint64
 
 	Readers      int  // of so many transactions all but one are read-only
-	Slow         bool // some commits take longer than the lease
+	Slow         int  // one of so many commits takes longer than the lease; 0: none
 	Faults       bool // Redis may be away
 	Terminations bool // connections to PostgreSQL may be ended
 }
