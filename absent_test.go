@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 var errNoRow = fmt.Errorf("no such price: %w", txcache.ErrAbsent)
@@ -154,5 +155,23 @@ func TestAbsenceLastsAsLongAsItsOption(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// An absence ends with Set, also where the value is evicted before it is asked for.
+func TestSetEndsAnAbsence(t *testing.T) {
+	store := newStore(t, memorybackend.New(), txcache.Options{})
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{Size: 1})
+	tx := beginReadOnly(t, store, "db")
+	c.SetAbsent(tx, "x")
+	c.Set(tx, "x", 1)
+	for i := range 8 { // one of them takes the place of x
+		c.Set(tx, string(rune('a'+i)), 2)
+	}
+	if _, ok := c.Get(t.Context(), tx, "x"); ok {
+		t.Fatal("x was not evicted: this test shows nothing")
+	}
+	if c.Absent(t.Context(), tx, "x") {
+		t.Error("x is absent, though it was set since")
 	}
 }

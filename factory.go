@@ -87,6 +87,7 @@ func OpenConfig(ctx context.Context, cfg *config.Config) (*Store, error) {
 // FromConfig returns the backend and the options that cfg describes, for [New]. It
 // is for programs that add to the options what no file can say, such as a Logger;
 // others use [OpenConfig]. The backend is the caller's to close until New has it.
+// That of class redis logs to slog.Default(), whatever Options.Logger says.
 func FromConfig(ctx context.Context, cfg *config.Config) (backend.Backend, *Options, error) {
 	if cfg == nil {
 		return nil, nil, errors.New("txcache: a configuration is needed; config.Default() is one")

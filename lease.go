@@ -178,7 +178,11 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
 			values = append(values, v)
 		}
 	}
-	return c.store.setRemote(ctx, t.db.name, values) && len(values) == len(mine)
+	if !c.store.setRemote(ctx, t.db.name, values) {
+		c.stats.remoteErrors.Add(1)
+		return false
+	}
+	return len(values) == len(mine)
 }
 
 // entryOf returns what the transaction has set under key, and marks it as known

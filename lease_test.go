@@ -146,6 +146,54 @@ func (d deafValues) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, e
 	return d.openValues.Swap(ctx, swaps)
 }
 
+// Others may let a load take longer than this server waits for them.
+func TestNobodyWaitsForALeaseLongerThanItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newValues()
+		patient := newFleet(t, stores(t, 1, txcache.Options{}, v), txcache.CacheOptions{Lease: time.Hour})
+		f := newFleet(t, stores(t, 1, txcache.Options{}, v), leased)
+		var wg sync.WaitGroup
+		wg.Go(func() { patient.load(t, 0, time.Minute) })
+		synctest.Wait()
+		f.took(t, 0, 1, leased.Lease+100*time.Millisecond)
+		wg.Wait()
+	})
+}
+
+func TestWhoWaitsForALeaseWaitsNoLongerThanItsContext(t *testing.T) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+		var wg sync.WaitGroup
+		wg.Go(func() { f.load(t, 0, 900*time.Millisecond) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := f.caches[1].Load(ctx, beginReadOnly(t, f.stores[1], "db"), "x", constant(0, nil))
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 300*time.Millisecond {
+			t.Errorf("Load = %v after %v; want the context's error after 300ms", err, took)
+		}
+		wg.Wait()
+	})
+}
+
+// twiceValues are asked for everything twice, as by a client that repeats what
+// was not answered in time.
+type twiceValues struct{ openValues }
+
+func (v twiceValues) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
+	if _, err := v.openValues.Swap(ctx, swaps); err != nil {
+		return nil, err
+	}
+	return v.openValues.Swap(ctx, swaps)
+}
+
+func TestALeaseThatWasAskedForTwiceIsGranted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, []*txcache.Store{newStore(t, twiceValues{openValues{newValues()}}, txcache.Options{})}, leased)
+		f.took(t, 0, 1, 100*time.Millisecond)
+	})
+}
+
 // Who cannot load gives the lease back: others do not wait for nothing.
 func TestALeaseIsGivenBack(t *testing.T) {
 	for name, load := range map[string]func(context.Context) (int, error){

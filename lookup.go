@@ -88,6 +88,9 @@ func (c *Cache[K, V]) ask(ctx context.Context, t *transaction, g *generationOf[K
 	results := c.fetch(ctx, t, g, keys)
 	for _, r := range results {
 		c.stats.count(r.found)
+		if r.found.known() {
+			c.stats.remoteHits.Add(1)
+		}
 	}
 	return results
 }

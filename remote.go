@@ -35,9 +35,7 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 		if d == nil || i >= len(results) {
 			continue
 		}
-		if results[i], _ = c.receive(ctx, t, g, keys[i], d); results[i].found.known() {
-			c.stats.remoteHits.Add(1)
-		}
+		results[i], _ = c.receive(ctx, t, g, keys[i], d)
 	}
 	return results
 }

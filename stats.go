@@ -53,11 +53,15 @@ func (s *Store) statsOf(caches []*core) []Stats {
 	stats := make([]Stats, len(caches))
 	byID := make(map[uint32]*Stats, len(caches))
 	for i, c := range caches {
-		stats[i] = c.snapshot()
 		byID[c.id] = &stats[i]
 	}
+	// Generations that live are counted first: one that ends meanwhile, and leaves
+	// its count to its cache, is then counted twice for a moment rather than not.
 	for db := range s.databases() {
 		db.count(byID)
+	}
+	for i, c := range caches {
+		c.snapshot(&stats[i])
 	}
 	return stats
 }
@@ -115,9 +119,12 @@ func (c *counters) stripe() *stripe {
 	return &c.stripes[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
 }
 
-func (c *core) snapshot() Stats {
-	s := Stats{
+// snapshot sets what the cache counts, and adds what it has counted of
+// generations that have ended.
+func (c *core) snapshot(s *Stats) {
+	*s = Stats{
 		Name:           c.name,
+		Values:         s.Values,
 		Bypassed:       c.stats.bypassed.Load(),
 		RemoteHits:     c.stats.remoteHits.Load(),
 		Loads:          c.stats.loads.Load(),
@@ -133,7 +140,7 @@ func (c *core) snapshot() Stats {
 		Mismatches:     c.stats.mismatches.Load(),
 		Clears:         c.stats.clears.Load(),
 		Published:      c.stats.published.Load(),
-		Evictions:      c.stats.evictions.Load(),
+		Evictions:      s.Evictions + c.stats.evictions.Load(),
 		RemoteErrors:   c.stats.remoteErrors.Load(),
 		BadPayloads:    c.stats.badPayloads.Load(),
 		Unencodable:    c.stats.unencodable.Load(),
@@ -142,5 +149,4 @@ func (c *core) snapshot() Stats {
 		s.Hits += c.stats.stripes[i].hits.Load()
 		s.Misses += c.stats.stripes[i].misses.Load()
 	}
-	return s
 }

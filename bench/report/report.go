@@ -147,6 +147,7 @@ func (r *Report) writeMachine(w *strings.Builder) {
 		fmt.Fprintf(w, ", Redis %s.\n", m.Redis)
 	}
 	if len(m.Peers) > 0 {
+		fmt.Fprint(w, "\n**Not beside:** samber/hot, eko/gocache, mgtv-tech/jetcache-go and rueidisaside, whose sources could not be had where this was made.\n")
 		fmt.Fprint(w, "\n**Beside.**")
 		for i, path := range slices.Sorted(maps.Keys(m.Peers)) {
 			if i > 0 {
