@@ -194,8 +194,8 @@ func (db *database) discard(id uint32, g generation) {
 func (db *database) count(stats map[uint32]*Stats) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	for id, s := range stats {
-		if g := db.generations[id]; g != nil {
+	for id, g := range db.generations {
+		if s := stats[id]; s != nil {
 			values, evictions := g.size()
 			s.Values += values
 			s.Evictions += evictions

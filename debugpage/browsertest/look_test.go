@@ -1,0 +1,65 @@
+package browsertest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/seed-dad15c92/txcache/debugpage"
+	"github.com/seed-dad15c92/txcache/txcachetest"
+)
+
+// TestPagesFit looks at every page in the size of a phone and of a desk, in light
+// and in dark. With TXCACHE_SCREENSHOTS=<folder> it leaves pictures there.
+func TestPagesFit(t *testing.T) {
+	tab := newTab(t)
+	store := txcachetest.Redis(t)
+	caches := busy(t, store)
+	address := serve(t, store, &debugpage.Options{Title: "shop on web-1", Actions: true})
+
+	tab.view(1440, 1000, "light")
+	tab.do(chromedp.Navigate(address))
+	if pictured != "" { // so that there is something in the pictures
+		for n := range 24 {
+			use(t, store, caches, fmt.Sprintf("shop-%02d", n%5), 10+4*(n%7))
+			if n%4 == 3 {
+				if err := store.Clear(t.Context(), "shop-00", names[n%len(names)], names[2], names[3]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(1100 * time.Millisecond)
+			tab.do(chromedp.Reload())
+		}
+	}
+	pages := map[string]string{"page": "", "database": "?database=shop-00&databases=shop-0", "confirm": "confirm?do=drop&database=shop-00"}
+	for name, query := range pages {
+		for device, width := range map[string]int64{"phone": 375, "desk": 1440} {
+			for _, scheme := range []string{"light", "dark"} {
+				tab.view(width, map[string]int64{"phone": 812, "desk": 1000}[device], scheme)
+				tab.do(chromedp.Navigate(address + query))
+				if tab.text(fits) != "true" {
+					t.Errorf("%s, %s, %s: the page is wider than the window", name, device, scheme)
+				}
+				if pictured != "" {
+					tab.picture(filepath.Join(pictured, name+"-"+device+"-"+scheme+".png"), chromedp.CaptureScreenshot())
+					tab.picture(filepath.Join(pictured, name+"-"+device+"-"+scheme+"-whole.png"), chromedp.FullScreenshot(100))
+				}
+			}
+		}
+	}
+}
+
+func (tab *tab) picture(path string, of chromedp.Action[[]byte]) {
+	tab.t.Helper()
+	b, err := chromedp.Run(tab.ctx, of)
+	if err == nil {
+		err = os.WriteFile(path, b, 0o644)
+	}
+	if err != nil {
+		tab.t.Fatal(err)
+	}
+}
