@@ -174,7 +174,7 @@ func (b *batch[K, V]) fallBack(ctx context.Context, wishes []*wish[K, V]) bool {
 			return false
 		}
 	}
-	c.stats.staleHits.Add(uint64(len(wishes)))
+	c.stats.expiredHits.Add(uint64(len(wishes)))
 	c.store.quiet.warn(ctx, "expired value instead of an error", "database", b.tx.Database(), "cache", c.name)
 	return true
 }

@@ -78,8 +78,8 @@ func TestStaleForAnswersForALoaderThatFails(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		miss(t, beginReadOnly(t, store, "db"), c, "x", "it has expired")
 		load(1, nil)
-		if s := c.Stats(); s.StaleHits != 4 || s.LoadErrors != 8 {
-			t.Errorf("Stats = %+v; want 4 stale hits among 8 failures", s)
+		if s := c.Stats(); s.ExpiredHits != 4 || s.LoadErrors != 8 {
+			t.Errorf("Stats = %+v; want 4 expired hits among 8 failures", s)
 		}
 		if _, err := c.LoadMany(t.Context(), beginReadOnly(t, store, "db"), []string{"x", "y"}, func(context.Context, []string) (map[string]int, error) { return nil, failure }); err != failure {
 			t.Errorf("LoadMany = %v; want the failure, as there is nothing for y", err)

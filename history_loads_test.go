@@ -101,7 +101,7 @@ func (l loads) check(t *testing.T, open history.Open, faults []history.Fault) ma
 		}
 	}
 	t.Log(sum)
-	for _, what := range []string{"LoadErrors", "AbsentHits", "Shared", "StaleHits", "Verified"} {
+	for _, what := range []string{"LoadErrors", "AbsentHits", "Shared", "ExpiredHits", "Verified"} {
 		if sum[what] == 0 {
 			t.Errorf("there were no %s", what)
 		}

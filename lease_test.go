@@ -362,8 +362,8 @@ func TestALeaseTakesThePlaceOfWhatHasExpired(t *testing.T) {
 			}
 		}
 		f.took(t, 1, 1, 100*time.Millisecond)
-		if s := f.caches[0].Stats(); s.Leased != 2 || s.StaleHits != 2 {
-			t.Errorf("Stats = %+v; want 2 leases and 2 stale hits", s)
+		if s := f.caches[0].Stats(); s.Leased != 2 || s.ExpiredHits != 2 {
+			t.Errorf("Stats = %+v; want 2 leases and 2 expired hits", s)
 		}
 	})
 }

@@ -25,7 +25,7 @@ type Stats struct {
 	Leased         uint64        // keys that were loaded under a lease; see CacheOptions.Lease
 	Waited         uint64        // keys that another process has loaded meanwhile
 	EarlyRefreshes uint64        // values loaded again in the background before they expired
-	StaleHits      uint64        // expired values returned because their loader failed; see CacheOptions.StaleFor
+	ExpiredHits    uint64        // expired values returned because their loader failed; see CacheOptions.StaleFor
 	Verified       uint64        // hits compared with what their loader returned; see CacheOptions.Verify
 	Mismatches     uint64        // those that were stale: something else was loaded, and nobody had cleared
 	Clears         uint64        // commits that cleared the cache, those that failed included
@@ -73,7 +73,7 @@ type counters struct {
 	stripes [stripes]stripe
 
 	bypassed, remoteHits, loads, loadErrors, shared, clears, published      atomic.Uint64
-	absentHits, leased, waited, earlyRefreshes, staleHits                   atomic.Uint64
+	absentHits, leased, waited, earlyRefreshes, expiredHits                 atomic.Uint64
 	loadTime                                                                atomic.Int64
 	verified, mismatches, evictions, remoteErrors, badPayloads, unencodable atomic.Uint64
 }
@@ -135,7 +135,7 @@ func (c *core) snapshot(s *Stats) {
 		Leased:         c.stats.leased.Load(),
 		Waited:         c.stats.waited.Load(),
 		EarlyRefreshes: c.stats.earlyRefreshes.Load(),
-		StaleHits:      c.stats.staleHits.Load(),
+		ExpiredHits:    c.stats.expiredHits.Load(),
 		Verified:       c.stats.verified.Load(),
 		Mismatches:     c.stats.mismatches.Load(),
 		Clears:         c.stats.clears.Load(),

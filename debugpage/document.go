@@ -52,7 +52,7 @@ type cache struct {
 	Leased          uint64   `json:"leased"`
 	Waited          uint64   `json:"waited"`
 	EarlyRefreshes  uint64   `json:"early_refreshes"`
-	StaleHits       uint64   `json:"stale_hits"`
+	ExpiredHits     uint64   `json:"expired_hits"`
 	Verified        uint64   `json:"verified"`
 	Mismatches      uint64   `json:"mismatches"`
 	Clears          uint64   `json:"clears"`
@@ -169,7 +169,7 @@ func newCache(s txcache.Stats, all samples, i int) cache {
 		Leased:         s.Leased,
 		Waited:         s.Waited,
 		EarlyRefreshes: s.EarlyRefreshes,
-		StaleHits:      s.StaleHits,
+		ExpiredHits:    s.ExpiredHits,
 		Verified:       s.Verified,
 		Mismatches:     s.Mismatches,
 		Clears:         s.Clears,
@@ -209,7 +209,7 @@ func sum(stats []txcache.Stats) txcache.Stats {
 		all.Leased += s.Leased
 		all.Waited += s.Waited
 		all.EarlyRefreshes += s.EarlyRefreshes
-		all.StaleHits += s.StaleHits
+		all.ExpiredHits += s.ExpiredHits
 		all.Verified += s.Verified
 		all.Mismatches += s.Mismatches
 		all.Clears += s.Clears

@@ -14,7 +14,7 @@ func (s *server) Counts() map[string]uint64 {
 	for c := range s.Stats() {
 		for what, n := range map[string]uint64{
 			"Loads": c.Loads, "LoadErrors": c.LoadErrors, "AbsentHits": c.AbsentHits, "Shared": c.Shared,
-			"Leased": c.Leased, "Waited": c.Waited, "EarlyRefreshes": c.EarlyRefreshes, "StaleHits": c.StaleHits,
+			"Leased": c.Leased, "Waited": c.Waited, "EarlyRefreshes": c.EarlyRefreshes, "ExpiredHits": c.ExpiredHits,
 			"Verified": c.Verified, "Mismatches": c.Mismatches,
 		} {
 			counts[what] += n
