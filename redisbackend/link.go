@@ -3,6 +3,7 @@ package redisbackend
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,7 +156,8 @@ func (l *link) exec(cmds []redis.Cmder) error {
 	} else {
 		pipe := l.b.client.Pipeline()
 		_ = pipe.BatchProcess(context.Background(), cmds...)
-		_, _ = pipe.Exec(context.Background())
+		_, err := pipe.Exec(context.Background())
+		explain(cmds, err)
 	}
 	for _, cmd := range cmds {
 		if err := cmd.Err(); err != nil && unable(err) {
@@ -163,6 +165,17 @@ func (l *link) exec(cmds []redis.Cmder) error {
 		}
 	}
 	return nil
+}
+
+// explain gives commands the error of their pipeline where none of them has one:
+// that of a handshake, which the client tells of nowhere else.
+func explain(cmds []redis.Cmder, err error) {
+	if err == nil || slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		return
+	}
+	for _, c := range cmds {
+		c.SetErr(err)
+	}
 }
 
 // fail opens the breaker and returns what the caller is told.

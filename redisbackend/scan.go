@@ -124,7 +124,8 @@ func (w *walk) step(ctx context.Context) (keys []string, err error) {
 		page = pipe.Scan(ctx, w.cursor, w.pattern, int64(w.page.n))
 		end = pipe.Time(ctx)
 	}
-	cmds, _ := pipe.Exec(ctx)
+	cmds, failed := pipe.Exec(ctx)
+	explain(cmds, failed)
 	removed := 0
 	for _, cmd := range cmds {
 		// A slot that is being moved is left to expire.

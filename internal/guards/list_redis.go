@@ -399,4 +399,12 @@ var connectionGuards = []guard{{
 	text:    `if o := c.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {`,
 	gone:    `if o := c.Options(); o == nil {`,
 	by:      "TestClientsThatCannotBeUsed",
+}, {
+	name:    "redis: the error of a handshake is that of what was to be sent",
+	keeps:   "P8",
+	without: "Values that went nowhere, over a connection that did not come about, count as kept.",
+	file:    "redisbackend/link.go",
+	text:    "		explain(cmds, err)\n",
+	gone:    "		_ = err\n",
+	by:      "TestNothingIsDoneOverAConnectionThatFails",
 }}
