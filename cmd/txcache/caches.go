@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-dad15c92/txcache/redisbackend"
+)
+
+// A cachesResult is the answer of caches.
+type cachesResult struct {
+	Database string        `json:"database"`
+	Epoch    string        `json:"epoch"` // "" if its generations are not kept
+	Version  uint64        `json:"version"`
+	Sampled  bool          `json:"sampled"` // counts and sizes are extrapolated
+	Looked   int64         `json:"looked"`  // at so many keys
+	Keys     int64         `json:"keys"`    // that the server has
+	Caches   []cacheResult `json:"caches"`
+	Fences   []fenceResult `json:"fences"`
+}
+
+type cacheResult struct {
+	Name       string `json:"name"`
+	Generation string `json:"generation"`
+	Fenced     bool   `json:"fenced"`
+	Values     int64  `json:"values"`
+	Bytes      int64  `json:"bytes"` // -1: the server does not tell
+	Dead       int64  `json:"dead_values"`
+	DeadBytes  int64  `json:"dead_bytes"`
+}
+
+type fenceResult struct {
+	ID       string    `json:"id"`
+	Deadline time.Time `json:"deadline"`
+	All      bool      `json:"all"`
+	Caches   []string  `json:"caches"`
+}
+
+func (p *program) cachesCommand() *cobra.Command {
+	var sample int64
+	var exact bool
+	cmd := &cobra.Command{
+		Use:   "caches DATABASE",
+		Short: "Count the values of each cache of a database, and their memory",
+		Long: `Caches shows, for each cache of a database, the token of its generation, its values
+with the memory they take, and how many values of generations that are over still
+wait to be removed or to expire.
+
+It walks over keys of the server, gently, and asks for the size of some values of
+each cache. Where the server has more keys than --sample, it looks at about so many
+only and extrapolates; it says so. --exact looks at all and measures every value.`,
+		Example: `  txcache --config cache.toml caches shop
+  txcache --config cache.toml caches shop --exact --json`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case exact:
+				sample = 0
+			case sample <= 0:
+				return usage("--sample is %d; it must be positive", sample)
+			}
+			return p.caches(cmd.Context(), args[0], sample)
+		},
+	}
+	cmd.Flags().Int64Var(&sample, "sample", 100_000, "look at about so many keys")
+	cmd.Flags().BoolVar(&exact, "exact", false, "look at all keys and measure every value")
+	return cmd
+}
+
+func (p *program) caches(ctx context.Context, database string, sample int64) error {
+	return p.inspect(ctx, func(b *redisbackend.Backend) error {
+		census, err := b.Caches(ctx, database, sample)
+		if err != nil {
+			return told(ctx, err)
+		}
+		r := cachesResult{
+			Database: database, Sampled: census.Sampled, Looked: census.Looked, Keys: census.Size,
+			Caches: []cacheResult{}, Fences: []fenceResult{},
+		}
+		if d := census.Database; d.Kept {
+			r.Epoch, r.Version = string(d.State.Epoch), d.State.Version
+			for _, f := range d.Fences {
+				r.Fences = append(r.Fences, fenceResult{string(f.ID), f.Deadline, f.All, f.Caches})
+			}
+		}
+		for _, c := range census.Caches {
+			r.Caches = append(r.Caches, cacheResult{
+				Name: c.Name, Generation: string(c.Token), Fenced: c.Fenced,
+				Values: c.Live.Values, Bytes: c.Live.Bytes, Dead: c.Dead.Values, DeadBytes: c.Dead.Bytes,
+			})
+		}
+		return p.print(r, r.write)
+	})
+}
+
+func (r *cachesResult) write(w io.Writer) {
+	if r.Epoch == "" {
+		fmt.Fprintf(w, "The server keeps no generations of %s: it is new, was dropped, or lost them.\n", shown(r.Database))
+	} else {
+		fmt.Fprintf(w, "Database %s, epoch %s, version %d\n", shown(r.Database), r.Epoch, r.Version)
+	}
+	if r.Sampled {
+		fmt.Fprintf(w, "Sampled: extrapolated from %d of %d keys; a cache with few values may be missing. See --exact.\n", r.Looked, r.Keys)
+	}
+	if len(r.Caches) > 0 {
+		fmt.Fprintln(w)
+		t := table{{"CACHE", "GENERATION", "VALUES", "MEMORY", "DEAD VALUES", "DEAD MEMORY", ""}}
+		for _, c := range r.Caches {
+			fenced := ""
+			if c.Fenced {
+				fenced = "fenced"
+			}
+			t.row(shown(c.Name), dash(c.Generation), strconv.FormatInt(c.Values, 10), size(c.Bytes),
+				strconv.FormatInt(c.Dead, 10), size(c.DeadBytes), fenced)
+		}
+		t.write(w)
+	}
+	if len(r.Fences) > 0 {
+		fmt.Fprintln(w)
+		t := table{{"FENCE", "UNTIL", "CACHES"}}
+		for _, f := range r.Fences {
+			of := names(f.Caches)
+			if f.All {
+				of = "all"
+			}
+			t.row(f.ID, moment(f.Deadline), of)
+		}
+		t.write(w)
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/seed-dad15c92/txcache/config"
+)
+
+// hidden stands for what is not to be seen.
+const hidden = "***"
+
+// A setting is one key of the configuration in effect.
+type setting struct {
+	Key         string `json:"key"`
+	Value       any    `json:"value"`
+	Default     bool   `json:"default"`               // it is what it is without a word in the file
+	Environment bool   `json:"environment,omitempty"` // the file takes it from the environment, so it is hidden
+}
+
+// settings returns every key of cfg, which was loaded from path, in the order of
+// the reference. Nothing secret is in them: no credential, and nothing that came
+// from the environment.
+func settings(cfg *config.Config, path string) ([]setting, error) {
+	inEffect, err := tables(cfg.String())
+	if err != nil {
+		return nil, err
+	}
+	usual, err := tables(config.Default().String())
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	written, err := tables(string(text))
+	if err != nil {
+		return nil, err
+	}
+	var list []setting
+	var add func(t reflect.Type, at string, inEffect, usual, written map[string]any)
+	add = func(t reflect.Type, at string, inEffect, usual, written map[string]any) {
+		for i := range t.NumField() {
+			name := tagged(t.Field(i))
+			if name == "" {
+				continue
+			}
+			if t.Field(i).Type.Kind() == reflect.Struct {
+				add(t.Field(i).Type, at+"."+name, section(inEffect, name), section(usual, name), section(written, name))
+				continue
+			}
+			s := setting{Key: at + "." + name, Value: inEffect[name]}
+			s.Default = reflect.DeepEqual(inEffect[name], usual[name])
+			switch {
+			case s.Value == nil && t.Field(i).Type.Kind() == reflect.Map:
+				s.Value = map[string]any{}
+			case s.Value == nil && t.Field(i).Type.Kind() == reflect.Slice:
+				s.Value = []any{}
+			case s.Value == nil:
+				s.Value = reflect.Zero(t.Field(i).Type).Interface()
+			}
+			if s.Environment = fromEnvironment(written[name]); s.Environment || name == "username" && s.Value != "" {
+				s.Value = hidden
+			}
+			list = append(list, s)
+		}
+	}
+	add(reflect.TypeFor[config.Config](), "cache", section(inEffect, "cache"), section(usual, "cache"), section(written, "cache"))
+	return list, nil
+}
+
+// tagged returns the key of a field, "" if it has none.
+func tagged(f reflect.StructField) string {
+	return regexp.MustCompile(`^[^,]*`).FindString(f.Tag.Get("toml"))
+}
+
+// tables returns what TOML says.
+func tables(text string) (map[string]any, error) {
+	var t map[string]any
+	_, err := toml.Decode(text, &t)
+	return t, err
+}
+
+// section returns the table of that name, nil if there is none.
+func section(of map[string]any, name string) map[string]any {
+	t, _ := of[name].(map[string]any)
+	return t
+}
+
+// reference matches ${NAME}, but not $${, which is a literal ${.
+var reference = regexp.MustCompile(`(^|[^$])\$\{`)
+
+// fromEnvironment reports whether what a file says refers to the environment.
+func fromEnvironment(written any) bool {
+	switch v := written.(type) {
+	case string:
+		return reference.MatchString(v)
+	case []any:
+		return slices.ContainsFunc(v, fromEnvironment)
+	}
+	return false
+}
+
+// text returns the value as a file would have it.
+func (s setting) text() string {
+	switch v := s.Value.(type) {
+	case string:
+		return strconv.Quote(v)
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return hidden
+		}
+		return string(text)
+	}
+}
+
+// note says where the value comes from.
+func (s setting) note() string {
+	switch {
+	case s.Environment:
+		return "from the environment"
+	case s.Default:
+		return "default"
+	}
+	return ""
+}

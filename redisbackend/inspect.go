@@ -1,0 +1,200 @@
+package redisbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// What follows is for those who operate a service. It reads what the server
+// keeps and changes nothing: no epoch starts, no fence is resolved. A walk over
+// keys takes SCAN on every master, gently: it rests for as long as it works.
+
+// A Database is what the server keeps of one, at one moment.
+type Database struct {
+	Name string
+
+	// Kept says that its generations are there and can be read. Where they are
+	// not, the next transaction starts a new epoch, and every value is dead.
+	Kept bool
+
+	// State holds them; nil if they are not kept. Its Version is that of the
+	// server, which counts the changes within an epoch.
+	State *backend.State
+
+	// Fences are those that were placed, also those past their deadline: the
+	// next transaction turns them into clears.
+	Fences []PlacedFence
+
+	// Values is the number of its values, dead ones included. Only
+	// [Backend.Databases] counts them.
+	Values int
+}
+
+// A PlacedFence is a fence as the server keeps it.
+type PlacedFence struct {
+	ID       backend.Token
+	Deadline time.Time // by the server's clock
+	Lease    time.Duration
+	All      bool     // it stands on every cache
+	Caches   []string // that it was placed for by name
+}
+
+// Databases returns the databases of the deployment of which the server keeps
+// generations or values, sorted by name. It walks over all keys of the server.
+func (b *Backend) Databases(ctx context.Context) ([]Database, error) {
+	values := map[string]int{}
+	err := b.look(ctx, b.layout.everything(), func(_ context.Context, keys []string) error {
+		for _, key := range keys {
+			if name, ok := b.layout.database(key); ok {
+				values[name] += 0
+			} else if e, ok := b.layout.entry(key); ok {
+				values[e.Database]++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	databases, err := b.read(ctx, slices.Sorted(maps.Keys(values)))
+	for i := range databases {
+		databases[i].Values = values[databases[i].Name]
+	}
+	return databases, err
+}
+
+// Inspect returns what the server keeps of the generations of the database
+// called name, by one read.
+func (b *Backend) Inspect(ctx context.Context, name string) (*Database, error) {
+	databases, err := b.read(ctx, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	return &databases[0], nil
+}
+
+// readTogether is how many hashes are read in one request.
+const readTogether = 100
+
+// read returns what is kept of the databases of those names, in their order.
+func (b *Backend) read(ctx context.Context, names []string) ([]Database, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, err
+	}
+	databases := make([]Database, 0, len(names))
+	for part := range slices.Chunk(names, readTogether) {
+		keys := make([]string, len(part))
+		cmds := make([]redis.Cmder, len(part))
+		for i, name := range part {
+			keys[i] = b.layout.hash(name)
+			cmds[i] = redis.NewMapStringStringCmd(context.Background(), "hgetall", keys[i])
+		}
+		if err := b.spread(ctx, keys, cmds); err != nil {
+			return nil, err
+		}
+		for i, cmd := range cmds {
+			fields, err := cmd.(*redis.MapStringStringCmd).Result()
+			if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+				return nil, fmt.Errorf("txcache: redis: %w", err)
+			}
+			databases = append(databases, describe(part[i], fields))
+		}
+	}
+	return databases, nil
+}
+
+// describe takes the fields of a hash apart.
+func describe(name string, fields map[string]string) Database {
+	d := Database{Name: name}
+	epoch, text, _ := strings.Cut(fields["e"], " ")
+	version, ok := number(text)
+	if !ok || epoch == "" {
+		return d
+	}
+	r := reply{epoch: backend.Token(epoch), version: version}
+	for field, value := range fields {
+		r.fields = append(r.fields, field, value)
+	}
+	state, _, err := r.state()
+	if err != nil {
+		return d // damaged: no script would trust it either
+	}
+	state.Version = version
+	d.Kept, d.State = true, state
+	for line := range strings.Lines(fields["f"]) {
+		parts := strings.Fields(line)
+		deadline, ok1 := number(parts[1]) // there are four, or state had failed
+		lease, ok2 := number(parts[2])
+		if !ok1 || !ok2 || deadline > 1<<52 {
+			continue
+		}
+		f := PlacedFence{
+			ID: backend.Token(parts[0]), Deadline: time.UnixMilli(int64(deadline)).UTC(),
+			Lease: time.Duration(lease) * time.Millisecond, All: parts[3] == "1",
+		}
+		for _, part := range parts[4:] {
+			if cache, ok := unescape(part); ok {
+				f.Caches = append(f.Caches, cache)
+			}
+		}
+		d.Fences = append(d.Fences, f)
+	}
+	return d
+}
+
+// look calls visit with the keys that match pattern, "" for every key of the
+// server, a page at a time. An error of visit ends it and is returned as it is.
+func (b *Backend) look(ctx context.Context, pattern string, visit func(ctx context.Context, keys []string) error) error {
+	if err := b.Ping(ctx); err != nil {
+		return err
+	}
+	var mu sync.Mutex // masters are walked over side by side
+	var failure error
+	_, err := b.scan(ctx, walk{pattern: pattern, gentle: true, choose: func(ctx context.Context, keys []string) ([]string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failure == nil {
+			failure = visit(ctx, keys)
+		}
+		return nil, failure
+	}})
+	if failure != nil {
+		return failure
+	}
+	return err
+}
+
+// Ping asks the server whether it is there. A walk alone would not notice that
+// the user is refused: the client reports a handshake that failed for commands
+// by themselves, not for those in a pipeline.
+func (b *Backend) Ping(ctx context.Context) error {
+	if err := b.usable(ctx); err != nil {
+		return err
+	}
+	return b.one(ctx, b.layout.hash(""), redis.NewStatusCmd(context.Background(), "ping"))
+}
+
+// Unavailable reports whether err, which a method of a Backend returned, says
+// that the server could not be reached, did not answer in time, or cannot serve
+// now. Other errors concern what was asked.
+func Unavailable(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrClosed) {
+		return false
+	}
+	for _, ours := range []error{errFence, errReply, errUnsettled} {
+		if errors.Is(err, ours) {
+			return false
+		}
+	}
+	return unable(err)
+}

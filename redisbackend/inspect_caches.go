@@ -1,0 +1,202 @@
+package redisbackend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A Census is what the server keeps of the caches of a database.
+type Census struct {
+	Database Database
+	Caches   []CacheCount // those that were cleared by name, are fenced or have values, by name
+
+	// Sampled says that not all keys were looked at: counts and sizes are
+	// extrapolated from Looked keys to the Size of the server. A cache with few
+	// values among many keys may be missing.
+	Sampled      bool
+	Looked, Size int64
+}
+
+// A CacheCount is what the server keeps of one cache.
+type CacheCount struct {
+	Name   string
+	Token  backend.Token // of its generation; "" if the generations are not kept
+	Fenced bool
+	Live   Amount // values of that generation
+	Dead   Amount // values of generations that are over: nobody reads them
+}
+
+// An Amount is a number of values with the memory they take.
+type Amount struct {
+	Values int64
+	Bytes  int64 // names included; -1 if the server does not tell
+}
+
+// measured is how many values of a kind have their size asked for, where not
+// every one has.
+const measured = 100
+
+// errEnough ends a walk that has looked at what it was to look at.
+var errEnough = errors.New("txcache: redis: enough keys were looked at")
+
+// Caches counts the values of the database called name. It looks at no more
+// than limit keys of the server, give or take a page, and asks for the size of
+// some values of each cache; limit 0 is all keys, and the size of every value.
+func (b *Backend) Caches(ctx context.Context, name string, limit int64) (*Census, error) {
+	d, err := b.Inspect(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	size, err := b.size()
+	if err != nil {
+		return nil, err
+	}
+	c := &Census{Size: size, Sampled: 0 < limit && limit < size}
+	s := survey{b: b, database: *d, exact: limit == 0, groups: map[group]*sample{}}
+	pattern := b.layout.pattern(name)
+	if c.Sampled {
+		pattern = "" // how many keys there were is part of the answer
+	}
+	err = b.look(ctx, pattern, func(ctx context.Context, keys []string) error {
+		c.Looked += int64(len(keys))
+		if err := s.take(ctx, keys); err != nil {
+			return err
+		}
+		if c.Sampled && c.Looked >= limit {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	} else {
+		c.Sampled = false
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A value was found before the generations are read here, so one whose
+	// token is not current will never be.
+	if d, err = b.Inspect(ctx, name); err != nil {
+		return nil, err
+	}
+	c.Database = *d
+	scale := 1.0
+	if c.Sampled && c.Looked > 0 {
+		scale = max(1, float64(size)/float64(c.Looked))
+	}
+	c.Caches = s.counts(d, scale)
+	return c, nil
+}
+
+// A group is the values of one generation of a cache.
+type group struct {
+	cache string
+	token backend.Token
+}
+
+// A sample is how many values of a group were found, and the memory of some.
+type sample struct {
+	values, asked, told, bytes int64
+}
+
+type survey struct {
+	b        *Backend
+	database Database
+	exact    bool
+	groups   map[group]*sample
+}
+
+// take counts the values among keys and has some of them measured.
+func (s *survey) take(ctx context.Context, keys []string) error {
+	var names []string
+	var cmds []redis.Cmder
+	var of []*sample
+	for _, key := range keys {
+		e, ok := s.b.layout.entry(key)
+		if !ok || e.Database != s.database.Name {
+			continue
+		}
+		g := group{e.Cache, e.Token}
+		if s.groups[g] == nil {
+			s.groups[g] = &sample{}
+		}
+		one := s.groups[g]
+		one.values++
+		if s.exact || one.asked < measured {
+			one.asked++
+			names, of = append(names, key), append(of, one)
+			cmds = append(cmds, redis.NewIntCmd(context.Background(), "memory", "usage", key))
+		}
+	}
+	for len(cmds) > 0 {
+		n := min(len(cmds), batchSize)
+		if err := s.b.spread(ctx, names[:n], cmds[:n]); err != nil {
+			return err
+		}
+		for i, cmd := range cmds[:n] {
+			// It may have expired, or the user may not ask.
+			if bytes, err := cmd.(*redis.IntCmd).Result(); err == nil {
+				of[i].told++
+				of[i].bytes += bytes
+			}
+		}
+		names, cmds, of = names[n:], cmds[n:], of[n:]
+	}
+	return nil
+}
+
+// counts returns what was found, with the generations of d.
+func (s *survey) counts(d *Database, scale float64) []CacheCount {
+	caches := map[string]*CacheCount{}
+	of := func(name string) *CacheCount {
+		if caches[name] == nil {
+			c := &CacheCount{Name: name}
+			if d.Kept {
+				c.Token, c.Fenced = d.State.Token(name), d.State.IsFenced(name)
+			}
+			caches[name] = c
+		}
+		return caches[name]
+	}
+	if d.Kept {
+		for _, g := range d.State.Caches {
+			of(g.Cache)
+		}
+		for _, name := range d.State.Fenced {
+			of(name)
+		}
+	}
+	for g, one := range s.groups {
+		c := of(g.cache)
+		amount := &c.Dead
+		if g.token == c.Token {
+			amount = &c.Live
+		}
+		amount.add(one, scale)
+	}
+	list := make([]CacheCount, 0, len(caches))
+	for _, c := range caches {
+		list = append(list, *c)
+	}
+	slices.SortFunc(list, func(a, b CacheCount) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// add extrapolates from a sample.
+func (a *Amount) add(one *sample, scale float64) {
+	values := float64(one.values) * scale
+	a.Values += int64(values + 0.5)
+	switch {
+	case a.Bytes < 0 || one.told == 0:
+		a.Bytes = -1
+	default:
+		a.Bytes += int64(values*float64(one.bytes)/float64(one.told) + 0.5)
+	}
+}

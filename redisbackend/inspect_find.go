@@ -1,0 +1,90 @@
+package redisbackend
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A Found is a value that the server keeps.
+type Found struct {
+	Entry
+	Data []byte
+	TTL  time.Duration // for which the server keeps it; -1 if that is not known
+}
+
+// findTogether is how many values one request asks for: they may be large.
+const findTogether = 16
+
+// Find returns the values of one generation of a cache that match, sorted by
+// schema and key, and how many matched altogether: no more than limit are
+// returned. It walks over the keys of the server, as what else their names hold
+// (schemas, users) is not known.
+func (b *Backend) Find(ctx context.Context, database, cache string, token backend.Token, limit int, match func(*Entry) bool) (found []Found, matched int, err error) {
+	pattern := b.layout.prefix + ":" + escape(database) + ":" + escape(cache) + "@*:" + escape(string(token)) + ":*"
+	seen := map[string]bool{} // a walk may meet a key twice
+	err = b.look(ctx, pattern, func(_ context.Context, keys []string) error {
+		for _, key := range keys {
+			e, ok := b.layout.entry(key)
+			if !ok || seen[key] || !match(&e) {
+				continue
+			}
+			seen[key] = true
+			if len(found) < limit {
+				found = append(found, Found{Entry: e})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	for part := range slices.Chunk(found, findTogether) {
+		if err := b.fill(ctx, part); err != nil {
+			return nil, 0, err
+		}
+	}
+	matched = len(seen)
+	kept := slices.DeleteFunc(found, func(f Found) bool { return f.Data == nil }) // it has just expired
+	matched -= len(found) - len(kept)
+	slices.SortFunc(kept, func(a, b Found) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.name, b.name))
+	})
+	return kept, matched, nil
+}
+
+// fill gets the data of found.
+func (b *Backend) fill(ctx context.Context, found []Found) error {
+	var names []string
+	var cmds []redis.Cmder
+	for _, f := range found {
+		names = append(names, f.name, f.name)
+		cmds = append(cmds,
+			redis.NewStringCmd(context.Background(), "get", f.name),
+			redis.NewIntCmd(context.Background(), "pttl", f.name))
+	}
+	if err := b.spread(ctx, names, cmds); err != nil {
+		return err
+	}
+	for i := range found {
+		data, err := got(cmds[2*i].(*redis.StringCmd))
+		if err != nil {
+			return err
+		}
+		found[i].Data, found[i].TTL = data, -1
+		ms, err := cmds[2*i+1].(*redis.IntCmd).Result()
+		switch {
+		case err == nil && ms >= 0:
+			found[i].TTL = time.Duration(ms) * time.Millisecond
+		case err != nil && !redis.HasErrorPrefix(err, "NOPERM"):
+			return fmt.Errorf("txcache: redis: %w", err)
+		}
+	}
+	return nil
+}

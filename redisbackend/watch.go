@@ -1,0 +1,212 @@
+package redisbackend
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+const (
+	// watchEvery is how long nothing may be heard before the server is asked
+	// whether it is there, and then before it is taken to be away.
+	watchEvery = time.Second
+
+	// watchAgain is how long Watch waits before it connects again.
+	watchAgain = 500 * time.Millisecond
+)
+
+// Watch calls visit, one call at a time, for the changes of the database called
+// only, of every one if that is "". They are announced whatever Options say.
+// Changes that follow each other closely may come as one.
+//
+// It returns nil when ctx is done, an error of visit as it is, and an error if
+// the server is not there at the beginning. Where it is lost later, Watch waits
+// for it and says so.
+func (b *Backend) Watch(ctx context.Context, only string, visit func(Change) error) error {
+	w := &watch{b: b, only: only, visit: visit}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.ctx, cancel)()
+	for {
+		err := w.listen(ctx)
+		var ours errVisit
+		switch {
+		case errors.As(err, &ours):
+			return ours.error
+		case ctx.Err() != nil:
+			return nil
+		case w.known == nil:
+			return err
+		}
+		if !w.lost {
+			w.lost = true
+			if err := visit(Change{Time: time.Now(), Kind: Interrupted}); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchAgain):
+		}
+	}
+}
+
+// errVisit is an error of the caller's, which ends a watch.
+type errVisit struct{ error }
+
+// A watch knows what databases were at, to tell what changed. An announcement
+// says just that something did.
+type watch struct {
+	b     *Backend
+	only  string
+	visit func(Change) error
+	known map[string]Database // nil before the first look
+	lost  bool                // the connection, since the last look
+}
+
+// listen reports changes until the connection is lost or ctx is done.
+func (w *watch) listen(ctx context.Context) error {
+	sub := w.b.client.Subscribe(ctx)
+	defer sub.Close()
+	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
+	if err := sub.Subscribe(ctx, w.b.layout.channel()); err != nil {
+		return err
+	}
+	if _, err := sub.ReceiveTimeout(ctx, w.b.options.Timeout); err != nil {
+		return err
+	}
+	// From here on nothing is missed.
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	w.lost = false
+	if err := w.tell(Change{Kind: Listening}); err != nil {
+		return err
+	}
+	asked := false
+	for {
+		message, err := sub.ReceiveTimeout(ctx, watchEvery)
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() && !asked {
+			if err := sub.Ping(ctx); err != nil {
+				return err
+			}
+			asked = true
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		asked = false
+		if m, ok := message.(*redis.Message); ok {
+			if err := w.take(ctx, m.Payload); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// look takes in what databases are at, and reports what changed since the last
+// look.
+func (w *watch) look(ctx context.Context) error {
+	names := []string{w.only}
+	if w.only == "" {
+		names = nil
+		err := w.b.look(ctx, w.b.layout.prefix+":*:@", func(_ context.Context, keys []string) error {
+			for _, key := range keys {
+				if name, ok := w.b.layout.database(key); ok {
+					names = append(names, name)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for name := range w.known {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+	}
+	databases, err := w.b.read(ctx, names)
+	if err != nil {
+		return err
+	}
+	first := w.known == nil
+	if first {
+		w.known = map[string]Database{}
+	}
+	for _, d := range databases {
+		if first {
+			w.known[d.Name] = d
+		} else if err := w.report(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take acts on an announcement; see feed.take. What it does not understand it
+// leaves alone.
+func (w *watch) take(ctx context.Context, message string) error {
+	parts := strings.Split(message, " ")
+	if len(message) > longestMessage || len(parts) != 3 || parts[0] == "!" {
+		return nil
+	}
+	name, ok := unescape(parts[0])
+	version, err := strconv.ParseUint(parts[2], 10, 64)
+	if !ok || err != nil || w.only != "" && name != w.only {
+		return nil
+	}
+	if parts[1] == "-" {
+		w.known[name] = Database{Name: name}
+		return w.tell(Change{Kind: Dropped, Database: name, All: true})
+	}
+	if d := w.known[name]; d.Kept && d.State.Epoch == backend.Token(parts[1]) && d.State.Version >= version {
+		return nil // it was seen with a later one
+	}
+	databases, err := w.b.read(ctx, []string{name})
+	if err != nil {
+		return err
+	}
+	return w.report(databases[0])
+}
+
+// report tells in what d differs from what was known.
+func (w *watch) report(d Database) error {
+	last := w.known[d.Name]
+	w.known[d.Name] = d
+	switch {
+	case !d.Kept && !last.Kept:
+		return nil
+	case !d.Kept:
+		return w.tell(Change{Kind: Dropped, Database: d.Name, All: true})
+	case !last.Kept || last.State.Epoch != d.State.Epoch:
+		return w.tell(Change{Kind: Renewed, Database: d.Name, All: true, Version: d.State.Version})
+	}
+	for _, c := range changes(&last, &d) {
+		c.Database, c.Version = d.Name, d.State.Version
+		if err := w.tell(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watch) tell(c Change) error {
+	c.Time = time.Now()
+	if err := w.visit(c); err != nil {
+		return errVisit{err}
+	}
+	return nil
+}
