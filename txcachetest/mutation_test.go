@@ -1,0 +1,478 @@
+package txcachetest_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unsafe"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/txcachetest"
+)
+
+// A recorder is a test that notes its failures.
+type recorder struct {
+	testing.TB
+	failures []string
+	cleanups []func()
+}
+
+func (r *recorder) Helper()          {}
+func (r *recorder) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
+func (r *recorder) Errorf(format string, a ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, a...))
+}
+func (r *recorder) Fatal(a ...any) { panic(fmt.Sprint(a...)) }
+
+// end ends the test and returns its failures.
+func (r *recorder) end() []string {
+	for len(r.cleanups) > 0 {
+		last := len(r.cleanups) - 1
+		f := r.cleanups[last]
+		r.cleanups = r.cleanups[:last]
+		f()
+	}
+	return r.failures
+}
+
+// watch returns a cache whose values are watched for a recorder.
+func watch[V any](t *testing.T, store *txcache.Store) (*recorder, *txcache.Cache[string, V]) {
+	t.Helper()
+	r := &recorder{TB: t}
+	txcachetest.DetectMutation(r, store)
+	c, err := txcache.NewCache[string, V](store, "orders", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, c
+}
+
+func view(t *testing.T, store *txcache.Store, fn func(tx *txcache.Tx)) {
+	t.Helper()
+	err := store.View(t.Context(), "shop", func(tx *txcache.Tx) error {
+		fn(tx)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// single fails the test unless there is one failure, which names the cache, the
+// key and what.
+func single(t *testing.T, failures []string, key, what string) {
+	t.Helper()
+	want := fmt.Sprintf(`cache "orders", key %s: the value was changed after it was cached: %s`, key, what)
+	if len(failures) != 1 || !strings.HasSuffix(failures[0], want) {
+		t.Errorf("failures %q; want one: %s", failures, want)
+	}
+}
+
+type line struct {
+	Product string
+	Price   int
+	note    string
+}
+
+type order struct {
+	Lines    []line
+	Customer *line
+	Totals   map[string]float64
+	Tags     [2]string
+	Payload  []byte
+	Extra    any
+	When     time.Time
+	Then     func()
+	Next     *order
+	internal struct{ lines []*line }
+}
+
+func newOrder() *order {
+	o := &order{
+		Lines:    []line{{"pen", 2, "blue"}, {"ink", 5, ""}},
+		Customer: &line{Product: "Ada"},
+		Totals:   map[string]float64{"EUR": 7, "JPY": 1120},
+		Payload:  []byte("abc"),
+		Extra:    []any{1, "one", nil},
+		When:     time.Now(),
+		Then:     func() {},
+	}
+	o.internal.lines = []*line{{Price: 1}, nil}
+	o.Next = o
+	return o
+}
+
+func TestEveryKindOfMutationIsDetected(t *testing.T) {
+	for _, test := range []struct {
+		change func(o *order)
+		want   string
+	}{
+		{func(o *order) { o.Lines[1].Price = 6 }, ".Lines[1].Price was 5 and is 6"},
+		{func(o *order) { o.Lines[0].note = "red" }, `.Lines[0].note was "blue" and is "red"`},
+		{func(o *order) { o.Lines = o.Lines[:1] }, ".Lines was of length 2 and is 1"},
+		{func(o *order) { o.Lines = nil }, ".Lines was a []txcachetest_test.line and is nil"},
+		{func(o *order) { o.Customer.Product = "Grace" }, `.Customer.Product was "Ada" and is "Grace"`},
+		{func(o *order) { o.Customer = nil }, ".Customer was a *txcachetest_test.line and is nil"},
+		{func(o *order) { o.Customer = &line{Product: "Eve"} }, `.Customer.Product was "Ada" and is "Eve"`},
+		{func(o *order) { o.Totals["EUR"] = 8 }, `.Totals["EUR"] was 7 and is 8`},
+		{func(o *order) { o.Totals["EUR"] = math.NaN() }, `.Totals["EUR"] was 7 and is NaN`},
+		{func(o *order) { delete(o.Totals, "JPY") }, `.Totals["JPY"] was removed`},
+		{func(o *order) { o.Totals["GBP"] = 1 }, `.Totals["GBP"] was added`},
+		{func(o *order) { o.Tags[1] = "new" }, `.Tags[1] was "" and is "new"`},
+		{func(o *order) { o.Payload[2] = 'd' }, ".Payload[2] was 99 and is 100"},
+		{func(o *order) { o.Extra.([]any)[0] = 2 }, ".Extra[0] was 1 and is 2"},
+		{func(o *order) { o.Extra.([]any)[1] = 1 }, ".Extra[1] was a string and is a int"},
+		{func(o *order) { o.Extra.([]any)[2] = o }, ".Extra[2] was nil and is a *txcachetest_test.order"},
+		{func(o *order) { o.Extra = nil }, ".Extra was a []interface {} and is nil"},
+		{func(o *order) { o.Then = nil }, "and is nil"},
+		{func(o *order) { o.Next = newOrder(); o.Next.Tags[0] = "x" }, `.Next.Tags[0] was "" and is "x"`},
+		{func(o *order) { o.internal.lines[0].Price++ }, ".internal.lines[0].Price was 1 and is 2"},
+		{func(o *order) { o.internal.lines[1] = &line{} }, ".internal.lines[1] was nil and is a *txcachetest_test.line"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			store := txcachetest.Memory(t)
+			r, orders := watch[*order](t, store)
+			o := newOrder()
+			view(t, store, func(tx *txcache.Tx) { orders.Set(tx, "42", o) })
+			test.change(o)
+			failures := r.end()
+			if len(failures) != 1 || !strings.HasPrefix(failures[0], `txcache: cache "orders", key "42": the value was changed after it was cached: .`) ||
+				!strings.HasSuffix(failures[0], test.want) {
+				t.Errorf("failures %q; want one that ends in %q", failures, test.want)
+			}
+		})
+	}
+}
+
+func TestMutationIsDetectedHoweverTheValueWasHad(t *testing.T) {
+	for _, m := range makers {
+		for _, test := range []struct {
+			name string
+			have func(ctx context.Context, c *txcache.Cache[string, []int], tx *txcache.Tx) []int
+		}{
+			{"Set", func(_ context.Context, c *txcache.Cache[string, []int], tx *txcache.Tx) []int {
+				v := []int{3, 1, 2}
+				c.Set(tx, "1", v)
+				return v
+			}},
+			{"Get", func(ctx context.Context, c *txcache.Cache[string, []int], tx *txcache.Tx) []int {
+				c.Set(tx, "1", []int{3, 1, 2})
+				v, _ := c.Get(ctx, tx, "1")
+				return v
+			}},
+			{"GetMany", func(ctx context.Context, c *txcache.Cache[string, []int], tx *txcache.Tx) []int {
+				c.SetMany(tx, map[string][]int{"1": {3, 1, 2}, "2": {3, 1, 2}})
+				return c.GetMany(ctx, tx, []string{"1", "2"})["1"]
+			}},
+			{"Load", func(ctx context.Context, c *txcache.Cache[string, []int], tx *txcache.Tx) []int {
+				v, _ := c.Load(ctx, tx, "1", func(context.Context) ([]int, error) { return []int{3, 1, 2}, nil })
+				return v
+			}},
+			{"LoadMany", func(ctx context.Context, c *txcache.Cache[string, []int], tx *txcache.Tx) []int {
+				v, _ := c.LoadMany(ctx, tx, []string{"2", "1"}, func(context.Context, []string) (map[string][]int, error) {
+					return map[string][]int{"1": {3, 1, 2}, "2": {}}, nil
+				})
+				return v["1"]
+			}},
+		} {
+			t.Run(m.name+"/"+test.name, func(t *testing.T) {
+				store := m.open(t)
+				r, c := watch[[]int](t, store)
+				var v []int
+				view(t, store, func(tx *txcache.Tx) { v = test.have(t.Context(), c, tx) })
+				v[0] = 0 // such as sorting in place
+				single(t, r.end(), `"1"`, "[0] was 3 and is 0")
+			})
+		}
+	}
+}
+
+// What another server has cached, and came by way of Redis, is watched as well.
+func TestMutationAfterARoundTripIsDetected(t *testing.T) {
+	servers := txcachetest.RedisServers(t, 2)
+	here, written := watch[map[string][]int](t, servers[0])
+	there, read := watch[map[string][]int](t, servers[1])
+	view(t, servers[0], func(tx *txcache.Tx) { written.Set(tx, "1", map[string][]int{"pen": {2}}) })
+	view(t, servers[1], func(tx *txcache.Tx) {
+		v, ok := read.Get(t.Context(), tx, "1")
+		if !ok {
+			t.Fatal("a miss of what the other server has set")
+		}
+		v["pen"][0] = 3
+	})
+	if failures := here.end(); len(failures) != 0 {
+		t.Errorf("failures %q of the server whose value was not changed", failures)
+	}
+	single(t, there.end(), `"1"`, `["pen"][0] was 2 and is 3`)
+}
+
+// A value that was changed and set again is the usual mistake: it is found at
+// once, and once.
+func TestMutationIsDetectedWhenTheKeyIsCachedAgain(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[map[int]string](t, store)
+	v := map[int]string{1: "a"}
+	view(t, store, func(tx *txcache.Tx) {
+		c.Set(tx, "1", v)
+		v[1] = "b"
+		c.Set(tx, "1", v)
+		single(t, r.failures, `"1"`, `[1] was "a" and is "b"`)
+	})
+	single(t, r.end(), `"1"`, `[1] was "a" and is "b"`)
+}
+
+// A value that was cached several times, as it was, is reported once.
+func TestMutationOfAValueCachedSeveralTimesIsReportedOnce(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[order](t, store)
+	o := *newOrder()
+	view(t, store, func(tx *txcache.Tx) {
+		for i := range 20 {
+			c.Set(tx.WithUser(i), "1", o)
+		}
+	})
+	o.Lines[0].Price = 3
+	single(t, r.end(), `"1"`, ".Lines[0].Price was 2 and is 3")
+}
+
+// Values of other databases and users do not push each other out.
+func TestMutationIsDetectedBehindTheSameKeyElsewhere(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[[]int](t, store)
+	first := []int{1}
+	view(t, store, func(tx *txcache.Tx) {
+		c.Set(tx.WithUser("ada"), "1", first)
+		c.Set(tx.WithUser("grace"), "1", []int{2})
+	})
+	first[0] = 9
+	single(t, r.end(), `"1"`, "[0] was 1 and is 9")
+}
+
+func TestMutationsOfSeveralCachesAreCounted(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[*int](t, store)
+	other := txcache.Must(txcache.NewCache[int, []string](store, "names", nil))
+	values := make([]int, 20)
+	names := []string{"a"}
+	view(t, store, func(tx *txcache.Tx) {
+		other.Set(tx, 7, names)
+		for i := range values {
+			c.Set(tx, fmt.Sprint(i), &values[i])
+		}
+	})
+	names[0] = "b"
+	for i := range values {
+		values[i]++
+	}
+	failures := r.end()
+	if len(failures) != 11 {
+		t.Fatalf("%d failures: %q; want ten and their number", len(failures), failures)
+	}
+	if want := `cache "names", key 7: the value was changed after it was cached: [0] was "a" and is "b"`; !strings.HasSuffix(failures[0], want) {
+		t.Errorf("%q; want %q", failures[0], want)
+	}
+	if want := `key "0": the value was changed after it was cached: it was 0 and is 1`; !strings.HasSuffix(failures[1], want) {
+		t.Errorf("%q; want %q", failures[1], want)
+	}
+	if want := "txcache: 11 more cached values were changed"; failures[10] != want {
+		t.Errorf("%q; want %q", failures[10], want)
+	}
+}
+
+// A guarded value has a lock and a result that is kept.
+type guarded struct {
+	mu     sync.RWMutex
+	once   sync.Once
+	pool   sync.Pool
+	hits   atomic.Int64
+	result atomic.Pointer[string]
+	client *client
+	Name   string
+}
+
+// A client looks after its own state.
+type client struct {
+	mu    *sync.Mutex
+	calls int
+}
+
+type everything struct {
+	Bool    bool
+	Complex complex128
+	Chan    chan int
+	Unsafe  unsafe.Pointer
+	Func    func()
+	Uint    uintptr
+	Any     any
+	Ints    map[any]int
+	Deep    *everything
+	Where   *time.Location
+	list    []any
+	loop    map[string]any
+	self    **everything
+}
+
+func newEverything() *everything {
+	e := &everything{
+		Chan: make(chan int, 1), Unsafe: unsafe.Pointer(new(int)), Func: func() {}, Where: time.Local,
+		Ints: map[any]int{nil: 0, 1: 1, int8(1): 2, "1": 3, [1]string{"x"}: 4, struct{ a any }{2}: 5, math.NaN(): 6, math.NaN(): 7, 1i: 8, new(int): 9},
+		list: make([]any, 1),
+		loop: map[string]any{},
+	}
+	e.self, e.Deep = &e.Deep, e
+	e.list[0] = e.list
+	e.loop["loop"] = e.loop
+	for range 5000 {
+		e.Any = struct{ any }{e.Any} // deep without a pointer
+	}
+	return e
+}
+
+func TestUnchangedValuesAreNoMutation(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[any](t, store)
+	g := &guarded{client: &client{mu: new(sync.Mutex)}}
+	e := newEverything()
+	spare := make([]int, 1, 2)
+	chain := &order{}
+	for range 10_000 {
+		chain = &order{Next: chain}
+	}
+	set := func(tx *txcache.Tx) {
+		for i, v := range []any{nil, 1, "a", math.NaN(), (*int)(nil), []int(nil), spare, chain, newOrder(), g, e, *e, time.Now(), new(sync.Mutex), func() {}} {
+			c.Set(tx, fmt.Sprint(i), v)
+		}
+	}
+	view(t, store, set)
+
+	_ = append(spare, 7)
+	_ = time.Now().Local().String()
+	g.mu.Lock() // and is never unlocked
+	g.once.Do(func() { g.result.Store(&g.Name) })
+	g.pool.Put(g)
+	g.hits.Add(1)
+	g.client.calls++
+	e.Chan <- 1
+	view(t, store, set)
+	if failures := r.end(); len(failures) != 0 {
+		t.Errorf("failures %q of values that are as they were", failures)
+	}
+}
+
+// What stands beside a lock is looked at where the value itself has the lock.
+func TestMutationBesideALockIsDetected(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[*guarded](t, store)
+	g := &guarded{Name: "pen"}
+	view(t, store, func(tx *txcache.Tx) { c.Set(tx, "1", g) })
+	g.mu.Lock()
+	g.Name = "ink"
+	g.mu.Unlock()
+	single(t, r.end(), `"1"`, `.Name was "pen" and is "ink"`)
+}
+
+func TestDetectMutationUnderConcurrency(t *testing.T) {
+	for _, m := range makers {
+		t.Run(m.name, func(t *testing.T) {
+			store := m.open(t)
+			r, c := watch[[]int](t, store)
+			var wait sync.WaitGroup
+			for range 8 {
+				wait.Go(func() {
+					for i := range 50 {
+						err := store.View(t.Context(), "shop", func(tx *txcache.Tx) error {
+							_, err := c.Load(t.Context(), tx, fmt.Sprint(i%5), func(context.Context) ([]int, error) {
+								return []int{i}, nil
+							})
+							return err
+						})
+						if err != nil {
+							t.Error(err)
+						}
+						if i%10 == 0 {
+							if err := store.Update(t.Context(), "shop", c.Clear); err != nil {
+								t.Error(err)
+							}
+						}
+					}
+				})
+			}
+			wait.Wait()
+			if failures := r.end(); len(failures) != 0 {
+				t.Errorf("failures %q of values that nobody has changed", failures)
+			}
+		})
+	}
+}
+
+// Whether the store is closed before or after the values are compared makes no
+// difference, nor does what happens later.
+func TestDetectMutationEndsWithItsTest(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		store := txcachetest.Memory(t)
+		r, c := watch[[]int](t, store)
+		txcachetest.DetectMutation(r, store) // once more does nothing
+		v, later := []int{1}, []int{1}
+		view(t, store, func(tx *txcache.Tx) { c.Set(tx, "1", v) })
+		v[0] = 2
+		if first {
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		single(t, r.end(), `"1"`, "[0] was 1 and is 2")
+		if !first {
+			view(t, store, func(tx *txcache.Tx) { c.Set(tx, "2", later) })
+			later[0] = 2
+			view(t, store, func(tx *txcache.Tx) { c.Set(tx, "2", later) })
+			single(t, r.failures, `"1"`, "[0] was 1 and is 2")
+		}
+	}
+}
+
+// It works within a bubble, whose test ends there.
+func TestDetectMutationInABubble(t *testing.T) {
+	for _, m := range makers {
+		t.Run(m.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := m.open(t)
+				r, c := watch[[]time.Time](t, store)
+				v := []time.Time{time.Now()}
+				view(t, store, func(tx *txcache.Tx) { c.Set(tx, "1", v) })
+				time.Sleep(time.Hour)
+				v[0] = time.Now()
+				if failures := r.end(); len(failures) != 1 || !strings.Contains(failures[0], ": [0].") {
+					t.Errorf("failures %q; want one of [0]", failures)
+				}
+			})
+		})
+	}
+}
+
+// A later test may watch a store that an earlier one has watched.
+func TestDetectMutationAgain(t *testing.T) {
+	store := txcachetest.Memory(t)
+	r, c := watch[[]int](t, store)
+	r.end()
+	again := &recorder{TB: t}
+	txcachetest.DetectMutation(again, store)
+	v := []int{1}
+	view(t, store, func(tx *txcache.Tx) { c.Set(tx, "1", v) })
+	v[0] = 2
+	single(t, again.end(), `"1"`, "[0] was 1 and is 2")
+}
+
+func TestDetectMutationNeedsAStore(t *testing.T) {
+	defer func() {
+		if got, want := recover(), "txcache: DetectMutation needs a store"; got != want {
+			t.Errorf("it failed with %v, want %q", got, want)
+		}
+	}()
+	txcachetest.DetectMutation(&recorder{TB: t}, nil)
+}
