@@ -1,0 +1,123 @@
+package txcache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-dad15c92/txcache"
+)
+
+func ExampleCache_Load() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		for range 2 {
+			price, err := prices.Load(ctx, tx, "pen", func(context.Context) (int, error) {
+				fmt.Println("reading the table")
+				return 2, nil
+			})
+			fmt.Println(price, err)
+		}
+		return nil
+	})
+	// Output:
+	// reading the table
+	// 2 <nil>
+	// 2 <nil>
+}
+
+// Those who use Get and Set remember with SetAbsent that there is nothing.
+func ExampleCache_Absent() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.Absent(ctx, tx, "book"))
+		prices.SetAbsent(tx, "book")
+		_, found := prices.Get(ctx, tx, "book")
+		fmt.Println(prices.Absent(ctx, tx, "book"), found)
+		return nil
+	})
+	// Output:
+	// false
+	// true false
+}
+
+// A transaction sees its own clear at once, others when it has committed.
+func ExampleCache_Clear() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Set(tx, "pen", 2)
+		return nil
+	})
+	others := func() (price int) {
+		store.View(ctx, "shop", func(tx *txcache.Tx) error {
+			price = prices.GetOr(ctx, tx, "pen", -1)
+			return nil
+		})
+		return price
+	}
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error {
+		err := prices.Clear(tx)
+		fmt.Println("itself:", prices.GetOr(ctx, tx, "pen", -1), "others:", others())
+		return err
+	})
+	fmt.Println("others, after the commit:", others())
+	// Output:
+	// itself: -1 others: 2
+	// others, after the commit: -1
+}
+
+// A rollback leaves the cache as it was.
+func ExampleTx_Rollback() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	err := store.Update(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Set(tx, "pen", 3)
+		return errors.New("out of ink") // so Update calls Rollback
+	})
+	fmt.Println(err)
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.Get(ctx, tx, "pen"))
+		return nil
+	})
+	// Output:
+	// out of ink
+	// 0 false
+}
+
+func ExampleTx_ClearAll() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	names := txcache.Must(txcache.NewCache[string, string](store, "names", nil))
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Set(tx, "pen", 2)
+		names.Set(tx, "pen", "a pen")
+		return nil
+	})
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error { return tx.ClearAll() }) // such as a module that was installed
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.GetOr(ctx, tx, "pen", -1), names.GetOr(ctx, tx, "pen", "unknown"))
+		return nil
+	})
+	// Output: -1 unknown
+}
+
+// A cache that is ContextFree has one value for all users.
+func ExampleCacheOptions_contextFree() {
+	ctx := context.Background()
+	store, rates := exampleStore(&txcache.CacheOptions{ContextFree: true})
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		rates.Set(tx.WithUser("ada"), "EUR", 7)
+		fmt.Println(rates.GetOr(ctx, tx.WithUser("grace"), "EUR", -1))
+		return nil
+	})
+	// Output: 7
+}

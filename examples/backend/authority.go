@@ -1,0 +1,137 @@
+package httpbackend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// An Authority keeps the generations of all databases for any number of
+// processes, and serves them over HTTP. It knows nothing of values, and forgets
+// everything when its process ends: every value is a miss then.
+//
+// It trusts whoever reaches it. Let nobody but the service's own processes do so.
+type Authority struct {
+	started uint64 // of which every version is the higher one
+
+	mu       sync.Mutex
+	states   *memorybackend.Backend
+	standing map[string]map[backend.Token]leased // by database and ID
+}
+
+// A leased fence is one that lapses.
+type leased struct {
+	backend.Fence
+	until time.Time
+}
+
+// A request is the body of each call. Its path says which.
+type request struct {
+	Database string
+	Known    uint64        // sync: the version that the caller has
+	Fence    backend.Fence // of the other calls but drop
+}
+
+const maxRequest = 1 << 20 // bytes
+
+// NewAuthority returns an Authority that has seen no database yet.
+func NewAuthority() *Authority {
+	return &Authority{
+		// The next run must not answer with versions that this one has used.
+		started:  uint64(time.Now().UnixNano()),
+		states:   memorybackend.New(),
+		standing: map[string]map[backend.Token]leased{},
+	}
+}
+
+// ServeHTTP answers one call with a state, or without content: the caller asked
+// for none, or has it.
+func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var q request
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&q); err != nil {
+		http.Error(w, "the request is not understood", http.StatusBadRequest)
+		return
+	}
+	state, err := a.do(r.Context(), r.URL.Path, q)
+	switch {
+	case errors.Is(err, errUnknownCall):
+		http.NotFound(w, r)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	case state == nil:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		json.NewEncoder(w).Encode(state) // who has gone away needs no answer
+	}
+}
+
+var errUnknownCall = errors.New("unknown call")
+
+// do does one call. Calls run one after another: each sees all of those before.
+func (a *Authority) do(ctx context.Context, call string, q request) (*backend.State, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.lapse(ctx, q.Database); err != nil {
+		return nil, err
+	}
+	switch call {
+	case "/sync":
+		return a.numbered(q)(a.states.Sync(ctx, q.Database))
+	case "/fence":
+		if a.standing[q.Database] == nil {
+			a.standing[q.Database] = map[backend.Token]leased{}
+		}
+		a.standing[q.Database][q.Fence.ID] = leased{q.Fence, time.Now().Add(q.Fence.Lease)}
+		return nil, a.states.Fence(ctx, q.Database, q.Fence)
+	case "/clear":
+		delete(a.standing[q.Database], q.Fence.ID)
+		return a.numbered(q)(a.states.Clear(ctx, q.Database, q.Fence))
+	case "/unfence":
+		delete(a.standing[q.Database], q.Fence.ID)
+		return nil, a.states.Unfence(ctx, q.Database, q.Fence)
+	case "/drop":
+		delete(a.standing, q.Database)
+		return nil, a.states.Drop(ctx, q.Database)
+	}
+	return nil, errUnknownCall
+}
+
+// lapse clears the caches of fences whose lease has ended, under other tokens
+// than the fences' own, and lifts the fences then. a.mu is held.
+func (a *Authority) lapse(ctx context.Context, database string) error {
+	for id, f := range a.standing[database] {
+		if time.Now().Before(f.until) {
+			continue
+		}
+		owner := f.Fence
+		f.ID = backend.NewToken()
+		if _, err := a.states.Clear(ctx, database, f.Fence); err != nil {
+			return err
+		}
+		if err := a.states.Unfence(ctx, database, owner); err != nil {
+			return err
+		}
+		delete(a.standing[database], id)
+	}
+	return nil
+}
+
+// numbered returns what makes the answer of a state: none if the caller has it.
+func (a *Authority) numbered(q request) func(*backend.State, error) (*backend.State, error) {
+	return func(s *backend.State, err error) (*backend.State, error) {
+		if err != nil {
+			return nil, err
+		}
+		state := *s // which is shared
+		if state.Version += a.started; state.Version == q.Known {
+			return nil, nil
+		}
+		return &state, nil
+	}
+}

@@ -1,0 +1,23 @@
+// Package doccheck holds the pages of the repository to what is true: its tests
+// look at every Markdown file.
+//
+//   - A link to a file of the repository leads to one, and to a heading of it if
+//     it says so; a link to elsewhere is https.
+//   - A block of Go is a file, declarations or statements that compile. In
+//     statements, a line that is nothing but "..." stands for whatever is left
+//     out. What a page takes for granted (ctx, db, a type User) is declared in
+//     testdata, in a file named for the page: docs_loading.go for
+//     docs/loading.md. Packages that a block names need no import.
+//   - A block of TOML is a configuration.
+//   - A block of shell is commands, from the root; what go is told to run, and the
+//     folders it is told to go to, are there.
+//
+// A comment right before a block says more about it:
+//
+//	<!-- doccheck: quotes examples/backend/backend.go -->   it is a part of that file, to the letter
+//	<!-- doccheck: output -->                               it is what the shell block before it prints
+//	<!-- doccheck: under cache.redis -->                    it is keys of that table
+//
+// Run it with go test -count=1: the test cache does not see that a file outside of
+// this module has changed.
+package doccheck

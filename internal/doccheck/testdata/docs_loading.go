@@ -1,0 +1,24 @@
+package page
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/seed-dad15c92/txcache"
+)
+
+type User struct{ Name string }
+
+var (
+	ctx   context.Context
+	ids   []int64
+	db    *sql.DB
+	store *txcache.Store
+	tx    *txcache.Tx
+	cache *txcache.Cache[int64, User]
+)
+
+func selectUser(ctx context.Context, db *sql.DB, id int64) (User, error) { return User{}, nil }
+func selectUsers(ctx context.Context, db *sql.DB, ids []int64) (map[int64]User, error) {
+	return nil, nil
+}

@@ -1,0 +1,14 @@
+package page
+
+import (
+	"context"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/config"
+)
+
+var (
+	ctx   context.Context
+	cfg   *config.Config
+	store *txcache.Store
+)
