@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/debugpage"
+	"github.com/seed-dad15c92/txcache/txprometheus"
+)
+
+// options say what a service is made of.
+type options struct {
+	tenants  []string
+	domain   string // a tenant's host is its name, a dot and this
+	data     string // the folder of the SQLite files
+	postgres string // "": SQLite
+	cache    *config.Config
+	noCache  bool
+}
+
+// A shop is the service: what one process of it has.
+type shop struct {
+	store   *txcache.Store
+	tenants tenants
+	handler http.Handler
+}
+
+// openShop opens the service. The caller closes it when nobody uses its handler.
+func openShop(ctx context.Context, o options) (*shop, error) {
+	store, err := openStore(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &shop{store: store}
+	if s.tenants, err = openTenants(ctx, store, o); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	c, err := newCatalogue(store, s.tenants)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(txprometheus.NewCollector(store, nil)); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	// Who operates a shop that is open to the world gives these another port.
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("/debug/txcache/", debugpage.Handler(store, &debugpage.Options{Title: "shop"}))
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.Handle("/", (&server{c, o.domain}).routes())
+	s.handler = mux
+	return s, nil
+}
+
+func openStore(ctx context.Context, o options) (*txcache.Store, error) {
+	if o.noCache {
+		return txcache.New(bypass{}, nil)
+	}
+	return txcache.OpenConfig(ctx, o.cache)
+}
+
+// health answers whether requests can be served. Without Redis they can.
+func (s *shop) health(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	code := http.StatusOK
+	for name, db := range s.tenants {
+		if err := db.PingContext(ctx); err != nil {
+			slog.Error("health", "tenant", name, "error", err)
+			code = http.StatusServiceUnavailable
+		}
+	}
+	cache := "ok"
+	if b := s.store.Status().Backend; b != nil && b.Open {
+		cache = "away: every read goes to the database, changes are refused"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]any{"databases": code == http.StatusOK, "cache": cache})
+}
+
+// close closes the cache before the databases: what it loads in the background
+// reads from them.
+func (s *shop) close() error {
+	return errors.Join(s.store.Close(), s.tenants.close())
+}
+
+// serve serves h until ctx is done, and then what has begun by then.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       patience,
+		WriteTimeout:      2 * patience,
+		IdleTimeout:       2 * time.Minute,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience+5*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		return fmt.Errorf("shop: requests were cut off: %w", errors.Join(err, srv.Close()))
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/sqltx"
+)
+
+var (
+	//go:embed schema.sql
+	schema string
+	//go:embed seed.sql
+	seed string
+)
+
+// tenants are the databases of the shops by name. A shop's name is its host's
+// first part, its database's name in the cache, and that of its file or schema.
+type tenants map[string]*sql.DB
+
+// tenantName is what a name may be: a part of a host name.
+var tenantName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$`)
+
+// openTenants opens the database of each name, and sets up those that are new.
+func openTenants(ctx context.Context, store *txcache.Store, o options) (tenants, error) {
+	ts := tenants{}
+	for _, name := range o.tenants {
+		if !tenantName.MatchString(name) || ts[name] != nil {
+			return nil, errors.Join(fmt.Errorf("shop: %q is no name for a tenant, or is there twice: use lower-case letters, digits and hyphens", name), ts.close())
+		}
+		db, lock, err := openDatabase(ctx, name, o)
+		if err != nil {
+			return nil, errors.Join(err, ts.close())
+		}
+		ts[name] = db
+		if err := setUp(ctx, store, name, db, lock); err != nil {
+			return nil, errors.Join(fmt.Errorf("shop: setting up %q: %w", name, err), ts.close())
+		}
+	}
+	return ts, nil
+}
+
+// openDatabase opens a file, or a schema where o.postgres is set. The lock is
+// the statement that keeps other servers from setting it up at the same time.
+func openDatabase(ctx context.Context, name string, o options) (db *sql.DB, lock string, err error) {
+	if o.postgres == "" {
+		path, err := filepath.Abs(filepath.Join(o.data, name+".db"))
+		if err == nil {
+			err = os.MkdirAll(o.data, 0o700)
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("shop: %w", err)
+		}
+		file := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: url.Values{
+			"_txlock": {"immediate"}, // a read-write transaction waits for others when it begins, not in its middle
+			"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(ON)"},
+		}.Encode()}
+		db, err := sql.Open("sqlite", file.String())
+		return db, "", err
+	}
+	cfg, err := pgx.ParseConfig(o.postgres)
+	if err != nil {
+		return nil, "", fmt.Errorf("shop: -postgres: %w", err) // pgx leaves the password out
+	}
+	schema := pgx.Identifier{name}.Sanitize()
+	cfg.RuntimeParams["search_path"] = schema
+	db = stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(10)
+	db.SetMaxIdleConns(10) // no less: opening a connection takes longer than a query
+	const lockSchema = "SELECT pg_advisory_xact_lock(hashtext('shop'))"
+	if _, err := db.ExecContext(ctx, lockSchema+"; CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
+		return nil, "", errors.Join(fmt.Errorf("shop: schema %s: %w", schema, err), db.Close())
+	}
+	return db, lockSchema, nil
+}
+
+// setUp gives a new database its tables and something to sell.
+func setUp(ctx context.Context, store *txcache.Store, name string, db *sql.DB, lock string) error {
+	return sqltx.Update(ctx, store, name, db, nil, func(tx *sqltx.Tx) error {
+		if _, err := tx.ExecContext(ctx, lock+";"+schema); err != nil {
+			return err
+		}
+		var products int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM product").Scan(&products); err != nil || products > 0 {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, seed); err != nil {
+			return err
+		}
+		slog.Info("new tenant", "tenant", name)
+		// Redis may have values of an earlier database of that name.
+		return tx.Cache.ClearAll()
+	})
+}
+
+func (ts tenants) close() error {
+	var errs []error
+	for _, db := range ts {
+		errs = append(errs, db.Close())
+	}
+	return errors.Join(errs...)
+}
