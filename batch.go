@@ -43,7 +43,7 @@ func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others [
 		case lead:
 			w.flight, b.leads = f, true
 			// Another flight may have landed since it was looked for.
-			if w.result = g.find(w.key); w.found.known() {
+			if w.result = g.find(t, w.key); w.found.known() {
 				c.stats.count(w.found)
 				w.hit = true
 				b.land(w, nil)

@@ -39,6 +39,7 @@ type core struct {
 	name          string
 	size          int
 	lifetime      time.Duration // 0: until cleared
+	limited       bool          // lifetime is the backend's
 	absence       time.Duration // of what is absent; 0: as for values, negative: none
 	jitter        float64       // of lifetimes
 	staleFor      time.Duration
@@ -116,7 +117,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		c.size = size
 	}
 	if c.lifetime == 0 {
-		c.lifetime = s.longest
+		c.lifetime, c.limited = s.longest, s.longest > 0
 	}
 	c.newGeneration = c.generation
 	if err := s.add(&c.core); err != nil {

@@ -55,20 +55,30 @@ func (g *generationOf[K, V]) empty() {
 }
 
 // get is find where only a value is of interest.
-func (g *generationOf[K, V]) get(key entryKey[K]) (v V, ok bool) {
+func (g *generationOf[K, V]) get(t *transaction, key entryKey[K]) (v V, ok bool) {
 	if g.near == nil {
 		return v, false
 	}
-	return g.near.Get(key, key.hash())
+	return g.value(t, key, key.hash())
 }
 
-// find returns what is known of key in the process.
-func (g *generationOf[K, V]) find(key entryKey[K]) (r result[V]) {
+// value returns the value under key. One that has no duration of its own, and
+// goes because the backend keeps none for longer than some hours, is good for t
+// if it was when t began, which saves the reading of the clock.
+func (g *generationOf[K, V]) value(t *transaction, key entryKey[K], hash uint64) (v V, ok bool) {
+	if g.of.limited {
+		return g.near.GetAt(key, hash, t.synced)
+	}
+	return g.near.Get(key, hash)
+}
+
+// find returns what t may know of key in the process.
+func (g *generationOf[K, V]) find(t *transaction, key entryKey[K]) (r result[V]) {
 	if g.near == nil {
 		return r
 	}
 	hash := key.hash()
-	if v, ok := g.near.Get(key, hash); ok {
+	if v, ok := g.value(t, key, hash); ok {
 		return result[V]{v, present}
 	}
 	if absences := g.absences.Load(); absences != nil {

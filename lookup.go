@@ -18,7 +18,7 @@ func (c *Cache[K, V]) near(tx *Tx, key K) (v V, ok bool) {
 		return v, false
 	}
 	k := entryKey[K]{key, user}
-	if v, ok = g.get(k); ok {
+	if v, ok = g.get(tx.t, k); ok {
 		c.stats.hit()
 		if c.refresher.Load() != nil {
 			c.early(tx, g, k)
@@ -106,7 +106,7 @@ func (c *Cache[K, V]) lookup(t *transaction, key entryKey[K]) (r result[V], g *g
 		}
 	}
 	if g, _ = t.shared(&c.core).(*generationOf[K, V]); g != nil {
-		r = g.find(key)
+		r = g.find(t, key)
 	}
 	return r, g
 }

@@ -225,7 +225,9 @@ func TestNearExpiresNoLaterThanRemote(t *testing.T) {
 		}
 		time.Sleep(30 * time.Minute)
 		hit(t, begin(t, there, "db"), b, "x", 1, "it is half an hour old")
+		old := begin(t, here, "db")
 		time.Sleep(30 * time.Minute)
+		hit(t, old, a, "x", 1, "it was good when the transaction began, and has no duration of its own")
 		miss(t, begin(t, here, "db"), a, "x", "it is an hour old")
 		miss(t, begin(t, there, "db"), b, "x", "it is an hour old, though it has been here for half of that")
 	})

@@ -11,6 +11,8 @@
 // [Memory] is the quickest. [Redis] shows as well whether values survive being
 // encoded, and [RedisServers] how several servers get along.
 //
+// [DetectMutation] fails a test in which a cached value was changed.
+//
 // Values in all of them expire by the clock of package time, so that within
 // [testing/synctest] a test can let them expire without waiting.
 package txcachetest

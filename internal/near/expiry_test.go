@@ -89,3 +89,24 @@ func TestACacheWhoseValuesHaveAllExpiredTakesOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestGetAtAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := near.New[string, int](10)
+		began := near.Now()
+		m.Set("a", hashOf("a"), 1, began+int64(time.Second))
+		m.Set("b", hashOf("b"), 2, 0)
+		m.Set("c", hashOf("c"), 3, 0)
+		m.Expire("c", hashOf("c"))
+		time.Sleep(time.Hour)
+		for _, w := range []struct {
+			key string
+			at  int64
+			ok  bool
+		}{{"a", began, true}, {"a", began + int64(time.Second) - 1, true}, {"a", began + int64(time.Second), false}, {"b", near.Now(), true}, {"c", began, false}, {"d", began, false}} {
+			if _, ok := m.GetAt(w.key, hashOf(w.key), w.at); ok != w.ok {
+				t.Errorf("%s at %d: %v", w.key, w.at-began, ok)
+			}
+		}
+	})
+}

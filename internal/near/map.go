@@ -44,19 +44,39 @@ func New[K comparable, V any](size int) *Map[K, V] {
 // has expired. It takes no lock and allocates nothing, and reads the clock only
 // if the value expires at some time.
 func (m *Map[K, V]) Get(key K, hash uint64) (value V, ok bool) {
-	t := m.table.Load()
-	if t == nil {
-		return value, false
-	}
-	e, _ := t.search(key, uint32(hash))
+	e := m.find(key, hash)
 	if e == nil || e.expires != 0 && Now() >= e.expires {
 		return value, false
 	}
+	return e.use(), true
+}
+
+// GetAt is Get at a moment that has been, as Now counts: it does not read the
+// clock.
+func (m *Map[K, V]) GetAt(key K, hash uint64, at int64) (value V, ok bool) {
+	e := m.find(key, hash)
+	if e == nil || e.expires != 0 && at >= e.expires {
+		return value, false
+	}
+	return e.use(), true
+}
+
+func (m *Map[K, V]) find(key K, hash uint64) *entry[K, V] {
+	t := m.table.Load()
+	if t == nil {
+		return nil
+	}
+	e, _ := t.search(key, uint32(hash))
+	return e
+}
+
+// use returns the value, for a hit.
+func (e *entry[K, V]) use() V {
 	// Many goroutines that hit one key must not write to it each time.
 	if uses := e.uses.Load(); uses < maxUses {
 		e.uses.Store(uses + 1)
 	}
-	return e.value, true
+	return e.value
 }
 
 // Set puts value under key, whose hash is given, in place of what was there
