@@ -49,11 +49,11 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 	}
 	s := a.store
 	s.hold(database, f)
-	s.counts.fences.Add(1)
 	calling, end := s.trace(ctx, "fence", database, "", 0)
 	err := s.backend.Fence(calling, database, *f)
 	end(err)
 	if err == nil {
+		s.counts.fences.Add(1)
 		return nil
 	}
 	err = unavailable(ctx, "fence", database, err)
@@ -61,7 +61,9 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 		s.quiet.warn(ctx, "commit without a fence", "database", database, "error", err)
 		return nil
 	}
-	s.counts.refused.Add(1)
+	if ctx.Err() == nil {
+		s.counts.refused.Add(1)
+	}
 	s.release(database, f, nil)
 	a.later(&announcement{database: database, fence: f, lift: true, until: time.Now().Add(f.Lease)})
 	a.end()
@@ -215,8 +217,9 @@ func (a *announcer) tell(ctx context.Context, n *announcement) bool {
 			return false
 		}
 	} else {
-		state, err := a.store.backend.Clear(ctx, n.database, *n.fence)
-		if err != nil {
+		calling, end := a.store.trace(ctx, "clear", n.database, "", 0)
+		state, err := a.store.backend.Clear(calling, n.database, *n.fence)
+		if end(err); err != nil {
 			a.send(n, false)
 			return false
 		}

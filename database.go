@@ -52,7 +52,7 @@ func newView(state *backend.State, held []*backend.Fence) *view {
 type generation interface {
 	cache() *core
 	token() backend.Token
-	size() (values int, evictions uint64)
+	size() int
 	empty()
 }
 
@@ -184,8 +184,6 @@ func (db *database) drop(byName *sync.Map) {
 // discard lets a generation go, and its values, which transactions that still
 // hold it may not read any more. db.mu is held.
 func (db *database) discard(id uint32, g generation) {
-	_, evictions := g.size()
-	g.cache().stats.evictions.Add(evictions)
 	g.empty()
 	delete(db.generations, id)
 }
@@ -196,9 +194,7 @@ func (db *database) count(stats map[uint32]*Stats) {
 	defer db.mu.Unlock()
 	for id, g := range db.generations {
 		if s := stats[id]; s != nil {
-			values, evictions := g.size()
-			s.Values += values
-			s.Evictions += evictions
+			s.Values += g.size()
 		}
 	}
 }

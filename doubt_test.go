@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 // P3: a commit takes effect after its error was returned. Nobody fills the
@@ -119,4 +120,29 @@ func TestCloseDoesNotWaitForACommitInDoubt(t *testing.T) {
 			t.Errorf("%s; want no clear: it would lift the fence too early", got)
 		}
 	})
+}
+
+// What the database answers is no doubt, whatever it speaks of.
+func TestAnAnswerIsNoDoubt(t *testing.T) {
+	for state, doubt := range map[string]bool{"23503": false, "40001": false, "08006": true, "57P01": true} {
+		store := newStore(t, memorybackend.New(), txcache.Options{Logger: silent})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := begin(t, store, "db")
+		clearCache(t, tx, c)
+		answer := fmt.Errorf("driver: %w", sqlError(state))
+		if err := tx.CommitWith(t.Context(), func(context.Context) error { return answer }); err != answer {
+			t.Errorf("CommitWith = %v, want %v", err, answer)
+		}
+		if got := store.Status().InDoubt == 1; got != doubt {
+			t.Errorf("%s: in doubt is %v, want %v", state, got, doubt)
+		}
+	}
+}
+
+// An sqlError is a server's answer, as drivers for PostgreSQL return it.
+type sqlError string
+
+func (e sqlError) SQLState() string { return string(e) }
+func (e sqlError) Error() string {
+	return `insert or update on table "connections" violates something (SQLSTATE ` + string(e) + `)`
 }

@@ -63,10 +63,8 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key entryKey[K], database string, user *canon.Context, expires int64) {
 	done := false
 	defer func() {
-		if recover() != nil {
-			c.stats.loadErrors.Add(1)
-		}
-		if !done { // hits go on meanwhile, and must not each try again
+		_ = recover() // the loader's; call has counted it
+		if !done {    // hits go on meanwhile, and must not each try again
 			c.noRefresh.Store(near.Now() + int64(c.lifetime/16))
 		}
 	}()

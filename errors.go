@@ -28,8 +28,8 @@ var (
 	// ErrDuplicate says that a store has a cache of that name already.
 	ErrDuplicate = errors.New("txcache: duplicate cache name")
 
-	// ErrInDoubt says that the database may still carry out a commit that has
-	// failed: the error is of the way to it, not its answer. The caches that the
+	// ErrInDoubt is for a commit function to say, wrapped or not, that the database
+	// may still carry out a commit that has failed: the error is of the way to it, not its answer. The caches that the
 	// transaction cleared stay fenced for as long as Options.Fence says, and are
 	// cleared then, so that nobody fills them with what such a commit replaces.
 	//
@@ -59,6 +59,12 @@ func inDoubt(err error) bool {
 	var network net.Error
 	if errors.As(err, &network) {
 		return true
+	}
+	// What a server of SQL answers says by its class whether it is of the way: 08
+	// is the connection's, 57 an operator's, who may have ended it.
+	var answer interface{ SQLState() string }
+	if errors.As(err, &answer) {
+		return strings.HasPrefix(answer.SQLState(), "08") || strings.HasPrefix(answer.SQLState(), "57")
 	}
 	// Drivers have errors of their own for a connection that is gone, which have
 	// nothing in common but their words.

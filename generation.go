@@ -31,6 +31,7 @@ func (c *Cache[K, V]) generation(at backend.Token) generation {
 	g := &generationOf[K, V]{of: &c.core, at: at}
 	if !c.store.opts.NoNear {
 		g.near = near.New[entryKey[K], V](c.size)
+		g.near.CountEvictions(&c.stats.evictions)
 	}
 	return g
 }
@@ -38,11 +39,11 @@ func (c *Cache[K, V]) generation(at backend.Token) generation {
 func (g *generationOf[K, V]) cache() *core         { return g.of }
 func (g *generationOf[K, V]) token() backend.Token { return g.at }
 
-func (g *generationOf[K, V]) size() (values int, evictions uint64) {
+func (g *generationOf[K, V]) size() int {
 	if g.near == nil {
-		return 0, 0
+		return 0
 	}
-	return g.near.Len(), g.near.Evictions()
+	return g.near.Len()
 }
 
 func (g *generationOf[K, V]) empty() {
@@ -67,7 +68,7 @@ func (g *generationOf[K, V]) get(t *transaction, key entryKey[K]) (v V, ok bool)
 // if it was when t began, which saves the reading of the clock.
 func (g *generationOf[K, V]) value(t *transaction, key entryKey[K], hash uint64) (v V, ok bool) {
 	if g.of.limited {
-		return g.near.GetAt(key, hash, t.synced)
+		return g.near.GetAt(key, hash, t.began)
 	}
 	return g.near.Get(key, hash)
 }

@@ -43,6 +43,7 @@ func TestNoFailoverViolatesAPromise(t *testing.T) {
 				world := smallWorld()
 				cfg := promptSettings(sync)
 				cfg.Redis.URI, world.Faults = site.start(t, s)
+				t.Cleanup(s.all.Wait) // before the servers end
 				world.Faults = append(world.Faults, pause(long))
 				if sync == config.SyncChannel {
 					world.Late = unproven

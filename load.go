@@ -190,20 +190,21 @@ func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
 	}
 }
 
-// errNoReturn is what a trace hears of a loader that panics.
-var errNoReturn = errors.New("txcache: the loader did not return")
+// errNoReturn is what a trace hears of a loader or a commit that panics.
+var errNoReturn = errors.New("txcache: the function did not return")
 
 // call calls a loader, and counts.
 func (c *Cache[K, V]) call(ctx context.Context, database string, keys []K, load loader[K, V]) (results []result[V], err error) {
 	c.stats.loads.Add(1)
 	ctx, end := c.store.trace(ctx, "load", database, c.name, len(keys))
 	err = errNoReturn
-	defer func() { end(err) }()
+	defer func() {
+		if end(err); err != nil {
+			c.stats.loadErrors.Add(1)
+		}
+	}()
 	start := near.Now()
 	results, err = load(ctx, keys)
 	c.stats.loadTime.Add(near.Now() - start)
-	if err != nil {
-		c.stats.loadErrors.Add(1)
-	}
 	return results, err
 }

@@ -63,7 +63,8 @@ type Options struct {
 	// the context for what happens within and a function, when that has ended:
 	// the function with the error, nil if there was none. Both must be safe for
 	// concurrent use, and neither of what is returned may be nil. Operations that
-	// do not leave the transaction are not traced.
+	// do not leave the transaction are not traced, nor are leases, and fences
+	// that are renewed or lifted.
 	Trace func(context.Context, Operation) (context.Context, func(error))
 
 	// Logger gets records of outages, of stale hits, and of values that could

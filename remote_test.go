@@ -233,6 +233,19 @@ func TestNearExpiresNoLaterThanRemote(t *testing.T) {
 	})
 }
 
+// So it does where transactions begin with what was learnt long ago.
+func TestNearExpiresThoughNobodySynchronises(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(t, limited{newValues(), time.Hour}, txcache.Options{Poll: 24 * time.Hour})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		publish(t, store, "db", c, "x", 1)
+		time.Sleep(time.Hour - time.Nanosecond)
+		hit(t, begin(t, store, "db"), c, "x", 1, "it is not an hour old")
+		time.Sleep(time.Nanosecond)
+		miss(t, begin(t, store, "db"), c, "x", "it is an hour old")
+	})
+}
+
 type limited struct {
 	*values
 	ttl time.Duration

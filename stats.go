@@ -53,15 +53,11 @@ func (s *Store) statsOf(caches []*core) []Stats {
 	stats := make([]Stats, len(caches))
 	byID := make(map[uint32]*Stats, len(caches))
 	for i, c := range caches {
+		stats[i] = c.snapshot()
 		byID[c.id] = &stats[i]
 	}
-	// Generations that live are counted first: one that ends meanwhile, and leaves
-	// its count to its cache, is then counted twice for a moment rather than not.
 	for db := range s.databases() {
 		db.count(byID)
-	}
-	for i, c := range caches {
-		c.snapshot(&stats[i])
 	}
 	return stats
 }
@@ -119,12 +115,9 @@ func (c *counters) stripe() *stripe {
 	return &c.stripes[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
 }
 
-// snapshot sets what the cache counts, and adds what it has counted of
-// generations that have ended.
-func (c *core) snapshot(s *Stats) {
-	*s = Stats{
+func (c *core) snapshot() Stats {
+	s := Stats{
 		Name:           c.name,
-		Values:         s.Values,
 		Bypassed:       c.stats.bypassed.Load(),
 		RemoteHits:     c.stats.remoteHits.Load(),
 		Loads:          c.stats.loads.Load(),
@@ -140,7 +133,7 @@ func (c *core) snapshot(s *Stats) {
 		Mismatches:     c.stats.mismatches.Load(),
 		Clears:         c.stats.clears.Load(),
 		Published:      c.stats.published.Load(),
-		Evictions:      s.Evictions + c.stats.evictions.Load(),
+		Evictions:      c.stats.evictions.Load(),
 		RemoteErrors:   c.stats.remoteErrors.Load(),
 		BadPayloads:    c.stats.badPayloads.Load(),
 		Unencodable:    c.stats.unencodable.Load(),
@@ -149,4 +142,5 @@ func (c *core) snapshot(s *Stats) {
 		s.Hits += c.stats.stripes[i].hits.Load()
 		s.Misses += c.stats.stripes[i].misses.Load()
 	}
+	return s
 }

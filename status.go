@@ -60,7 +60,7 @@ type storeCounts struct {
 // A DatabaseStatus is what a process holds of one database.
 type DatabaseStatus struct {
 	Name   string
-	Caches []CacheStatus // those that were read or filled since the database was first used, by name
+	Caches []CacheStatus // those that were read or filled since they were last cleared, by name
 }
 
 // A CacheStatus is what a process holds of one cache in one database.
@@ -93,7 +93,7 @@ func (db *database) status() DatabaseStatus {
 		if v.state != nil {
 			c.Generation = v.state.Token(c.Name)
 		}
-		c.Values, _ = g.size()
+		c.Values = g.size()
 		status.Caches = append(status.Caches, c)
 	}
 	slices.SortFunc(status.Caches, func(a, b CacheStatus) int { return strings.Compare(a.Name, b.Name) })

@@ -3,6 +3,7 @@ package txcache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 func TestStatusOfAnOutage(t *testing.T) {
@@ -40,7 +42,7 @@ func TestStatusOfAnOutage(t *testing.T) {
 		if err := clear(); err != nil {
 			t.Fatal(err)
 		}
-		want := txcache.Status{Stateless: 1, Fences: 3, Refused: 1, Delayed: 1, Waiting: 1, Databases: 1, Staleness: time.Second}
+		want := txcache.Status{Stateless: 1, Fences: 2, Refused: 1, Delayed: 1, Waiting: 1, Databases: 1, Staleness: time.Second}
 		if got := store.Status(); got != want {
 			t.Errorf("Status is %+v\nwant      %+v", got, want)
 		}
@@ -56,7 +58,7 @@ func TestStatusOfAnOutage(t *testing.T) {
 		if err := store.Drop(t.Context(), "other"); err != nil {
 			t.Fatal(err)
 		}
-		want.Fences, want.InDoubt, want.Drops = 4, 1, 1
+		want.Fences, want.InDoubt, want.Drops = 3, 1, 1
 		if got := store.Status(); got != want {
 			t.Errorf("Status is %+v\nwant      %+v", got, want)
 		}
@@ -166,7 +168,10 @@ func TestClearByName(t *testing.T) {
 			t.Errorf("clears counted: %d", got)
 		}
 		fill()
-		if err := servers[0].Clear(t.Context(), "db"); err != nil {
+		if err := servers[0].Clear(t.Context(), "db"); err == nil {
+			t.Error("no names: no error")
+		}
+		if err := servers[0].ClearAll(t.Context(), "db"); err != nil {
 			t.Fatal(err)
 		}
 		for i, caches := range [][]cache{first, second} {
@@ -218,6 +223,54 @@ func TestFromConfig(t *testing.T) {
 	for name, cfg := range map[string]*config.Config{"none": nil, "not valid": {}} {
 		if _, _, err := txcache.FromConfig(t.Context(), cfg); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// Who gives up is not refused, and has fenced nothing.
+func TestStatusOfACallerThatGivesUp(t *testing.T) {
+	store := newStore(t, memorybackend.New(), txcache.Options{Logger: silent})
+	tx := begin(t, store, "db")
+	clearCache(t, tx, newCache[string, int](t, store, "c", txcache.CacheOptions{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := tx.CommitWith(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("CommitWith = %v", err)
+	}
+	if s := store.Status(); s.Refused != 0 || s.Fences != 0 {
+		t.Errorf("Status is %+v", s)
+	}
+}
+
+// Evictions are counted once, whatever becomes of the generation meanwhile.
+func TestEvictionsAreCountedOnce(t *testing.T) {
+	store := newStore(t, memorybackend.New(), txcache.Options{})
+	c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: 1})
+	const databases, each = 50, 21
+	for i := range databases {
+		tx := beginReadOnly(t, store, fmt.Sprint(i))
+		for k := range each {
+			c.Set(tx, k, k)
+		}
+	}
+	want := uint64(databases * (each - 1))
+	cleared := make(chan struct{})
+	go func() {
+		defer close(cleared)
+		for i := range databases {
+			if err := store.ClearAll(t.Context(), fmt.Sprint(i)); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for done := false; !done; {
+		select {
+		case <-cleared:
+			done = true
+		default:
+		}
+		if got := c.Stats().Evictions; got != want {
+			t.Fatalf("%d evictions, want %d", got, want)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error)
 
 func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, error) {
 	asking, end := s.trace(ctx, "begin", name, "", 0)
-	db, v, synced, err := s.sync(asking, name, s.opts.Poll)
+	db, v, at, err := s.sync(asking, name, s.opts.Poll)
 	end(err)
 	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil { // P8
 		s.counts.stateless.Add(1)
@@ -96,38 +96,42 @@ func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, err
 	} else if err != nil {
 		return nil, err
 	}
-	t := &transaction{store: s, db: db, view: v, synced: synced, readOnly: readOnly}
+	t := &transaction{store: s, db: db, view: v, moment: at, readOnly: readOnly}
 	t.first.t = t
 	return &t.first, nil
 }
 
-// sync returns the newest view of the database and when it was known to be
-// that. A view that was so less than poll ago is not asked for again.
-func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (db *database, v *view, synced int64, err error) {
+// A moment is when a transaction began, and when what it began with was known
+// to be the newest, as near.Now counts; 0 if it never was.
+type moment struct{ began, synced int64 }
+
+// sync returns the newest view of the database. A view that was so less than poll
+// ago is not asked for again.
+func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (db *database, v *view, at moment, err error) {
 	for {
 		if s.closed.Load() {
-			return nil, nil, 0, ErrClosed
+			return nil, nil, at, ErrClosed
 		}
 		db, err := s.database(name)
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, nil, at, err
 		}
 		now := near.Now() // before the call: the state can only be newer
 		if poll > 0 {
-			at := db.synced.Load()
-			if v := db.newest.Load(); v.state != nil && now-at < int64(poll) {
-				return db, v, at, nil
+			synced := db.synced.Load()
+			if v := db.newest.Load(); v.state != nil && now-synced < int64(poll) {
+				return db, v, moment{now, synced}, nil
 			}
 		}
 		state, err := s.backend.Sync(ctx, name)
 		if err != nil {
-			return db, nil, 0, unavailable(ctx, "synchronisation", name, err)
+			return db, nil, at, unavailable(ctx, "synchronisation", name, err)
 		}
 		if v := db.install(state); v != nil {
 			if s.opts.Poll > 0 {
 				db.synced.Store(now)
 			}
-			return db, v, now, nil
+			return db, v, moment{now, now}, nil
 		}
 		// Dropped since it was looked up: its successor has another state.
 	}
@@ -229,11 +233,13 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 }
 
 // Clear clears the caches of those names in database, as a transaction does
-// that commits nothing else; without names, all. It is for those who operate a
-// service: caches that only other programs have are cleared too, and a name that
-// nobody has does no harm. Programs clear in the transaction that is the reason,
-// by [Cache.Clear].
+// that commits nothing else. It is for those who operate a service: caches that
+// only other programs have are cleared too, and a name that nobody has does no
+// harm. Programs clear in the transaction that is the reason, by [Cache.Clear].
 func (s *Store) Clear(ctx context.Context, database string, caches ...string) error {
+	if len(caches) == 0 {
+		return errors.New("txcache: Clear needs the names of caches; ClearAll clears all of a database")
+	}
 	for _, name := range caches {
 		if err := checkName("cache", name); err != nil {
 			return err
@@ -244,7 +250,7 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 		return err
 	}
 	defer tx.Rollback()
-	f := &backend.Fence{ID: backend.NewToken(), All: len(caches) == 0, Lease: s.opts.Fence}
+	f := &backend.Fence{ID: backend.NewToken(), Lease: s.opts.Fence}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(caches))) {
 		g := backend.Generation{Cache: name}
 		if state := tx.t.view.state; state != nil {
@@ -253,6 +259,11 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 		f.Caches = append(f.Caches, g)
 	}
 	return tx.t.commitClear(ctx, f, func(context.Context) error { return nil })
+}
+
+// ClearAll clears all caches of database; otherwise it is like Clear.
+func (s *Store) ClearAll(ctx context.Context, database string) error {
+	return s.Update(ctx, database, (*Tx).ClearAll)
 }
 
 // Drop forgets all that is cached for database: whoever begins from now on, in

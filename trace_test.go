@@ -65,7 +65,7 @@ func TestTrace(t *testing.T) {
 		defer func() { _ = recover() }()
 		c.Load(t.Context(), tx, "z", func(context.Context) (int, error) { panic(failure) })
 	}()
-	r.expect(t, "a load that panics", "/get db c 1 <nil>", "/load db c 1 txcache: the loader did not return")
+	r.expect(t, "a load that panics", "/get db c 1 <nil>", "/load db c 1 txcache: the function did not return")
 	commit(t, tx)
 	r.expect(t, "a commit that sends", "/set db  1 <nil>")
 

@@ -27,11 +27,11 @@ type Tx struct {
 
 // A transaction is what the handles on it share.
 type transaction struct {
-	store    *Store
-	db       *database
-	view     *view // what it began with
-	synced   int64 // when that was asked for, as near.Now counts; 0: in vain
-	first    Tx    // here, so that a transaction is one allocation
+	store *Store
+	db    *database
+	view  *view // what it began with
+	moment
+	first    Tx // here, so that a transaction is one allocation
 	readOnly bool
 
 	// touched has the bit of every cache that the transaction has set or
@@ -196,6 +196,9 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 			a.clear(ctx, t.db.name, f)
 		}
 		t.countClears(f)
+		if err == nil && !returned {
+			err = errNoReturn
+		}
 		if p != nil {
 			panic(p)
 		}

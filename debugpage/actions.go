@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed-dad15c92/txcache"
 )
 
 // actions are what is needed to clear and to drop by the page.
@@ -132,14 +135,25 @@ func (h *handler) run(ctx context.Context, t task) result {
 		err = h.store.Clear(ctx, t.Database, t.Cache)
 	case "clear-all":
 		r.Text = fmt.Sprintf("Clear all caches in database %s", t.Database)
-		err = h.store.Clear(ctx, t.Database)
+		err = h.store.ClearAll(ctx, t.Database)
 	case "drop":
 		r.Text = fmt.Sprintf("Drop database %s", t.Database)
 		err = h.store.Drop(ctx, t.Database)
 	}
 	if err != nil {
-		r.Err = err.Error()
+		r.Err = told(err)
 	}
 	r.At = time.Now()
 	return r
+}
+
+// told says of an error what everybody may see who looks at the page: its cause may
+// hold an address. The store's logger has the rest.
+func told(err error) string {
+	for _, kind := range []error{txcache.ErrUnavailable, txcache.ErrClosed, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, kind) {
+			return kind.Error()
+		}
+	}
+	return "it failed"
 }

@@ -21,6 +21,8 @@ type question struct {
 const (
 	defaultTop = 100
 	maxTop     = 1000
+
+	longestSearch, longestName = 256, 1024 // in bytes
 )
 
 func parseQuestion(v url.Values) (*question, error) {
@@ -38,6 +40,10 @@ func parseQuestion(v url.Values) (*question, error) {
 	}
 	if !slices.ContainsFunc(columns, func(c column) bool { return c.Key == q.Sort }) {
 		return nil, fmt.Errorf("txcache: sort is %q; it must be one of %s", q.Sort, columnKeys())
+	}
+	// Each row of the page repeats the question.
+	if len(q.Caches) > longestSearch || len(q.Databases) > longestSearch || len(q.Database) > longestName {
+		return nil, fmt.Errorf("txcache: a search is limited to %d bytes, the name of a database to %d here", longestSearch, longestName)
 	}
 	switch {
 	case q.Order == "" && q.Sort == "name":

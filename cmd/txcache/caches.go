@@ -86,7 +86,7 @@ func (p *program) caches(ctx context.Context, database string, sample int64) err
 		if d := census.Database; d.Kept {
 			r.Epoch, r.Version = string(d.State.Epoch), d.State.Version
 			for _, f := range d.Fences {
-				r.Fences = append(r.Fences, fenceResult{string(f.ID), f.Deadline, f.All, f.Caches})
+				r.Fences = append(r.Fences, fenceResult{string(f.ID), f.Deadline, f.All, append([]string{}, f.Caches...)})
 			}
 		}
 		for _, c := range census.Caches {

@@ -40,8 +40,9 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Show the configuration in effect and try the server out",
 		Long: `Check reads the configuration file as the service does and shows every key, with
-defaults marked. Passwords, user names, and whatever the file takes from the
-environment are hidden. Then it does with the server all that a service does, in a
+defaults marked. Passwords, user names and values that the file takes from the
+environment are hidden; where the server does not answer, the error names its
+address. Then it does with the server all that a service does, in a
 database of its own, and says what is refused and how long it takes.`,
 		Example: `  txcache --config cache.toml check
   txcache --config cache.toml check --json | jq .problems`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,8 @@ that would be tried again later is lost when this command ends.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := clearResult{Database: args[0], Caches: args[1:], All: all}
 			switch {
+			case slices.Contains(args, ""):
+				return usage("the name of a database or cache cannot be empty")
 			case all && len(r.Caches) > 0:
 				return usage("either name caches or give --all")
 			case !all && len(r.Caches) == 0:
@@ -50,6 +53,9 @@ that would be tried again later is lost when this command ends.`,
 
 func (p *program) clear(ctx context.Context, r clearResult) error {
 	err := p.operate(ctx, func(s *txcache.Store, _ *redisbackend.Backend) error {
+		if r.All {
+			return s.ClearAll(ctx, r.Database)
+		}
 		return s.Clear(ctx, r.Database, r.Caches...)
 	})
 	if err != nil {

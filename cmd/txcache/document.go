@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -116,5 +117,12 @@ func appendText(to []byte, text string) []byte {
 	if err != nil {
 		return append(to, "null"...) // a string always marshals
 	}
-	return append(to, quoted...)
+	for _, r := range string(quoted) {
+		if r >= 0x7f && r < 0xa0 { // a terminal would obey
+			to = fmt.Appendf(to, `\u%04x`, r)
+		} else {
+			to = utf8.AppendRune(to, r)
+		}
+	}
+	return to
 }

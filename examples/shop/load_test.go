@@ -171,7 +171,7 @@ func TestTheLoadFindsWhatIsStale(t *testing.T) {
 		}, "was committed"},
 		{"a forgotten rollback", func(t *testing.T, s instance, product string, cents map[string]int64) int {
 			write(t, s, product, cents, 0)
-			if err := s.store.Clear(t.Context(), "shop-a"); err != nil {
+			if err := s.store.ClearAll(t.Context(), "shop-a"); err != nil {
 				t.Error(err)
 			}
 			return valid(cents)
@@ -180,7 +180,7 @@ func TestTheLoadFindsWhatIsStale(t *testing.T) {
 			status := valid(cents)
 			if status == http.StatusOK {
 				write(t, s, product, cents, 1000)
-				if err := s.store.Clear(t.Context(), "shop-a"); err != nil {
+				if err := s.store.ClearAll(t.Context(), "shop-a"); err != nil {
 					t.Error(err)
 				}
 			}

@@ -34,6 +34,7 @@ type Context struct {
 	values []value // sorted by key
 	ids    atomic.Pointer[identity]
 	mark   uint64 // any number, for the hashes of what comes of it
+	kept   bool   // it is small enough for others that come of it to be remembered
 }
 
 // A frozen value is an encoding, with the type, if ok.

@@ -104,10 +104,14 @@ func plainCopy(v any) any {
 	return v
 }
 
+// remembered reports whether what comes of c may be remembered: c is small then,
+// and likely to be given again itself.
+func (c *Context) remembered() bool { return c == nil || c.kept }
+
 // ofUser remembers WithUser.
 func (c *Context) ofUser(user any, create func() *Context) *Context {
 	hash, ok := plainHash(user)
-	if !ok {
+	if !ok || !c.remembered() {
 		return create()
 	}
 	s := slot(c, hash)
@@ -115,13 +119,14 @@ func (c *Context) ofUser(user any, create func() *Context) *Context {
 		return m.to
 	}
 	m := &made{from: c, user: plainCopy(user), to: create()}
+	m.to.kept = true
 	s.Store(m)
 	return m.to
 }
 
 // ofValues remembers With.
 func (c *Context) ofValues(values map[string]any, create func() *Context) *Context {
-	if len(values) > mostRemembered {
+	if len(values) > mostRemembered || !c.remembered() {
 		return create()
 	}
 	var hash uint64
@@ -140,6 +145,7 @@ func (c *Context) ofValues(values map[string]any, create func() *Context) *Conte
 	for key, v := range values {
 		m.values[key] = plainCopy(v)
 	}
+	m.to.kept = len(m.to.values) <= mostRemembered
 	s.Store(m)
 	return m.to
 }

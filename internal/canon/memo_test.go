@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -82,5 +84,22 @@ func TestRememberedContextsDoNotAllocate(t *testing.T) {
 	user(1).With(v).ID(nil)
 	if n := testing.AllocsPerRun(100, func() { user(1).With(v).ID(nil) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+// What comes of a large context is not remembered, for the large one would be with it.
+func TestLargeContextsAreNotKept(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 512 {
+		large := with(values{"large": fmt.Sprint(i, strings.Repeat("x", 1<<16))})
+		large.WithUser(i).With(values{"lang": "de"}).ID(nil)
+	}
+	runtime.GC()
+	runtime.GC() // interned forms go with the second
+	runtime.ReadMemStats(&after)
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 8<<20 {
+		t.Errorf("%d bytes are kept of 32 MiB of contexts", kept)
 	}
 }

@@ -186,4 +186,28 @@ var lifetimeGuards = []guard{{
 	text:    "		m.values[key] = plainCopy(v)\n",
 	gone:    "		m.values[key] = v\n",
 	by:      "TestRememberedSlicesAreCopies",
+}, {
+	name:    "what is kept for some hours goes after them",
+	keeps:   "P3",
+	without: "A process that polls once a day keeps values a day longer than was configured.",
+	file:    "generation.go",
+	text:    "g.near.GetAt(key, hash, t.began)",
+	gone:    "g.near.GetAt(key, hash, t.synced)",
+	by:      "TestNearExpiresThoughNobodySynchronises",
+}, {
+	name:    "large contexts are not remembered",
+	keeps:   "P10",
+	without: "Contexts of any size stay for as long as the process.",
+	file:    "internal/canon/memo.go",
+	text:    "c == nil || c.kept }",
+	gone:    "c == nil || c.mark != 0 }",
+	by:      "TestLargeContextsAreNotKept",
+}, {
+	name:    "an answer of the database is no doubt",
+	keeps:   "P3",
+	without: "Caches are bypassed for a lease because a table has a name like connections.",
+	file:    "errors.go",
+	text:    "if errors.As(err, &answer) {",
+	gone:    "if errors.As(err, &answer) && answer == nil {",
+	by:      "TestAnAnswerIsNoDoubt",
 }}

@@ -70,7 +70,7 @@ var loadGuards = []guard{{
 	keeps:   "P8",
 	without: "Whoever looked just before a load was done loads again: a stampede on the database.",
 	file:    "batch.go",
-	text:    "if w.result = g.find(w.key); w.found.known() {",
+	text:    "if w.result = g.find(t, w.key); w.found.known() {",
 	gone:    "if w.found.known() {",
 	by:      "TestALoadThatHasJustLandedIsNotRepeated",
 }, {

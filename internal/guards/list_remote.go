@@ -30,7 +30,7 @@ var remoteGuards = []guard{{
 	keeps:   "P6",
 	without: "Values without a duration stay in one process that the others have loaded anew.",
 	file:    "cache.go",
-	text:    "		c.lifetime = s.longest\n",
+	text:    "		c.lifetime, c.limited = s.longest, s.longest > 0\n",
 	gone:    "",
 	by:      "TestNearExpiresNoLaterThanRemote",
 }, {

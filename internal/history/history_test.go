@@ -83,8 +83,12 @@ func TestAFailureOfARaceIsTold(t *testing.T) {
 			o := history.Options{Seed: rand.Uint64(), Steps: 100_000, Driver: history.Race, Patience: time.Second}
 			_, err := history.Check(t.Context(), open, o)
 			var f *history.Failure
-			if !errors.As(err, &f) || !strings.Contains(err.Error(), "VIOLATES") {
+			if !errors.As(err, &f) {
 				t.Fatalf("Check of a wrong cache: %v", err)
+			}
+			// What went wrong at random may go well whenever it is played again.
+			if !strings.Contains(err.Error(), "VIOLATES") && !(strings.HasSuffix(name, "at random") && strings.Contains(err.Error(), "it cannot be told")) {
+				t.Fatalf("the failure is not told: %v", err)
 			}
 			t.Logf("a story of %d steps", f.Steps)
 		})

@@ -32,6 +32,7 @@ type Map[K comparable, V any] struct {
 	count     int
 	policy    *policy // nil until the map is full and wants room
 	evictions uint64
+	counter   *atomic.Uint64 // of evictions elsewhere; nil: none
 }
 
 // New returns an empty Map that keeps at most size values; a size below 1
@@ -39,6 +40,9 @@ type Map[K comparable, V any] struct {
 func New[K comparable, V any](size int) *Map[K, V] {
 	return &Map[K, V]{size: max(1, size)}
 }
+
+// CountEvictions also counts evictions in c. It is for a Map that is not in use yet.
+func (m *Map[K, V]) CountEvictions(c *atomic.Uint64) { m.counter = c }
 
 // Get returns the value of key, whose hash is given, unless it is not there or
 // has expired. It takes no lock and allocates nothing, and reads the clock only
@@ -119,6 +123,9 @@ func (m *Map[K, V]) evict(t *table[K, V]) {
 	t.remove(v.victim())
 	m.count--
 	m.evictions++
+	if m.counter != nil {
+		m.counter.Add(1)
+	}
 }
 
 // Len returns how many values are kept, expired ones included that have not
