@@ -28,14 +28,15 @@ var (
 	// ErrDuplicate says that a store has a cache of that name already.
 	ErrDuplicate = errors.New("txcache: duplicate cache name")
 
-	// ErrInDoubt is for a commit function to say, wrapped or not, that the database
-	// may still carry out a commit that has failed: the error is of the way to it, not its answer. The caches that the
-	// transaction cleared stay fenced for as long as Options.Fence says, and are
-	// cleared then, so that nobody fills them with what such a commit replaces.
+	// ErrInDoubt is for a commit function to wrap around an error that is of the
+	// way to the database, not its answer: the database may still carry out the
+	// commit. The caches that the transaction cleared stay fenced for as long as
+	// Options.Fence says, and are cleared then, so that nobody fills them with what
+	// such a commit replaces.
 	//
-	// CommitWith takes errors of contexts and networks for such, and whatever
-	// speaks of a connection; a commit function wraps ErrInDoubt around others that
-	// mean as much.
+	// CommitWith takes for such by itself: errors of contexts and networks, answers
+	// whose SQLSTATE is of class 08 or 57, and other errors that speak of a
+	// connection.
 	ErrInDoubt = errors.New("txcache: commit is in doubt")
 
 	// ErrClosed is the answer of a closed store.

@@ -28,7 +28,7 @@ type Status struct {
 	Backend *backend.Stats // nil if the backend keeps none
 }
 
-// Status returns the present one. It costs little.
+// Status returns the present one. It counts the databases that the process has used.
 func (s *Store) Status() Status {
 	c := &s.counts
 	status := Status{

@@ -43,7 +43,7 @@ func parseQuestion(v url.Values) (*question, error) {
 	}
 	// Each row of the page repeats the question.
 	if len(q.Caches) > longestSearch || len(q.Databases) > longestSearch || len(q.Database) > longestName {
-		return nil, fmt.Errorf("txcache: a search is limited to %d bytes, the name of a database to %d here", longestSearch, longestName)
+		return nil, fmt.Errorf("txcache: a search must be of %d bytes at most, the name of a database of %d", longestSearch, longestName)
 	}
 	switch {
 	case q.Order == "" && q.Sort == "name":
