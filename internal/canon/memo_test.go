@@ -51,6 +51,22 @@ func TestRememberedSlicesAreCopies(t *testing.T) {
 	}
 }
 
+// A slice that is changed may come to the place where it was remembered.
+func TestRememberedSlicesStayWhatTheyWere(t *testing.T) {
+	want := map[int]canon.ID{}
+	for i := range 8192 {
+		want[i] = identify(t, one([]int{i}))
+	}
+	for i := range 8192 {
+		companies := []int{-1}
+		identify(t, one(companies))
+		companies[0] = i
+		if identify(t, one(companies)) != want[i] {
+			t.Fatalf("a slice that was changed to %d is another context", i)
+		}
+	}
+}
+
 func TestRememberingIsSafeForConcurrentUse(t *testing.T) {
 	want := map[int]canon.ID{}
 	for i := range 4096 { // more than are remembered
