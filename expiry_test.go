@@ -131,6 +131,18 @@ func TestStaleForNeverAnswersWithWhatWasCleared(t *testing.T) {
 		}
 		fails(beginReadOnly(t, store, "db"), "the cache was cleared")
 		fails(old, "the cache was cleared since it began")
+
+		publish(t, store, "db", c, "x", 2)
+		time.Sleep(2 * time.Minute)
+		v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
+			writer := begin(t, store, "db")
+			clearCache(t, writer, c)
+			commit(t, writer)
+			return 0, failure
+		})
+		if err != failure {
+			t.Errorf("Load = %d, %v; want the failure: the cache was cleared while the loader ran", v, err)
+		}
 	})
 }
 

@@ -162,4 +162,12 @@ var lifetimeGuards = []guard{{
 	text:    "if errors.As(err, &answer) {",
 	gone:    "if errors.As(err, &answer) && answer == nil {",
 	by:      "TestAnAnswerIsNoDoubt",
+}, {
+	name:    "an expired value was not cleared",
+	keeps:   "P3",
+	without: "A loader that fails brings back what was cleared while it ran.",
+	file:    "batch.go",
+	text:    "if _, g := c.lookup(b.tx.t, w.key); g == nil || g != b.g {",
+	gone:    "if b.g == nil {",
+	by:      "TestStaleForNeverAnswersWithWhatWasCleared",
 }}
