@@ -354,6 +354,7 @@ func TestServersShareEarlyRefreshes(t *testing.T) {
 		if s := other.c.Stats(); s.EarlyRefreshes != 0 || s.RemoteHits != 1 {
 			t.Errorf("Stats = %+v; want no refresh, and one remote hit: nobody has asked for more", s)
 		}
+		time.Sleep(time.Second) // in which a loader would have ended
 		if other.loads.Load() != 1 {
 			t.Errorf("%d loads; want that of y alone", other.loads.Load())
 		}
