@@ -204,10 +204,16 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // the commit. In a read-only one they may see it at once: set only what was
 // read from the database in that transaction.
 //
-// Set is for filling. Who makes a value that others may have another one calls
-// Clear: other processes keep what they have until then.
+// Set fills the cache with a value that was read from the database. A transaction
+// that changes the row must call Clear; other processes keep the old value until
+// it does.
+//
+// Where the backend keeps values, a read-only transaction gives them to it when it
+// ends, and before that each time a thousand or so have gathered.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
-	c.put(tx, key, entry[V]{value: value})
+	if c.put(tx, key, entry[V]{value: value}) {
+		tx.t.flush(context.Background())
+	}
 }
 
 // SetMany sets all of values.
@@ -251,13 +257,18 @@ func (c *core) usable(tx *Tx) error {
 	return nil
 }
 
-// put sets what is known of a key, if it can be kept.
-func (c *Cache[K, V]) put(tx *Tx, key K, e entry[V]) {
-	if k, ok := c.entryKey(tx, key); ok {
-		tx.t.mu.Lock()
-		defer tx.t.mu.Unlock()
-		c.set(tx.t, k, e)
+// put sets what is known of a key, if it can be kept. It reports whether the
+// transaction has enough to flush.
+func (c *Cache[K, V]) put(tx *Tx, key K, e entry[V]) (full bool) {
+	k, ok := c.entryKey(tx, key)
+	if !ok {
+		return false
 	}
+	t := tx.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.set(t, k, e)
+	return t.readOnly && t.work != nil && t.work.unsent >= pieceValues
 }
 
 // set puts what is known of a key where the transaction may put it. t.mu is
@@ -286,4 +297,5 @@ func (c *Cache[K, V]) set(t *transaction, key entryKey[K], e entry[V]) {
 		l.overlay = o
 	}
 	o.set(t.work, key, e, t.readOnly)
+	t.work.unsent++
 }

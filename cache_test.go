@@ -351,8 +351,8 @@ func TestSizeLimit(t *testing.T) {
 // A transaction's own values are bounded too. Those that had to go do not
 // uncover what others see.
 func TestOverlayIsBounded(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: 10})
+	store := setups[0].open(t, 1, txcache.Options{OverlaySize: 10})[0]
+	c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: 1000})
 	for i := range 10 {
 		publish(t, store, "db", c, i, -1)
 	}
@@ -372,6 +372,9 @@ func TestOverlayIsBounded(t *testing.T) {
 	}
 	if found != 10 {
 		t.Errorf("the transaction keeps %d values of its own; want 10", found)
+	}
+	if got := c.Stats().Overflows; got != 90 {
+		t.Errorf("%d values are counted that it could not keep; want 90", got)
 	}
 }
 

@@ -137,10 +137,11 @@ func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[
 		}
 		b := batch[K, V]{c: c, tx: tx, load: load}
 		others := b.board(ctx, open)
-		if err := b.bring(ctx); err != nil {
+		err := b.bring(ctx)
+		tx.t.flush(ctx)
+		if err != nil {
 			return nil, err
 		}
-		var err error
 		if open, err = c.await(ctx, others); err != nil {
 			return nil, err
 		}
@@ -183,10 +184,8 @@ func (c *Cache[K, V]) await(ctx context.Context, wishes []*wish[K, V]) (open []*
 
 // keep sets what was loaded.
 func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
-	if r.found == absent {
-		c.SetAbsent(tx, key)
-	} else {
-		c.Set(tx, key, r.value)
+	if r.found != absent || c.absence >= 0 {
+		c.put(tx, key, entry[V]{value: r.value, absent: r.found == absent})
 	}
 }
 

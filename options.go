@@ -23,6 +23,14 @@ type Options struct {
 	// CacheOptions.Size: who runs a service overrules who wrote it.
 	Sizes map[string]int
 
+	// OverlaySize is the number of values of one cache that a transaction keeps to
+	// itself until it ends. Where a read-write transaction sets more, any of them
+	// go: the transaction reads such a key from the database again, and others get
+	// nothing of it (Stats.Overflows). A read-only transaction gives its values to
+	// others as they come, so it meets the limit only in a cache that is fenced and
+	// within a savepoint. The default is 65536.
+	OverlaySize int
+
 	// Poll, if positive, lets a transaction begin with what this process
 	// learnt of its database up to Poll ago, instead of asking the backend
 	// each time. Commits of other processes are then seen up to Poll late;
@@ -75,9 +83,10 @@ type Options struct {
 }
 
 const (
-	defaultSize  = 1024
-	defaultFence = time.Minute
-	leastFence   = 100 * time.Millisecond
+	defaultSize        = 1024
+	defaultOverlaySize = 65536
+	defaultFence       = time.Minute
+	leastFence         = 100 * time.Millisecond
 )
 
 // withDefaults returns a checked copy with every default in its place.
@@ -89,6 +98,8 @@ func (o *Options) withDefaults() (Options, error) {
 	switch {
 	case opts.Size < 0:
 		return opts, fmt.Errorf("txcache: Options.Size is %d; it must not be negative", opts.Size)
+	case opts.OverlaySize < 0:
+		return opts, fmt.Errorf("txcache: Options.OverlaySize is %d; it must not be negative", opts.OverlaySize)
 	case opts.Poll < 0:
 		return opts, fmt.Errorf("txcache: Options.Poll is %v; it must not be negative", opts.Poll)
 	case opts.Lease < 0:
@@ -106,6 +117,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if opts.Size == 0 {
 		opts.Size = defaultSize
 	}
+	if opts.OverlaySize == 0 {
+		opts.OverlaySize = defaultOverlaySize
+	}
 	if opts.Fence == 0 {
 		opts.Fence = defaultFence
 	}
@@ -120,6 +134,7 @@ func options(cfg *config.Config) *Options {
 	return &Options{
 		Size:               cfg.Size,
 		Sizes:              cfg.Sizes,
+		OverlaySize:        cfg.OverlaySize,
 		Poll:               cfg.Sync.Every(),
 		CommitOnOutage:     cfg.Outage == config.OutageCommit,
 		ContextIgnoredKeys: cfg.ContextIgnoredKeys,

@@ -3,15 +3,14 @@ package txcache
 import (
 	"time"
 
-	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
 // An overlay is what one transaction has set in one cache.
 type overlay interface {
-	// publish puts the values into g, appends to values what is to be kept
-	// remotely, and returns how many there were.
-	publish(database string, g generation, values []backend.Value) (all []backend.Value, published int)
+	// publish puts the values into g, and into out what the backend is to keep.
+	// It returns how many there were.
+	publish(g generation, out *outbox) (published int)
 }
 
 // overlayOf is an overlay of a Cache[K, V]. The transaction's mutex guards it.
@@ -20,7 +19,7 @@ type overlayOf[K comparable, V any] struct {
 	values map[entryKey[K]]entry[V]
 
 	// partial is set once a value of a read-write transaction had to go because
-	// of the size limit. From then on the cache's other values are not looked
+	// of Options.OverlaySize. From then on the cache's other values are not looked
 	// at: one of them may be older than the one that went. // P1
 	partial bool
 }
@@ -66,9 +65,10 @@ func (o *overlayOf[K, V]) set(w *work, key entryKey[K], e entry[V], readOnly boo
 			e.step = w.steps
 		}
 	}
-	if !was && len(o.values) >= o.cache.size {
+	if !was && len(o.values) >= o.cache.store.opts.OverlaySize {
 		for victim := range o.values {
 			delete(o.values, victim)
+			o.cache.stats.overflows.Add(1)
 			o.partial = !readOnly
 			break
 		}
@@ -76,7 +76,7 @@ func (o *overlayOf[K, V]) set(w *work, key entryKey[K], e entry[V], readOnly boo
 	o.values[key] = e
 }
 
-func (o *overlayOf[K, V]) publish(database string, to generation, values []backend.Value) (all []backend.Value, published int) {
+func (o *overlayOf[K, V]) publish(to generation, out *outbox) (published int) {
 	g := to.(*generationOf[K, V])
 	for key, e := range o.values {
 		left := time.Duration(0)
@@ -92,9 +92,9 @@ func (o *overlayOf[K, V]) publish(database string, to generation, values []backe
 		if o.cache.store.values == nil || e.remote {
 			continue
 		}
-		if v, ok := o.cache.encode(database, g, key, e, left); ok {
-			values = append(values, v)
+		if v, ok := o.cache.encode(out.database, g, key, e, left); ok {
+			out.add(&o.cache.core, v)
 		}
 	}
-	return values, published
+	return published
 }

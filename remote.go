@@ -119,7 +119,6 @@ func (s *Store) setRemote(ctx context.Context, database string, values []backend
 	err := s.values.Set(ctx, values)
 	if end(err); err != nil {
 		s.quiet.warn(ctx, "remote write", "database", database, "error", err)
-		return false
 	}
-	return true
+	return err == nil
 }

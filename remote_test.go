@@ -73,10 +73,9 @@ func TestRollbackSendsNothing(t *testing.T) {
 	v := newValues()
 	store := newStore(t, v, txcache.Options{})
 	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	for _, tx := range []*txcache.Tx{begin(t, store, "db"), beginReadOnly(t, store, "db")} {
-		c.Set(tx, 1, 1)
-		tx.Rollback()
-	}
+	tx := begin(t, store, "db")
+	c.Set(tx, 1, 1)
+	tx.Rollback()
 	if v.sets != 0 || len(v.kept) != 0 {
 		t.Errorf("a rollback has sent values in %d calls", v.sets)
 	}

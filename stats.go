@@ -31,6 +31,7 @@ type Stats struct {
 	Clears         uint64        // commits that cleared the cache, those that failed included
 	Published      uint64        // values that commits of read-write transactions made visible
 	Evictions      uint64        // values pushed out by the size limit
+	Overflows      uint64        // values that a transaction set and could not keep; see Options.OverlaySize
 	Values         int           // values in the process now; expired ones count until they are replaced
 	RemoteErrors   uint64        // failed calls to the backend for values, reads and writes
 	BadPayloads    uint64        // remote values that could not be decoded: misses
@@ -72,6 +73,7 @@ type counters struct {
 	absentHits, leased, waited, earlyRefreshes, expiredHits                 atomic.Uint64
 	loadTime                                                                atomic.Int64
 	verified, mismatches, evictions, remoteErrors, badPayloads, unencodable atomic.Uint64
+	overflows                                                               atomic.Uint64
 }
 
 const stripes = 16 // a power of two
@@ -134,6 +136,7 @@ func (c *core) snapshot() Stats {
 		Clears:         c.stats.clears.Load(),
 		Published:      c.stats.published.Load(),
 		Evictions:      c.stats.evictions.Load(),
+		Overflows:      c.stats.overflows.Load(),
 		RemoteErrors:   c.stats.remoteErrors.Load(),
 		BadPayloads:    c.stats.badPayloads.Load(),
 		Unencodable:    c.stats.unencodable.Load(),

@@ -216,7 +216,7 @@ func (s *Store) run(ctx context.Context, database string, readOnly bool, fn func
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit this does nothing
+	defer tx.rollback(ctx) // after Commit this does nothing
 	if err := fn(tx); err != nil {
 		return err
 	}

@@ -161,11 +161,11 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 	}
 	f := t.fence()
 	if f == nil {
-		if err := commit(ctx); err != nil {
-			return err
+		err := commit(ctx)
+		if err == nil || t.readOnly { // what it has read is as good after an error
+			t.publish(ctx, "")
 		}
-		t.publish(ctx, "")
-		return nil
+		return err
 	}
 	if err := t.commitClear(ctx, f, commit); err != nil {
 		return err
@@ -210,11 +210,25 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 
 // Rollback ends the transaction and forgets what it set and cleared. It answers
 // ErrTxDone if the transaction has ended already.
-func (tx *Tx) Rollback() error {
+//
+// What a read-only transaction has set was read from the database and is as good
+// after a rollback. Others see it, in this process at once; Rollback sends it to
+// a backend that keeps values.
+func (tx *Tx) Rollback() error { return tx.rollback(context.Background()) }
+
+// rollback is Rollback; what is sent has the values of ctx, and not its end.
+func (tx *Tx) rollback(ctx context.Context) error {
 	if tx.void() || !tx.t.end() {
 		return ErrTxDone
 	}
-	tx.t.forget()
+	t := tx.t
+	if t.work == nil {
+		return nil
+	}
+	defer t.forget()
+	if t.readOnly && t.work.savepoints == 0 { // nothing leaves a savepoint that is open
+		t.publish(ctx, "")
+	}
 	return nil
 }
 
@@ -323,8 +337,8 @@ func (t *transaction) publish(ctx context.Context, warm backend.Token) {
 	if w == nil {
 		return
 	}
-	var values []backend.Value
-	var sending []*core
+	out := t.store.newOutbox(ctx, t.db.name)
+	defer out.close()
 	for c, l := range w.caches {
 		if l.overlay == nil {
 			continue
@@ -340,18 +354,8 @@ func (t *transaction) publish(ctx context.Context, warm backend.Token) {
 		if g == nil {
 			continue
 		}
-		before := len(values)
-		published := 0
-		if values, published = l.overlay.publish(t.db.name, g, values); !t.readOnly {
+		if published := l.overlay.publish(g, out); !t.readOnly {
 			c.stats.published.Add(uint64(published))
-		}
-		if len(values) > before {
-			sending = append(sending, c)
-		}
-	}
-	if !t.store.setRemote(ctx, t.db.name, values) {
-		for _, c := range sending {
-			c.stats.remoteErrors.Add(1)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import "time"
 // A work is what a transaction has done. Those that only read have none.
 type work struct {
 	syncedAt time.Time        // once it was asked for
+	unsent   int              // how many values were set since flush has sent some
 	cleared  bool             // by ClearAll
 	caches   map[*core]*local // those set or cleared
 

@@ -54,6 +54,10 @@ type Config struct {
 	// Default 1024.
 	Size int `toml:"size"`
 
+	// OverlaySize is how many values of one cache a transaction keeps to itself
+	// until it ends. Default 0, which is 65536.
+	OverlaySize int `toml:"overlay_size"`
+
 	// Sync says how servers learn of each other's clears. Default SyncBegin.
 	Sync Sync `toml:"sync"`
 

@@ -17,6 +17,7 @@ var expected = map[string]string{
 	"cache.class":           `"memory", "redis" or the import path of a registered backend`,
 	"cache.prefix":          `a name of the deployment such as "txcache"`,
 	"cache.size":            "a number of values, 1 or more",
+	"cache.overlay_size":    "a number of values, or 0 for the default",
 	"cache.sync":            `"begin", "channel" or a duration such as "5m"`,
 	"cache.outage":          `"refuse" or "commit"`,
 	"cache.redis.uri":       `a URI such as "redis://localhost:6379/0"; the schemes are ` + strings.Join(schemes, ", "),
@@ -41,6 +42,9 @@ func (c *Config) problems() problems {
 	}
 	if c.Size < 1 {
 		report("cache.size", strconv.Itoa(c.Size), "is not positive")
+	}
+	if c.OverlaySize < 0 {
+		report("cache.overlay_size", strconv.Itoa(c.OverlaySize), "is negative")
 	}
 	if s := c.Sync; s != SyncBegin && s != SyncChannel {
 		if _, wrong := parseDuration(string(s)); wrong != "" {

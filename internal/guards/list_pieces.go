@@ -1,0 +1,44 @@
+package main
+
+// Guards of what leaves a transaction before it commits, or without a commit.
+var pieceGuards = []guard{{
+	name:    "a read-write transaction gives nothing before it commits",
+	keeps:   "P1",
+	without: "Once a transaction has set a thousand values, others read what it has not committed.",
+	file:    "flush.go",
+	text:    `if !t.readOnly || t.store.values == nil {`,
+	gone:    `if t.store.values == nil {`,
+	by:      "TestPiecesKeepThePromises",
+}, {
+	name:    "a rollback publishes nothing of a read-write transaction",
+	keeps:   "P2",
+	without: "Others read what was rolled back.",
+	file:    "tx.go",
+	text:    `if t.readOnly && t.work.savepoints == 0 {`,
+	gone:    `if t.work.savepoints == 0 {`,
+	by:      "TestRollbackSendsNothing",
+}, {
+	name:    "a rollback publishes nothing of a savepoint that is open",
+	keeps:   "P2",
+	without: "What a savepoint has set is there for others though it was never kept.",
+	file:    "tx.go",
+	text:    `if t.readOnly && t.work.savepoints == 0 {`,
+	gone:    `if t.readOnly {`,
+	by:      "TestRollbackWithinASavepointSendsNothing",
+}, {
+	name:    "no piece leaves a savepoint that is open",
+	keeps:   "P2",
+	without: "Once a savepoint has set a thousand values, others read what it may yet undo.",
+	file:    "flush.go",
+	text:    `w.unsent < pieceValues || w.savepoints > 0 {`,
+	gone:    `w.unsent < pieceValues {`,
+	by:      "TestPiecesKeepThePromises",
+}, {
+	name:    "a piece goes to the generation that it was loaded for",
+	keeps:   "P4",
+	without: "A transaction that has set a thousand values fills a cache that was cleared since it began.",
+	file:    "flush.go",
+	text:    `g := t.shared(c); g != nil {`,
+	gone:    `g := t.db.generation(t.db.newest.Load(), c); g != nil {`,
+	by:      "TestPiecesKeepThePromises",
+}}
