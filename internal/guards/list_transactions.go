@@ -144,7 +144,7 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "A transaction whose function panicked stays open, with all that it has set.",
 	file:    "store.go",
-	text:    `defer tx.Rollback() // after Commit this does nothing`,
+	text:    `defer tx.rollback(ctx) // after Commit this does nothing`,
 	gone:    ``,
 	by:      "TestUpdateThatPanicsEndsTheTransaction",
 }, {
