@@ -211,6 +211,7 @@ func TestStringIsTheConfigurationInEffect(t *testing.T) {
 class = "redis"
 prefix = "txcache"
 size = 1024
+overlay_size = 0
 sync = "begin"
 outage = "refuse"
 context_ignored_keys = ["$${literal}"]
