@@ -25,6 +25,7 @@ func (c *Cache[K, V]) Absent(ctx context.Context, tx *Tx, key K) bool {
 // SetAbsent is Set for a key under which the database has nothing. It does
 // nothing if CacheOptions.Absent is negative.
 func (c *Cache[K, V]) SetAbsent(tx *Tx, key K) {
+	c.made()
 	if c.absence >= 0 && c.put(tx, key, entry[V]{absent: true}) {
 		tx.t.flush(context.Background())
 	}

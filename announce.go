@@ -280,7 +280,10 @@ func (a *announcer) clears() (n int) {
 // Waiting returns the number of committed clears that the backend could not be
 // told of yet. This process does not read the caches meanwhile, and tries again
 // every few seconds at most.
-func (s *Store) Waiting() int { return s.announcer.clears() }
+func (s *Store) Waiting() int {
+	s.made()
+	return s.announcer.clears()
+}
 
 // A lease keeps a fence standing while its commit runs.
 type lease struct {

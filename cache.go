@@ -47,7 +47,7 @@ type core struct {
 	contextFree   bool
 	ignored       *canon.Ignored
 	warm          bool
-	verify        float64 // share of the hits
+	verify        share // of the hits
 	newGeneration func(backend.Token) generation
 	stats         counters
 
@@ -108,8 +108,8 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		contextFree: opts.ContextFree,
 		ignored:     canon.NewIgnored(slices.Concat(opts.IgnoreContext, s.opts.ContextIgnoredKeys)...),
 		warm:        opts.Warm,
-		verify:      opts.Verify,
 	}}
+	c.verify.set(opts.Verify)
 	if opts.Size > 0 {
 		c.size = opts.Size
 	}
@@ -136,7 +136,10 @@ func Must[T any](v T, err error) T {
 }
 
 // Name returns the cache's name.
-func (c *Cache[K, V]) Name() string { return c.name }
+func (c *Cache[K, V]) Name() string {
+	c.made()
+	return c.name
+}
 
 // Get returns the value under key as the transaction sees it, and whether there
 // is one: its own, or what others have committed. ctx bounds the call to the
@@ -167,6 +170,7 @@ func (c *Cache[K, V]) GetOr(ctx context.Context, tx *Tx, key K, def V) V {
 // GetMany returns the values that there are under keys. It asks the backend, if
 // need be, once for all of them.
 func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
+	given(ctx)
 	values := make(map[K]V, len(keys))
 	var missing []entryKey[K]
 	var from *generationOf[K, V]
@@ -218,6 +222,7 @@ func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
 
 // SetMany sets all of values.
 func (c *Cache[K, V]) SetMany(tx *Tx, values map[K]V) {
+	c.made()
 	for key, value := range values {
 		c.Set(tx, key, value)
 	}
@@ -227,8 +232,11 @@ func (c *Cache[K, V]) SetMany(tx *Tx, values map[K]V) {
 // others when it has committed. It costs the same for any number of values. It
 // answers ErrReadOnly in a read-only transaction.
 func (c *Cache[K, V]) Clear(tx *Tx) error {
+	c.made()
 	if err := c.usable(tx); err != nil {
-		return err
+		tx.t.mu.Lock()
+		defer tx.t.mu.Unlock()
+		return tx.t.refuse(err)
 	}
 	return tx.t.clear(&c.core)
 }
@@ -243,14 +251,13 @@ func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
 // Stats returns the cache's counts. It looks at every database that the process
 // has used; for all caches at once, Store.Stats does so once.
 func (c *Cache[K, V]) Stats() Stats {
+	c.made()
 	return c.store.statsOf([]*core{&c.core})[0]
 }
 
 // usable returns the error for using the cache in tx, if that cannot be.
 func (c *core) usable(tx *Tx) error {
-	if tx.void() {
-		return ErrTxDone
-	}
+	tx.made()
 	if tx.t.store != c.store {
 		return fmt.Errorf("txcache: cache %q and the transaction are of different stores", c.name)
 	}

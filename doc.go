@@ -1,9 +1,12 @@
 // Package txcache is a cache that is part of the database transaction.
 //
 // Values are read and set within a [Tx], the cache's side of one database
-// transaction. What it sets or clears is private until it commits, then visible
-// to every transaction on every server; after a rollback it never was. Every
-// database (tenant) is a world of its own.
+// transaction. What it sets or clears is private until it commits; after a
+// rollback it never was. A clear that has committed counts for every transaction
+// that begins afterwards, on every server. A value that has committed fills the
+// cache, and does not replace what other processes have: a transaction that
+// changes a row clears the cache that shows it. Every database (tenant) is a world
+// of its own.
 //
 //	store, err := txcache.Open(ctx, "cache.toml")
 //	...

@@ -28,6 +28,10 @@ import (
 //
 // RefreshEarly is safe for concurrent use. The last call counts.
 func (c *Cache[K, V]) RefreshEarly(load func(ctx context.Context, tx *Tx, key K) (V, error)) {
+	c.made()
+	if load == nil {
+		panic("txcache: RefreshEarly needs a function")
+	}
 	c.refresher.Store(&load)
 }
 

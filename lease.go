@@ -90,8 +90,10 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 	}
 	found, err := b.c.store.swapper.Swap(ctx, swaps)
 	if err != nil {
-		b.c.stats.remoteErrors.Add(1)
-		b.c.store.quiet.warn(ctx, "remote lease", "database", b.tx.Database(), "cache", b.c.name, "error", err)
+		if ctx.Err() == nil {
+			b.c.stats.remoteErrors.Add(1)
+			b.c.store.quiet.warn(ctx, "remote lease", "database", b.tx.Database(), "cache", b.c.name, "error", err)
+		}
 		return nil, nil, err
 	}
 	for i, w := range wishes {

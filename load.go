@@ -28,7 +28,7 @@ import (
 // the same key: that one may be waiting for it.
 func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
 	v, hit := c.near(tx, key)
-	if hit && c.verify == 0 {
+	if hit && !c.verify.any() {
 		return v, nil
 	}
 	keys := []K{key}
@@ -72,6 +72,7 @@ func single[V any](v V, err error) ([]result[V], error) {
 // loading. An error of load, or of another's load that was waited for, is the
 // error of the whole batch.
 func (c *Cache[K, V]) LoadMany(ctx context.Context, tx *Tx, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
+	c.made()
 	unique := make([]K, 0, len(keys))
 	seen := make(map[K]bool, len(keys))
 	for _, key := range keys {
@@ -120,6 +121,7 @@ type wish[K comparable, V any] struct {
 
 // obtain is Load in full, for any number of keys.
 func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[K, V]) ([]result[V], error) {
+	given(ctx)
 	if err := c.usable(tx); err != nil {
 		return nil, err
 	}
@@ -150,7 +152,7 @@ func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[
 	for i := range wishes {
 		results[i] = wishes[i].result
 	}
-	if c.verify > 0 {
+	if c.verify.any() {
 		c.compareSome(ctx, tx, wishes, results, load)
 	}
 	return results, nil

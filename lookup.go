@@ -30,10 +30,12 @@ func (c *Cache[K, V]) near(tx *Tx, key K) (v V, ok bool) {
 // direct returns the generation to read where nothing stands between it and the
 // transaction, nil where find has to look closer.
 func (c *Cache[K, V]) direct(tx *Tx) *generationOf[K, V] {
-	if tx.void() || tx.t.store != c.store {
+	c.made()
+	tx.made()
+	t := tx.t
+	if t.store != c.store {
 		return nil
 	}
-	t := tx.t
 	if t.touched.Load()&c.bit != 0 || t.db.newest.Load() != t.view {
 		return nil
 	}
@@ -54,6 +56,7 @@ func (c *Cache[K, V]) userOf(tx *Tx) (canon.ID, bool) {
 // entryKey returns key in the user context of tx; not ok if nothing can be
 // cached under it.
 func (c *Cache[K, V]) entryKey(tx *Tx, key K) (entryKey[K], bool) {
+	c.made()
 	if c.usable(tx) != nil || c.keys.Checked() && !c.keys.Stable(key) {
 		return entryKey[K]{}, false
 	}
@@ -63,6 +66,7 @@ func (c *Cache[K, V]) entryKey(tx *Tx, key K) (entryKey[K], bool) {
 
 // find is Get in full.
 func (c *Cache[K, V]) find(ctx context.Context, tx *Tx, key K) (r result[V]) {
+	given(ctx)
 	k, ok := c.entryKey(tx, key)
 	if !ok {
 		c.stats.bypass()

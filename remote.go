@@ -27,8 +27,10 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 	data, err := s.values.Get(ctx, remote)
 	end(err)
 	if err != nil {
-		c.stats.remoteErrors.Add(1)
-		s.quiet.warn(ctx, "remote read", "database", t.db.name, "cache", c.name, "error", err)
+		if ctx.Err() == nil { // else the caller has left, and the backend is well
+			c.stats.remoteErrors.Add(1)
+			s.quiet.warn(ctx, "remote read", "database", t.db.name, "cache", c.name, "error", err)
+		}
 		return results
 	}
 	for i, d := range data {

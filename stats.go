@@ -41,6 +41,7 @@ type Stats struct {
 // Stats returns the counts of every cache, in the order in which they were
 // made. It looks at every database that the process has used.
 func (s *Store) Stats() iter.Seq[Stats] {
+	s.made()
 	return func(yield func(Stats) bool) {
 		for _, stats := range s.statsOf(s.all()) {
 			if !yield(stats) {

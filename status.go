@@ -30,6 +30,7 @@ type Status struct {
 
 // Status returns the present one. It counts the databases that the process has used.
 func (s *Store) Status() Status {
+	s.made()
 	c := &s.counts
 	status := Status{
 		Stateless: c.stateless.Load(),
@@ -74,6 +75,7 @@ type CacheStatus struct {
 // Databases returns what this process holds of the databases that it has used,
 // as far as it knows: it does not ask the backend. They come in no order.
 func (s *Store) Databases() iter.Seq[DatabaseStatus] {
+	s.made()
 	return func(yield func(DatabaseStatus) bool) {
 		for db := range s.databases() {
 			if !yield(db.status()) {
@@ -102,4 +104,5 @@ func (db *database) status() DatabaseStatus {
 
 func init() {
 	witness.Attach = func(store any, f witness.Func) { store.(*Store).witness.Store(&f) }
+	witness.Verify = func(store any, f witness.StaleFunc) { store.(*Store).verifyAll(f) }
 }

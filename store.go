@@ -30,6 +30,9 @@ type Store struct {
 	counts  storeCounts
 	witness atomic.Pointer[witness.Func] // of values that are cached; nil: none
 
+	// reportStale is told of stale hits; if it is not nil, every hit is verified.
+	reportStale atomic.Pointer[func(database, cache string, key, cached, loaded any)]
+
 	closed    atomic.Bool
 	byName    sync.Map // of string to *database; those that were used
 	announcer *announcer
@@ -86,6 +89,8 @@ func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error)
 }
 
 func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, error) {
+	s.made()
+	given(ctx)
 	asking, end := s.trace(ctx, "begin", name, "", 0)
 	db, v, at, err := s.sync(asking, name, s.opts.Poll)
 	end(err)
@@ -228,6 +233,8 @@ func (s *Store) run(ctx context.Context, database string, readOnly bool, fn func
 // changes (redis: sync = "channel") answers with what it was told. The error
 // wraps ErrUnavailable if the backend could not be reached.
 func (s *Store) Sync(ctx context.Context, database string) error {
+	s.made()
+	given(ctx)
 	_, _, _, err := s.sync(ctx, database, 0)
 	return err
 }
@@ -276,6 +283,8 @@ func (s *Store) ClearAll(ctx context.Context, database string) error {
 //
 // After an error the database may be dropped or not; repeat the call.
 func (s *Store) Drop(ctx context.Context, database string) error {
+	s.made()
+	given(ctx)
 	if s.closed.Load() {
 		return ErrClosed
 	}
@@ -301,6 +310,7 @@ func (s *Store) Drop(ctx context.Context, database string) error {
 // be read and rolled back; a commit that clears answers ErrClosed and does not
 // run the database's. Calling Close again does nothing.
 func (s *Store) Close() error {
+	s.made()
 	if s.closed.Swap(true) {
 		return nil
 	}
@@ -324,6 +334,9 @@ func (s *Store) add(c *core) error {
 	}
 	c.id = uint32(len(s.caches) + 1)
 	c.bit = 1 << (c.id % 64)
+	if s.reportStale.Load() != nil {
+		c.verify.set(1)
+	}
 	s.caches = append(slices.Clip(s.caches), c)
 	return nil
 }

@@ -3,6 +3,7 @@ package txcache
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,9 +49,7 @@ const allCaches = ^uint64(0)
 
 // Database returns the name of the transaction's database.
 func (tx *Tx) Database() string {
-	if tx.void() {
-		return ""
-	}
+	tx.made()
 	return tx.t.db.name
 }
 
@@ -58,10 +57,11 @@ func (tx *Tx) Database() string {
 // transaction began with: it reads nothing older than what had been committed
 // by then. It is the zero time if the backend could not be reached.
 func (tx *Tx) SyncedAt() time.Time {
-	if tx.void() || tx.t.synced == 0 {
+	tx.made()
+	t := tx.t
+	if t.synced == 0 {
 		return time.Time{}
 	}
-	t := tx.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.work != nil && !t.work.syncedAt.IsZero() {
@@ -79,9 +79,7 @@ func (tx *Tx) SyncedAt() time.Time {
 // has that user: context-dependent caches keep values apart for each user. See
 // WithContext for what a user may be.
 func (tx *Tx) WithUser(user any) *Tx {
-	if tx.void() {
-		return tx
-	}
+	tx.made()
 	return &Tx{t: tx.t, user: tx.user.WithUser(user)}
 }
 
@@ -94,23 +92,19 @@ func (tx *Tx) WithUser(user any) *Tx {
 // a channel has no such form: context-dependent caches miss with it, unless
 // they ignore its key.
 func (tx *Tx) WithContext(values map[string]any) *Tx {
-	if tx.void() {
-		return tx
-	}
+	tx.made()
 	return &Tx{t: tx.t, user: tx.user.With(values)}
 }
 
 // ClearAll clears all caches of the database, also those that other programs
 // keep there. It answers ErrReadOnly in a read-only transaction.
 func (tx *Tx) ClearAll() error {
-	if tx.void() {
-		return ErrTxDone
-	}
+	tx.made()
 	t := tx.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.changeable(); err != nil {
-		return err
+		return t.refuse(err)
 	}
 	w := t.worked()
 	cleared, caches := w.cleared, w.caches
@@ -142,13 +136,13 @@ func (tx *Tx) Commit(ctx context.Context) error {
 //
 // The error is that of commit, as it is, or says why commit was not called: it
 // is ErrTxDone or ErrClosed, or wraps ErrUnavailable, if ctx was done by then
-// with the reason. The transaction is finished in any case. If commit panics, so does
+// with the reason. After a clear that was refused, as in a read-only transaction, it is
+// that of the clear. The transaction is finished in any case. If commit panics, so does
 // CommitWith, after step 3. In a read-only transaction, and where nothing was
 // cleared, there are just steps 2 and 4.
 func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
-	if tx.void() {
-		return ErrTxDone
-	}
+	tx.made()
+	given(ctx)
 	t := tx.t
 	if !t.end() {
 		return ErrTxDone
@@ -158,6 +152,12 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 	}
 	if commit == nil {
 		commit = func(context.Context) error { return nil }
+	}
+	if w := t.work; w != nil && w.refused != nil {
+		if t.readOnly {
+			t.publish(ctx, "")
+		}
+		return w.refused
 	}
 	f := t.fence()
 	if f == nil {
@@ -218,7 +218,8 @@ func (tx *Tx) Rollback() error { return tx.rollback(context.Background()) }
 
 // rollback is Rollback; what is sent has the values of ctx, and not its end.
 func (tx *Tx) rollback(ctx context.Context) error {
-	if tx.void() || !tx.t.end() {
+	tx.made()
+	if !tx.t.end() {
 		return ErrTxDone
 	}
 	t := tx.t
@@ -231,9 +232,6 @@ func (tx *Tx) rollback(ctx context.Context) error {
 	}
 	return nil
 }
-
-// void reports whether tx is no handle on any transaction.
-func (tx *Tx) void() bool { return tx == nil || tx.t == nil }
 
 // end marks the transaction as finished, and reports false if it was. Nobody but
 // the caller changes its work from then on, until forget.
@@ -291,12 +289,25 @@ func (t *transaction) shared(c *core) generation {
 	return g
 }
 
+// refuse notes that a clear was answered with err, which it returns: the
+// transaction must not commit as if the clear had been done. t.mu is held.
+func (t *transaction) refuse(err error) error {
+	if t.done {
+		return err
+	}
+	w := t.worked()
+	before := w.refused
+	w.record(func() { w.refused = before })
+	w.refused = fmt.Errorf("%w: the commit is refused as a clear was", err)
+	return err
+}
+
 // clear clears c within the transaction.
 func (t *transaction) clear(c *core) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.changeable(); err != nil {
-		return err
+		return t.refuse(err)
 	}
 	l := t.local(c)
 	before := *l

@@ -64,34 +64,6 @@ func TestFinishedTransaction(t *testing.T) {
 	})
 }
 
-// A handle on nothing is as good as a finished one: it never panics.
-func TestNilAndZeroHandle(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	for _, tx := range []*txcache.Tx{nil, {}} {
-		miss(t, tx.WithUser(1).WithContext(map[string]any{"a": 1}), c, "x", "there is no transaction")
-		c.Set(tx, "x", 1)
-		c.SetMany(tx, map[string]int{"x": 1})
-		if got := c.GetMany(t.Context(), tx, []string{"x", "y"}); len(got) != 0 {
-			t.Errorf("GetMany = %v; want nothing", got)
-		}
-		if _, err := c.Load(t.Context(), tx, "x", constant(1, nil)); err != txcache.ErrTxDone {
-			t.Errorf("Load = %v; want ErrTxDone", err)
-		}
-		if !c.SyncSince(tx, time.Now()) {
-			t.Error("a handle on nothing was synchronised")
-		}
-		if tx.Database() != "" || !tx.SyncedAt().IsZero() {
-			t.Error("a handle on nothing knows a database or a time")
-		}
-		for _, err := range []error{tx.Commit(t.Context()), tx.Rollback(), tx.ClearAll(), tx.Savepoint(nil), c.Clear(tx)} {
-			if err != txcache.ErrTxDone {
-				t.Errorf("error = %v; want ErrTxDone", err)
-			}
-		}
-	}
-}
-
 func TestReadOnlyTransaction(t *testing.T) {
 	everywhere(t, func(t *testing.T, s setup) {
 		store := s.one(t)
@@ -108,6 +80,7 @@ func TestReadOnlyTransaction(t *testing.T) {
 		if err := tx.ClearAll(); !errors.Is(err, txcache.ErrReadOnly) {
 			t.Errorf("ClearAll = %v; want ErrReadOnly", err)
 		}
+		tx = beginReadOnly(t, store, "db")
 		c.Set(tx, "x", 1)
 		hit(t, tx, c, "x", 1, "it has set it")
 		called := false

@@ -3,8 +3,10 @@ package txcache
 import (
 	"bytes"
 	"context"
+	"math"
 	"math/rand/v2"
 	"reflect"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +25,25 @@ type StaleHit struct {
 //
 // Only read-only transactions verify: the loader of others may see what they
 // have written themselves and are still going to clear.
-func (c *core) sampled(t *transaction) bool { return t.readOnly && rand.Float64() < c.verify }
+func (c *core) sampled(t *transaction) bool { return t.readOnly && c.verify.drawn() }
+
+// A share is a number from 0 to 1 that may change while others read it.
+type share struct{ bits atomic.Uint64 }
+
+func (s *share) set(to float64) { s.bits.Store(math.Float64bits(to)) }
+func (s *share) any() bool      { return s.bits.Load() != 0 }
+func (s *share) drawn() bool    { return rand.Float64() < math.Float64frombits(s.bits.Load()) }
+
+// verifyAll verifies every hit in caches that there are and that will be, and
+// reports those that are stale.
+func (s *Store) verifyAll(report func(database, cache string, key, cached, loaded any)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reportStale.Store(&report)
+	for _, c := range s.caches {
+		c.verify.set(1)
+	}
+}
 
 // compareSome verifies some of the hits among wishes.
 func (c *Cache[K, V]) compareSome(ctx context.Context, tx *Tx, wishes []wish[K, V], results []result[V], load loader[K, V]) {
@@ -73,6 +93,9 @@ func (c *Cache[K, V]) compare(ctx context.Context, tx *Tx, keys []K, hits []resu
 func (c *Cache[K, V]) stale(ctx context.Context, tx *Tx, key K, hit, loaded result[V]) {
 	c.stats.mismatches.Add(1)
 	c.store.quiet.warn(ctx, "stale hit", "database", tx.Database(), "cache", c.name)
+	if report := c.store.reportStale.Load(); report != nil {
+		(*report)(tx.Database(), c.name, key, hit.shown(), loaded.shown())
+	}
 	if report := c.store.opts.OnStale; report != nil {
 		report(ctx, StaleHit{tx.Database(), c.name, key, hit.shown(), loaded.shown()})
 	}

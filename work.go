@@ -7,6 +7,7 @@ type work struct {
 	syncedAt time.Time        // once it was asked for
 	unsent   int              // how many values were set since flush has sent some
 	cleared  bool             // by ClearAll
+	refused  error            // of the commit, as a clear was refused; nil: none was
 	caches   map[*core]*local // those set or cleared
 
 	// What was done while savepoints were open, oldest first. No number is given
@@ -67,9 +68,7 @@ func (t *transaction) local(c *core) *local {
 // a savepoint of the database, what other goroutines do in the transaction
 // meanwhile is undone with it.
 func (tx *Tx) Savepoint(fn func(*Tx) error) error {
-	if tx.void() {
-		return ErrTxDone
-	}
+	tx.made()
 	t := tx.t
 	t.mu.Lock()
 	if t.done {

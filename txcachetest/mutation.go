@@ -138,9 +138,11 @@ func (d *detector) compare(at place, w *witnessed) (changed bool) {
 	return true
 }
 
-func (p place) keyText() string {
-	if reflect.ValueOf(p.key).Kind() == reflect.String {
-		return fmt.Sprintf("%q", p.key)
+func (p place) keyText() string { return shown(p.key) }
+
+func shown(v any) string {
+	if reflect.ValueOf(v).Kind() == reflect.String {
+		return fmt.Sprintf("%q", v)
 	}
-	return fmt.Sprintf("%+v", p.key)
+	return fmt.Sprintf("%+v", v)
 }

@@ -118,8 +118,8 @@ var remoteGuards = []guard{{
 	keeps:   "P7",
 	without: "A cache fills generations of another store, whose caches have the same numbers.",
 	file:    "lookup.go",
-	text:    `if tx.void() || tx.t.store != c.store {`,
-	gone:    `if tx.void() {`,
+	text:    "	if t.store != c.store {\n		return nil\n	}\n",
+	gone:    ``,
 	by:      "TestCacheOfAnotherStore",
 }, {
 	name:    "names are valid UTF-8",

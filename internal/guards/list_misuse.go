@@ -1,0 +1,28 @@
+package main
+
+// Guards against programs that do not notice what they were told.
+var misuseGuards = []guard{{
+	name:    "a refused clear fails its commit",
+	keeps:   "P3",
+	without: "A program that ignores the error of a clear commits a change of which no cache hears.",
+	file:    "tx.go",
+	text:    `if w := t.work; w != nil && w.refused != nil {`,
+	gone:    `if w := t.work; w != nil && w.refused != nil && w.refused == nil {`,
+	by:      "TestARefusedClearFailsItsCommit",
+}, {
+	name:    "a commit that is refused for its clear publishes nothing",
+	keeps:   "P2",
+	without: "Others read what a transaction has set whose database commit was not run.",
+	file:    "tx.go",
+	text:    "		if t.readOnly {\n			t.publish(ctx, \"\")\n		}\n		return w.refused",
+	gone:    "		t.publish(ctx, \"\")\n		return w.refused",
+	by:      "TestARefusedClearFailsItsCommit",
+}, {
+	name:    "a refused clear is forgotten with its savepoint",
+	keeps:   "P2",
+	without: "A transaction cannot commit though the savepoint that was refused a clear was undone.",
+	file:    "tx.go",
+	text:    `w.record(func() { w.refused = before })`,
+	gone:    ``,
+	by:      "TestARefusedClearFailsItsCommit",
+}}
