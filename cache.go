@@ -38,6 +38,7 @@ type core struct {
 	bit           uint64 // of transaction.touched
 	name          string
 	size          int
+	overlaySize   int
 	lifetime      time.Duration // 0: until cleared
 	limited       bool          // lifetime is the backend's
 	absence       time.Duration // of what is absent; 0: as for values, negative: none
@@ -116,6 +117,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	if size := s.opts.Sizes[name]; size > 0 {
 		c.size = size
 	}
+	c.overlaySize = cmp.Or(s.opts.OverlaySize, max(defaultOverlaySize, c.size))
 	if c.lifetime == 0 {
 		c.lifetime, c.limited = s.longest, s.longest > 0
 	}

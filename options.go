@@ -28,7 +28,7 @@ type Options struct {
 	// go: the transaction reads such a key from the database again, and others get
 	// nothing of it (Stats.Overflows). A read-only transaction gives its values to
 	// others as they come, so it meets the limit only in a cache that is fenced and
-	// within a savepoint. The default is 65536.
+	// within a savepoint. The default is 65536, or the cache's size if that is more.
 	OverlaySize int
 
 	// Poll, if positive, lets a transaction begin with what this process
@@ -116,9 +116,6 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if opts.Size == 0 {
 		opts.Size = defaultSize
-	}
-	if opts.OverlaySize == 0 {
-		opts.OverlaySize = defaultOverlaySize
 	}
 	if opts.Fence == 0 {
 		opts.Fence = defaultFence

@@ -65,7 +65,7 @@ func (o *overlayOf[K, V]) set(w *work, key entryKey[K], e entry[V], readOnly boo
 			e.step = w.steps
 		}
 	}
-	if !was && len(o.values) >= o.cache.store.opts.OverlaySize {
+	if !was && len(o.values) >= o.cache.overlaySize {
 		for victim := range o.values {
 			delete(o.values, victim)
 			o.cache.stats.overflows.Add(1)

@@ -55,7 +55,7 @@ type Config struct {
 	Size int `toml:"size"`
 
 	// OverlaySize is how many values of one cache a transaction keeps to itself
-	// until it ends. Default 0, which is 65536.
+	// until it ends. Default 0, which is 65536, or the cache's size if that is more.
 	OverlaySize int `toml:"overlay_size"`
 
 	// Sync says how servers learn of each other's clears. Default SyncBegin.
