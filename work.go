@@ -38,6 +38,14 @@ func (t *transaction) worked() *work {
 	return t.work
 }
 
+// inSavepoint reports whether a savepoint is open: what is set meanwhile may be
+// undone, and is nobody else's until then.
+func (t *transaction) inSavepoint() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.work != nil && t.work.savepoints > 0
+}
+
 // record keeps what undoes a change while a savepoint is open.
 func (w *work) record(undo func()) {
 	if w.savepoints > 0 {
