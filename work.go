@@ -7,6 +7,7 @@ type work struct {
 	syncedAt time.Time        // once it was asked for
 	cleared  bool             // by ClearAll
 	caches   map[*core]*local // those set or cleared
+	around   []*transaction   // those in whose loaders it has called loaders
 
 	// What was done while savepoints were open, oldest first. No number is given
 	// twice, so that savepoints of several goroutines, which may overlap, undo
