@@ -24,7 +24,7 @@ type batch[K comparable, V any] struct {
 // brought, and returns what others are loading already.
 func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others []*wish[K, V]) {
 	c, t := b.c, b.tx.t
-	may := t.readOnly && !t.inSavepoint()
+	may := t.readOnly && !t.inSavepoint() // nothing leaves a savepoint
 	for _, w := range wishes {
 		var g *generationOf[K, V]
 		if w.cacheable {

@@ -52,7 +52,8 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 		mine, waits, err := b.lease(ctx, leasable, mark)
 		if err != nil {
 			if ctx.Err() != nil { // some may have been granted
-				b.c.store.tasks.start(func(ctx context.Context) { b.c.store.swapMarks(ctx, b.marks(leasable, mark), owner) })
+				granted := b.marks(leasable, mark)
+				b.c.store.tasks.start(func(ctx context.Context) { b.c.store.swapMarks(ctx, granted, owner) })
 			}
 			b.wanted = append(b.wanted, leasable...)
 			return nil
@@ -81,10 +82,9 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 	return nil
 }
 
-// leases reports whether the batch has to ask for leases. Nothing leaves a
-// savepoint, which leads nothing.
+// leases reports whether the batch has to ask for leases.
 func (b *batch[K, V]) leases() bool {
-	return b.leads && b.c.lease > 0 && b.c.store.swapper != nil && !b.tx.t.inSavepoint()
+	return b.leads && b.c.lease > 0 && b.c.store.swapper != nil
 }
 
 // lease asks for the leases of wishes, and returns those that were granted and

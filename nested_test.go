@@ -321,3 +321,111 @@ func TestManyLeasesInACircle(t *testing.T) {
 		}
 	})
 }
+
+// A loader that does not pass on its context, but loads in the same transaction, or
+// in one that it has loaded in before, waits in no circle either.
+func TestALoaderThatDropsItsContext(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			store := setups[0].one(t)
+			c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+			start := time.Now()
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				tx := beginReadOnly(t, store, "db")
+				_, err := c.Load(t.Context(), tx, "a", func(ctx context.Context) (int, error) {
+					in := tx
+					if other {
+						in = beginReadOnly(t, store, "db")
+					}
+					return c.Load(ctx, in, "b", func(context.Context) (int, error) {
+						time.Sleep(time.Second)
+						return c.Load(t.Context(), in, "c", constant(1, nil))
+					})
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				tx := beginReadOnly(t, store, "db")
+				_, err := c.Load(t.Context(), tx, "c", func(ctx context.Context) (int, error) {
+					time.Sleep(2 * time.Second)
+					return c.Load(ctx, tx, "a", constant(2, nil))
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Wait()
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// Who misses waits no more for what a refresh loads within its loader than for the
+// refresh itself; refreshes share such loads among themselves.
+func TestNobodyWaitsForALoadWithinARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := setups[0].one(t)
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Hour})
+		for _, key := range []string{"x", "y"} {
+			if _, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), key, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }); err != nil {
+				t.Error(err)
+			}
+		}
+		settings := newCache[string, int](t, store, "settings", txcache.CacheOptions{})
+		c.RefreshEarly(func(ctx context.Context, tx *txcache.Tx, _ string) (int, error) {
+			return settings.Load(ctx, tx, "s", func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
+		})
+		time.Sleep(time.Hour - time.Second - time.Microsecond)
+		for _, key := range []string{"x", "y"} {
+			for range 100 {
+				hit(t, beginReadOnly(t, store, "db"), c, key, 1, "it is refreshed")
+				synctest.Wait()
+			}
+		}
+		if n := settings.Stats().Loads; n != 1 {
+			t.Errorf("two refreshes load the same %d times; want once", n)
+		}
+		start := time.Now()
+		if v, err := settings.Load(t.Context(), beginReadOnly(t, store, "db"), "s", constant(2, nil)); v != 2 || err != nil || time.Since(start) > 0 {
+			t.Errorf("Load = %d, %v after %v; want its own at once", v, err, time.Since(start))
+		}
+		store.Close()
+	})
+}
+
+// A lease is given back whatever its mark has come to say.
+func TestALeaseThatToldForWhomItWaitsIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := stores(t, 2, txcache.Options{Logger: silent}, newValues())
+		var caches []*txcache.Cache[string, int]
+		for _, s := range all {
+			caches = append(caches, newCache[string, int](t, s, "c", txcache.CacheOptions{Lease: time.Hour}))
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			c := caches[1]
+			c.Load(t.Context(), beginReadOnly(t, all[1], "db"), "inner", func(context.Context) (int, error) { time.Sleep(time.Minute); return 1, nil })
+		})
+		synctest.Wait()
+		tx := beginReadOnly(t, all[0], "db")
+		func() {
+			defer func() { recover() }()
+			caches[0].Load(t.Context(), tx, "outer", func(ctx context.Context) (int, error) {
+				if v, err := caches[0].Load(ctx, tx, "inner", constant(2, nil)); v != 1 || err != nil {
+					t.Errorf("Load = %d, %v; want what the other server loads", v, err)
+				}
+				panic("loader")
+			})
+		}()
+		start := time.Now()
+		if v, err := caches[1].Load(t.Context(), beginReadOnly(t, all[1], "db"), "outer", constant(3, nil)); v != 3 || err != nil || time.Since(start) > time.Second {
+			t.Errorf("Load = %d, %v after %v; want its own at once", v, err, time.Since(start))
+		}
+		wg.Wait()
+	})
+}
