@@ -2,7 +2,7 @@ package txcache
 
 import (
 	"context"
-	"errors"
+	"time"
 )
 
 // A batch is keys that one transaction brings into the cache, for itself and
@@ -15,13 +15,16 @@ type batch[K comparable, V any] struct {
 	wanted []*wish[K, V]       // that the loader is called for
 	load   loader[K, V]
 	leads  bool
+
+	answered bool      // what the loader said may be so for all
+	until    time.Time // when leases end that are taken now
 }
 
 // board looks for wishes within the process, takes into the batch what is to be
 // brought, and returns what others are loading already.
 func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others []*wish[K, V]) {
 	c, t := b.c, b.tx.t
-	nested := leads(ctx)
+	may := t.readOnly && !t.inSavepoint() // nothing leaves a savepoint
 	for _, w := range wishes {
 		var g *generationOf[K, V]
 		if w.cacheable {
@@ -30,6 +33,7 @@ func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others [
 		switch {
 		case w.found.known():
 			c.stats.count(w.found)
+			c.refreshHit(b.tx, g, w.key, w.result)
 			w.hit = true
 			continue
 		case g == nil:
@@ -38,7 +42,7 @@ func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others [
 			continue
 		}
 		b.g = g
-		f, lead := g.join(w.key, t, t.readOnly)
+		f, lead := g.join(w.key, t, may)
 		switch {
 		case lead:
 			w.flight, b.leads = f, true
@@ -49,9 +53,7 @@ func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others [
 				b.land(w, nil)
 				continue
 			}
-		case f == nil || f.leader == t || nested:
-			// Whoever leads must not wait: two that did could wait for each other,
-			// one for itself.
+		case f == nil || f.leader == t || w.alone:
 		default:
 			w.flight = f
 			others = append(others, w)
@@ -66,6 +68,15 @@ func (b *batch[K, V]) board(ctx context.Context, wishes []*wish[K, V]) (others [
 func (b *batch[K, V]) land(w *wish[K, V], err error) {
 	if f := w.flight; f != nil {
 		f.result, f.err, f.abandoned = w.result, err, false
+		b.abandon(w)
+	}
+}
+
+// doubt ends the flight that the batch leads for w, if it does, as err may be of
+// its own circumstances.
+func (b *batch[K, V]) doubt(w *wish[K, V], err error) {
+	if w.flight != nil {
+		w.flight.err = err
 		b.abandon(w)
 	}
 }
@@ -125,31 +136,32 @@ func (b *batch[K, V]) loadWanted(ctx context.Context) error {
 	for i, w := range wanted {
 		keys[i] = w.key.key
 	}
-	results, err := b.c.call(b.leading(ctx), b.tx.Database(), keys, b.load)
-	switch {
-	case err == nil:
+	began := time.Now()
+	results, err := b.c.call(ctx, b.tx.t, keys, b.load)
+	if err == nil {
+		b.answered = true
 		for i, w := range wanted {
 			w.result = results[i]
 			b.c.keep(b.tx, w.key.key, w.result)
+			b.land(w, nil)
 		}
-	case b.fallBack(ctx, wanted):
+		return nil
+	}
+	cut := b.tx.t.cutShort(ctx, began)
+	b.answered = !cut && !ownError(err)
+	failure := err
+	if b.fallBack(ctx, wanted) {
 		err = nil
 	}
-	// An ErrAbsent that comes from elsewhere says nothing to those who wait.
-	if err == nil || ctx.Err() == nil && !b.tx.t.ended() && !errors.Is(err, ErrAbsent) {
-		for _, w := range wanted {
+	for _, w := range wanted {
+		switch {
+		case b.answered:
 			b.land(w, err)
+		case !cut:
+			b.doubt(w, failure)
 		}
 	}
 	return err
-}
-
-// leading marks ctx for the loader if others may wait for it.
-func (b *batch[K, V]) leading(ctx context.Context) context.Context {
-	if !b.leads {
-		return ctx
-	}
-	return context.WithValue(ctx, leading{}, true)
 }
 
 // fallBack takes values that have expired for those that could not be loaded, if

@@ -52,8 +52,7 @@ type core struct {
 	newGeneration func(backend.Token) generation
 	stats         counters
 
-	unencodableSeen atomic.Bool  // the log has it
-	noRefresh       atomic.Int64 // until when none is tried, as one has failed
+	unencodableSeen atomic.Bool // the log has it
 }
 
 // NewCache makes a cache of that name in s. opts may be nil.
@@ -186,6 +185,7 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 		switch {
 		case r.found.known():
 			c.stats.count(r.found)
+			c.refreshHit(tx, g, k, r)
 			if r.found == present {
 				values[key] = r.value
 			}

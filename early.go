@@ -2,8 +2,11 @@ package txcache
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/near"
@@ -17,8 +20,9 @@ import (
 // It gets a transaction of its own, read-only, for the same database and user
 // context, and must read from a database transaction that it begins itself: that
 // of whoever asked may be long over. Its context ends after the cache's Duration,
-// and with the store. Its errors are counted; the value then expires as if
-// nothing had been tried.
+// and with the store. Its errors and panics are counted, and a panic is logged,
+// with its place and without its value; the value then expires as if nothing had
+// been tried.
 //
 // When to load is decided at random with each hit, the likelier the nearer the
 // expiry is and the longer loaders of the cache have taken so far, as is optimal
@@ -35,6 +39,14 @@ func (c *Cache[K, V]) RefreshEarly(load func(ctx context.Context, tx *Tx, key K)
 	c.refresher.Store(&load)
 }
 
+// refreshHit begins to refresh a value that was found in g, if there is one and it
+// is time. g is nil where the transaction's own was found.
+func (c *Cache[K, V]) refreshHit(tx *Tx, g *generationOf[K, V], key entryKey[K], r result[V]) {
+	if r.found == present && g != nil && c.refresher.Load() != nil {
+		c.early(tx, g, key)
+	}
+}
+
 // early begins to refresh a value that was hit, if it is time.
 func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 	if !tx.t.readOnly {
@@ -46,7 +58,7 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 	}
 	now := near.Now()
 	left, takes := float64(expires-now), c.stats.meanLoadTime()
-	if now < c.noRefresh.Load() || left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
+	if left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
 		return
 	}
 	f, lead := g.join(key, nil, true)
@@ -65,42 +77,69 @@ func (c *Cache[K, V]) early(tx *Tx, g *generationOf[K, V], key entryKey[K]) {
 // refresh loads a value anew that g has until expires, for user, unless another
 // process has done so.
 func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key entryKey[K], database string, user *canon.Context, expires int64) {
-	done := false
+	done, returned := false, false
 	defer func() {
-		_ = recover() // the loader's; call has counted it
-		if !done {    // hits go on meanwhile, and must not each try again
-			c.noRefresh.Store(near.Now() + int64(c.lifetime/16))
+		p := recover() // the loader's; call has counted it
+		if !returned {
+			c.store.quiet.warn(ctx, "the loader of an early refresh panicked or ended its goroutine",
+				"database", database, "cache", c.name, "panic", fmt.Sprintf("%T", p), "at", panicPlace())
+		}
+		if !done {
+			g.rest(key, c.lifetime/16)
 		}
 	}()
+	done = c.refreshed(ctx, g, key, database, user, expires)
+	returned = true
+}
+
+// refreshed is refresh, and reports whether there is a newer value now.
+func (c *Cache[K, V]) refreshed(ctx context.Context, g *generationOf[K, V], key entryKey[K], database string, user *canon.Context, expires int64) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.lifetime)
 	defer cancel()
 	first, err := c.store.BeginReadOnly(ctx, database)
 	if err != nil {
-		return
+		return false
 	}
 	defer first.Rollback()
 	if c.store.values != nil {
 		c.fetch(ctx, first.t, g, []entryKey[K]{key})
 		if _, later, _ := g.near.Peek(key, key.hash()); later > expires {
-			done = true
-			return
+			return true
 		}
 	}
 	if first.t.shared(&c.core) != generation(g) { // cleared, or about to be: it is not wanted any more
-		return
+		return false
 	}
+	first.t.refresh = true
 	first.t.readAfresh(&c.core)
 	tx := &Tx{t: first.t, user: user}
-	results, err := c.call(context.WithValue(ctx, leading{}, true), first.Database(), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
+	results, err := c.call(ctx, first.t, []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
 		v, err := (*c.refresher.Load())(ctx, tx, keys[0])
-		return single(v, err)
+		return c.single(tx, keys[0], v, err)
 	})
 	if err != nil {
-		return
+		return false
 	}
 	c.stats.earlyRefreshes.Add(1)
-	c.keep(tx, key.key, results[0])
-	done = tx.Commit(ctx) == nil
+	c.replace(ctx, tx, key.key, results[0])
+	return tx.Commit(ctx) == nil
+}
+
+// panicPlace returns where a panic that is being recovered came from: functions
+// and lines, and none of their arguments.
+func panicPlace() string {
+	var calls [16]uintptr
+	frames := runtime.CallersFrames(calls[:runtime.Callers(3, calls[:])])
+	var place []string
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			place = append(place, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		}
+		if !more || len(place) == 3 {
+			return strings.Join(place, " < ")
+		}
+	}
 }
 
 // readAfresh hides from the transaction what others have set in c: the loader of a

@@ -21,6 +21,10 @@ const (
 	lastLook  = 20 * time.Millisecond
 )
 
+// resigned is how long the word stands that each process loads for itself. Those
+// that wait look more often.
+const resigned = time.Second
+
 // loadLeased loads what nobody in another process is loading, and waits for the
 // rest: no longer than the lease, after which it is left in wanted. Without the
 // backend nobody waits. // P8
@@ -38,21 +42,29 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 			b.wanted = append(b.wanted, w)
 		}
 	}
-	owner := b.c.codec.AppendLease(nil, string(backend.NewToken()))
+	owner := string(backend.NewToken())
+	mark := b.c.codec.AppendLease(nil, owner)
+	others := foreign{behind: b.tx.t.blocked(ctx)}
+	defer others.end()
 	limit := time.NewTimer(b.c.lease)
 	defer limit.Stop()
 	for pause := firstLook; len(leasable) > 0; pause = min(2*pause, lastLook) {
-		mine, others, err := b.lease(ctx, leasable, owner)
+		mine, waits, err := b.lease(ctx, leasable, mark)
 		if err != nil {
+			if ctx.Err() != nil { // some may have been granted
+				granted := b.marks(leasable, mark)
+				b.c.store.tasks.start(func(ctx context.Context) { b.c.store.swapMarks(ctx, granted, owner) })
+			}
 			b.wanted = append(b.wanted, leasable...)
 			return nil
 		}
+		waits = b.untangle(ctx, waits, &others)
 		if len(b.wanted)+len(mine) > 0 {
-			if err := b.loadOwned(ctx, mine, owner); err != nil {
+			if err := b.loadOwned(ctx, mine, owner, mark); err != nil {
 				return err
 			}
 		}
-		if leasable = others; len(others) == 0 {
+		if leasable = waits; len(waits) == 0 {
 			break
 		}
 		look := time.NewTimer(pause)
@@ -72,22 +84,18 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 
 // leases reports whether the batch has to ask for leases.
 func (b *batch[K, V]) leases() bool {
-	if !b.leads || b.c.lease <= 0 || b.c.store.swapper == nil {
-		return false
-	}
-	t := b.tx.t
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.work == nil || t.work.savepoints == 0 // nothing leaves a savepoint
+	return b.leads && b.c.lease > 0 && b.c.store.swapper != nil
 }
 
 // lease asks for the leases of wishes, and returns those that were granted and
-// those that others have. What has come meanwhile lands.
-func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []byte) (mine, others []*wish[K, V], err error) {
+// those that others have. What has come meanwhile lands, and what each process
+// loads for itself goes to wanted.
+func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], mark []byte) (mine, others []*wish[K, V], err error) {
 	swaps := make([]backend.Swap, len(wishes))
 	for i, w := range wishes {
-		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: w.replaced, New: owner, TTL: b.c.lease}
+		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: w.replaced, New: mark, TTL: b.c.lease}
 	}
+	b.until = time.Now().Add(b.c.lease)
 	found, err := b.c.store.swapper.Swap(ctx, swaps)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -99,92 +107,151 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], owner []b
 	for i, w := range wishes {
 		there := found[i]
 		granted := (there == nil) == (w.replaced == nil) && bytes.Equal(there, w.replaced)
-		if granted || bytes.Equal(there, owner) { // the latter if the call was delivered twice
+		if granted || bytes.Equal(there, mark) { // the latter if the call was delivered twice
 			mine = append(mine, w)
 			continue
 		}
-		w.replaced = nil
-		if there != nil {
-			r, leased := b.c.receive(ctx, b.tx.t, b.g, w.key, there)
-			if r.found != unknown {
-				w.result = r // else what has expired may be of use still
-			}
-			if r.found.known() {
-				b.c.stats.waited.Add(1)
-				b.land(w, nil)
-				continue
-			}
-			if !leased { // it has expired, or is of no use
-				w.replaced = there
-			}
+		w.replaced, w.marked = nil, nil
+		if there == nil {
+			others = append(others, w)
+			continue
+		}
+		r, leased := b.c.receive(ctx, b.tx.t, b.g, w.key, there)
+		if r.found != unknown {
+			w.result = r // else what has expired may be of use still
+		}
+		if r.found.known() {
+			b.c.stats.waited.Add(1)
+			b.land(w, nil)
+			continue
+		}
+		if leased {
+			w.marked = readMark(there)
+		}
+		switch {
+		case leased && len(w.marked) == 0, !leased && w.waited:
+			// The owner says that its load is of no use to others, or has put back
+			// what was there before.
+			b.wanted = append(b.wanted, w)
+			continue
+		case leased:
+			w.waited = true
+		default: // it has expired, or is of no use
+			w.replaced = there
 		}
 		others = append(others, w)
 	}
 	return mine, others, nil
 }
 
+// untangle tells other processes for whom the batch is going to wait, moves to
+// wanted what it must not wait for, and returns the rest.
+func (b *batch[K, V]) untangle(ctx context.Context, wishes []*wish[K, V], others *foreign) (waits []*wish[K, V]) {
+	if len(wishes) == 0 {
+		return nil
+	}
+	own := others.own()
+	var owners []string
+	for _, w := range wishes {
+		if own.waitedForBy(w.marked) {
+			b.wanted = append(b.wanted, w)
+			continue
+		}
+		waits, owners = append(waits, w), append(owners, w.marked...)
+	}
+	if len(waits) > 0 {
+		others.announce(ctx, own, owners)
+	}
+	return waits
+}
+
+// marks returns the places of wishes that have mark.
+func (b *batch[K, V]) marks(wishes []*wish[K, V], mark []byte) []backend.Swap {
+	swaps := make([]backend.Swap, len(wishes))
+	for i, w := range wishes {
+		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: mark}
+	}
+	return swaps
+}
+
 // loadOwned calls the loader for what is wanted and for wishes whose leases the
 // batch has, and gives those back: what was loaded takes their place.
-func (b *batch[K, V]) loadOwned(ctx context.Context, mine []*wish[K, V], owner []byte) error {
+func (b *batch[K, V]) loadOwned(ctx context.Context, mine []*wish[K, V], owner string, mark []byte) error {
 	b.wanted = append(b.wanted, mine...)
+	b.answered = false
+	if len(mine) == 0 {
+		return b.loadWanted(ctx)
+	}
 	b.c.stats.leased.Add(uint64(len(mine)))
-	sent := false
+	l := &leases{store: b.c.store, owner: owner, until: b.until, marks: b.marks(mine, mark), encode: b.c.codec.AppendLease}
+	waiting.hold(b.tx.t, l)
 	defer func() { // also if the loader panics
-		if !sent {
-			b.release(ctx, mine, owner)
-		}
+		waiting.let(b.tx.t, l)
+		b.release(ctx, mine, owner, mark)
 	}()
 	if err := b.loadWanted(ctx); err != nil {
 		return err
 	}
-	sent = b.send(ctx, mine)
+	mine = b.send(ctx, mine)
 	return nil
 }
 
 // release gives leases back. Those that have ended, and are others' by now, are
-// left alone.
-func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner []byte) {
-	swaps := make([]backend.Swap, len(mine))
+// left alone. If what came of the load may be so for all, others are told to load
+// for themselves instead of one after another.
+func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner string, mark []byte) {
+	if len(mine) == 0 {
+		return
+	}
+	swaps := b.marks(mine, mark)
+	word := b.c.codec.AppendLease(nil, "")
 	for i, w := range mine {
-		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: owner, New: w.replaced, TTL: b.c.staleFor}
+		switch s := &swaps[i]; {
+		case w.replaced != nil && b.c.staleFor > 0 && w.found != absent:
+			s.New, s.TTL = w.replaced, b.c.staleFor
+		case b.answered:
+			s.New, s.TTL = word, min(b.c.lease, resigned)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if _, err := b.c.store.swapper.Swap(ctx, swaps); err != nil {
+	if err := b.c.store.swapMarks(ctx, swaps, owner); err != nil {
 		b.c.stats.remoteErrors.Add(1) // they end by themselves
 	}
 }
 
 // send gives what was loaded to the backend at once, for others are waiting, and
-// reports whether all of it is there.
-func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
+// returns what is not there.
+func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) (unsent []*wish[K, V]) {
 	c, t := b.c, b.tx.t
 	if t.shared(&c.core) == nil { // nobody asks for them any more
-		return false
+		return mine
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	values := make([]backend.Value, 0, len(mine))
 	for _, w := range mine {
 		e, ok := c.entryOf(t, w.key)
-		if !ok {
-			continue
-		}
 		left := time.Duration(0)
-		if e.expires != 0 {
-			if left = time.Duration(e.expires - near.Now()); left < time.Millisecond {
-				continue
-			}
+		if ok && e.expires != 0 {
+			left = time.Duration(e.expires - near.Now())
+			ok = left >= time.Millisecond
 		}
-		if v, ok := c.encode(t.db.name, b.g, w.key, e, left); ok {
+		var v backend.Value
+		if ok {
+			v, ok = c.encode(t.db.name, b.g, w.key, e, left)
+		}
+		if ok {
 			values = append(values, v)
+		} else {
+			unsent = append(unsent, w)
 		}
 	}
 	if !c.store.setRemote(ctx, t.db.name, values) {
 		c.stats.remoteErrors.Add(1)
-		return false
+		return mine
 	}
-	return len(values) == len(mine)
+	return unsent
 }
 
 // entryOf returns what the transaction has set under key, and marks it as known

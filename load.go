@@ -17,15 +17,25 @@ import (
 // Callers that miss the same key of the same generation at the same time share
 // one call of load: that of a read-only transaction, which can have seen
 // nothing that others may not. It runs in the goroutine of its caller, with its
-// context; others wait for it no longer than their own. If that context is
-// done, its transaction ended or load panics, the next one who waits calls its
-// own; an error of load is shared. Goroutines of one transaction do not wait for
-// each other. A read-write transaction shares in the value
-// of others, but what it loads itself is its own until it commits.
+// context; others wait for it no longer than their own. If load panics, or its
+// caller's context or transaction ends, the next caller that waits calls its own.
+// Goroutines of one transaction do not wait for each other. A read-write
+// transaction, and a savepoint, shares in the value of others, but what it loads
+// itself is its own until it commits.
+//
+// An error of load is shared too, unless it may be of its caller's circumstances:
+// it came at the caller's deadline or shortly before; it is of a context, a time
+// limit, a connection or a transaction that has ended; its SQLSTATE is not about
+// the statement; or it wraps ErrAbsent. Then the next caller calls its own load,
+// and one that has waited for two such errors waits no more.
 //
 // load may call Load, with the context that it gets, for other caches and keys.
-// It must not wait for a lock that a read-write transaction holds which may load
-// the same key: that one may be waiting for it.
+// Such calls share one load as well, within the process and, with leases, between
+// processes; where loads wait for each other in a circle one of them loads for
+// itself. For that, load must pass on the context that it gets, or the
+// transaction: a load with neither, and one that waits for a lock which a
+// read-write transaction holds that may load the same key, can wait until its
+// context ends.
 func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, error)) (V, error) {
 	v, hit := c.near(tx, key)
 	if hit && !c.verify.any() {
@@ -34,7 +44,7 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 	keys := []K{key}
 	one := func(ctx context.Context, _ []K) ([]result[V], error) {
 		v, err := load(ctx)
-		return single(v, err)
+		return c.single(tx, key, v, err)
 	}
 	results := []result[V]{{v, present}}
 	if hit {
@@ -44,18 +54,18 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 	} else {
 		var err error
 		if results, err = c.obtain(ctx, tx, keys, one); err != nil {
-			return v, err
+			return v, c.within(ctx, tx, err, nil)
 		}
 	}
 	if results[0].found == absent {
-		return results[0].value, ErrAbsent
+		return results[0].value, c.within(ctx, tx, ErrAbsent, &key)
 	}
 	return results[0].value, nil
 }
 
 // single is what a loader of one key has found.
-func single[V any](v V, err error) ([]result[V], error) {
-	if errors.Is(err, ErrAbsent) {
+func (c *Cache[K, V]) single(tx *Tx, key K, v V, err error) ([]result[V], error) {
+	if err != nil && c.absentHere(tx, err, key) {
 		return []result[V]{{found: absent}}, nil
 	}
 	return []result[V]{{v, present}}, err
@@ -95,7 +105,7 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, tx *Tx, keys []K, load func(
 		return results, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, c.within(ctx, tx, err, nil)
 	}
 	values := make(map[K]V, len(keys))
 	for i, r := range results {
@@ -114,10 +124,19 @@ type wish[K comparable, V any] struct {
 	key       entryKey[K]
 	cacheable bool
 	result[V]
-	hit      bool
-	flight   *flight[V] // nil: nobody waits for it
-	replaced []byte     // what is of no use any more in the place of its lease
+	hit    bool
+	flight *flight[V] // nil: nobody waits for it
+	doubts int        // others that have failed, for reasons that may be their own
+	alone  bool       // it waits for no other load of the process
+
+	replaced []byte   // what is of no use any more in the place of its lease
+	waited   bool     // another process had a lease
+	marked   []string // what that lease says: its owner, and those that the owner waits for
 }
+
+// mostDoubts is for how many others that fail in doubtful ways a load waits. With
+// a database that is away callers would fail one after another else.
+const mostDoubts = 2
 
 // obtain is Load in full, for any number of keys.
 func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[K, V]) ([]result[V], error) {
@@ -142,9 +161,10 @@ func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[
 		err := b.bring(ctx)
 		tx.t.flush(ctx)
 		if err != nil {
+			c.stats.missMany(len(others))
 			return nil, err
 		}
-		if open, err = c.await(ctx, others); err != nil {
+		if open, err = c.await(ctx, tx.t, others); err != nil {
 			return nil, err
 		}
 	}
@@ -159,26 +179,30 @@ func (c *Cache[K, V]) obtain(ctx context.Context, tx *Tx, keys []K, load loader[
 }
 
 // await waits for what others load, and returns what is still to be had because
-// they went away.
-func (c *Cache[K, V]) await(ctx context.Context, wishes []*wish[K, V]) (open []*wish[K, V], err error) {
-	for _, w := range wishes {
-		select {
-		case <-w.flight.done:
-		case <-ctx.Done():
-			c.stats.miss()
-			return nil, context.Cause(ctx)
-		}
+// they went away, or must not be waited for.
+func (c *Cache[K, V]) await(ctx context.Context, t *transaction, wishes []*wish[K, V]) (open []*wish[K, V], err error) {
+	for i, w := range wishes {
 		f := w.flight
+		waited, err := t.wait(ctx, f.leader, f.done)
+		if err != nil {
+			c.stats.missMany(len(wishes) - i)
+			return nil, err
+		}
 		w.flight = nil
-		if f.abandoned {
+		if !waited || f.abandoned {
+			if waited && f.err != nil {
+				w.doubts++
+			}
+			w.alone = w.alone || !waited || w.doubts == mostDoubts
 			open = append(open, w)
 			continue
 		}
-		c.stats.miss()
 		c.stats.shared.Add(1)
 		if f.err != nil {
+			c.stats.missMany(len(wishes) - i)
 			return nil, f.err
 		}
+		c.stats.miss()
 		w.result = f.result
 	}
 	return open, nil
@@ -186,8 +210,11 @@ func (c *Cache[K, V]) await(ctx context.Context, wishes []*wish[K, V]) (open []*
 
 // keep sets what was loaded.
 func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
-	if r.found != absent || c.absence >= 0 {
+	switch {
+	case r.found != absent || c.absence >= 0:
 		c.put(tx, key, entry[V]{value: r.value, absent: r.found == absent})
+	case tx.t.readOnly: // it is not remembered, but nor is what was there before
+		c.drop(tx, key)
 	}
 }
 
@@ -195,11 +222,13 @@ func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
 var errNoReturn = errors.New("txcache: the function did not return")
 
 // call calls a loader, and counts.
-func (c *Cache[K, V]) call(ctx context.Context, database string, keys []K, load loader[K, V]) (results []result[V], err error) {
+func (c *Cache[K, V]) call(ctx context.Context, t *transaction, keys []K, load loader[K, V]) (results []result[V], err error) {
 	c.stats.loads.Add(1)
-	ctx, end := c.store.trace(ctx, "load", database, c.name, len(keys))
+	t.loading.Add(1)
+	ctx, end := c.store.trace(t.loaderContext(ctx), "load", t.db.name, c.name, len(keys))
 	err = errNoReturn
 	defer func() {
+		t.loading.Add(-1)
 		if end(err); err != nil {
 			c.stats.loadErrors.Add(1)
 		}

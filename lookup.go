@@ -76,6 +76,7 @@ func (c *Cache[K, V]) find(ctx context.Context, tx *Tx, key K) (r result[V]) {
 	switch {
 	case r.found.known():
 		c.stats.count(r.found)
+		c.refreshHit(tx, g, k, r)
 		return r
 	case g == nil:
 		c.stats.bypass()

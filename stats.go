@@ -87,6 +87,8 @@ type stripe struct {
 func (c *counters) hit()  { c.stripe().hits.Add(1) }
 func (c *counters) miss() { c.stripe().misses.Add(1) }
 
+func (c *counters) missMany(n int) { c.stripe().misses.Add(uint64(n)) }
+
 // count counts a look-up.
 func (c *counters) count(f found) {
 	if !f.known() {

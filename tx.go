@@ -34,6 +34,8 @@ type transaction struct {
 	moment
 	first    Tx // here, so that a transaction is one allocation
 	readOnly bool
+	refresh  bool         // it is of a refresh; see Cache.RefreshEarly
+	loading  atomic.Int32 // loaders that run in it
 
 	// touched has the bit of every cache that the transaction has set or
 	// cleared something in, or all bits once it has ended: a cache whose bit

@@ -9,6 +9,7 @@ type work struct {
 	cleared  bool             // by ClearAll
 	refused  error            // of the commit, as a clear was refused; nil: none was
 	caches   map[*core]*local // those set or cleared
+	around   []*transaction   // those in whose loaders it has called loaders
 
 	// What was done while savepoints were open, oldest first. No number is given
 	// twice, so that savepoints of several goroutines, which may overlap, undo
@@ -38,6 +39,14 @@ func (t *transaction) worked() *work {
 		t.work = &work{}
 	}
 	return t.work
+}
+
+// inSavepoint reports whether a savepoint is open: what is set meanwhile may be
+// undone, and is nobody else's until then.
+func (t *transaction) inSavepoint() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.work != nil && t.work.savepoints > 0
 }
 
 // record keeps what undoes a change while a savepoint is open.

@@ -20,10 +20,21 @@ func (c *Codec[V]) AppendAbsent(dst []byte, expires time.Time) []byte {
 	return appendMark(dst, absentMark, "", expires)
 }
 
-// AppendLease appends an envelope that says that owner, of at most 255 bytes, is
-// loading the value, and returns the extended slice.
-func (c *Codec[V]) AppendLease(dst []byte, owner string) []byte {
-	return appendMark(dst, leaseMark, owner, time.Time{})
+// MaxLease is the most bytes that the text of a lease may have.
+const MaxLease = 255
+
+// AppendLease appends an envelope that says that the value is being loaded, and
+// returns the extended slice. The text, of at most MaxLease bytes, is the caller's.
+func (c *Codec[V]) AppendLease(dst []byte, text string) []byte {
+	return appendMark(dst, leaseMark, text, time.Time{})
+}
+
+// LeaseText returns the text of an envelope that AppendLease has made.
+func LeaseText(data []byte) (text string, ok bool) {
+	if len(data) < headerSize || data[0] != format || marked(data[headerSize:]) != ErrLease {
+		return "", false
+	}
+	return string(data[headerSize+3:]), true
 }
 
 func appendMark(dst []byte, mark byte, text string, expires time.Time) []byte {

@@ -32,7 +32,7 @@ type guard struct {
 func all() []guard {
 	return slices.Concat(
 		transactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
-		remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
+		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
 		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards,
 	)
 }

@@ -1,0 +1,61 @@
+package txcache
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"time"
+)
+
+// nearDeadline is how long before its deadline a loader may fail because of it:
+// drivers set their time limits rather too early than too late.
+const nearDeadline = 20 * time.Millisecond
+
+// cutShort reports whether a loader that t has called at began, with ctx, and
+// that fails now, may have failed because its caller's time is over: t has ended,
+// or ctx has, or is about to.
+func (t *transaction) cutShort(ctx context.Context, began time.Time) bool {
+	if ctx.Err() != nil || t.ended() {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < max(nearDeadline, deadline.Sub(began)/10)
+}
+
+// ownError reports whether err, of a loader, may be of the circumstances of its
+// caller, so that the loader of another may succeed: a time limit, a connection,
+// the state of the database transaction, or what is absent for the caller.
+func ownError(err error) bool {
+	for _, own := range []error{
+		ErrAbsent, ErrTxDone,
+		context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded,
+		sql.ErrTxDone, sql.ErrConnDone, driver.ErrBadConn,
+		net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe,
+	} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	var limit interface{ Timeout() bool }
+	if errors.As(err, &limit) && limit.Timeout() {
+		return true
+	}
+	var network net.Error
+	if errors.As(err, &network) {
+		return true
+	}
+	var answer interface{ SQLState() string }
+	if !errors.As(err, &answer) {
+		return false
+	}
+	// Answers of these classes are about the statement: its rows, data, syntax, and
+	// what its functions raise. Others tell of a connection, a transaction, or the
+	// state of the server.
+	state := answer.SQLState()
+	return len(state) != 5 || !slices.Contains([]string{"21", "22", "23", "42", "44", "P0"}, state[:2])
+}
