@@ -125,12 +125,12 @@ func (b *batch[K, V]) loadWanted(ctx context.Context) error {
 	for i, w := range wanted {
 		keys[i] = w.key.key
 	}
-	results, err := b.c.call(b.leading(ctx), b.tx.Database(), keys, b.load)
+	results, cuts, err := b.c.call(b.leading(ctx), b.tx.t, keys, b.load)
 	switch {
 	case err == nil:
 		for i, w := range wanted {
 			w.result = results[i]
-			b.c.keep(b.tx, w.key.key, w.result)
+			b.c.keep(b.tx, w.key.key, w.result, cuts)
 		}
 	case b.fallBack(ctx, wanted):
 		err = nil

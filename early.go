@@ -87,7 +87,7 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key en
 	}
 	first.t.readAfresh(&c.core)
 	tx := &Tx{t: first.t, user: user}
-	results, err := c.call(context.WithValue(ctx, leading{}, true), first.Database(), []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
+	results, cuts, err := c.call(context.WithValue(ctx, leading{}, true), first.t, []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
 		v, err := (*c.refresher.Load())(ctx, tx, keys[0])
 		return single(v, err)
 	})
@@ -95,7 +95,7 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key en
 		return
 	}
 	c.stats.earlyRefreshes.Add(1)
-	c.keep(tx, key.key, results[0])
+	c.keep(tx, key.key, results[0], cuts)
 	done = tx.Commit(ctx) == nil
 }
 

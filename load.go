@@ -181,22 +181,32 @@ func (c *Cache[K, V]) await(ctx context.Context, wishes []*wish[K, V]) (open []*
 	return open, nil
 }
 
-// keep sets what was loaded.
-func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
-	if r.found == absent {
-		c.SetAbsent(tx, key)
-	} else {
-		c.Set(tx, key, r.value)
+// keep sets what was loaded by a call that began when the transaction had had so
+// many cuts, unless there was one meanwhile.
+func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V], cuts uint64) {
+	if r.found == absent && c.absence < 0 {
+		return
+	}
+	k, ok := c.entryKey(tx, key)
+	if !ok {
+		return
+	}
+	tx.t.mu.Lock()
+	defer tx.t.mu.Unlock()
+	if !tx.t.cutSince(cuts, &c.core) { // P1, P2
+		c.set(tx.t, k, entry[V]{value: r.value, absent: r.found == absent})
 	}
 }
 
 // errNoReturn is what a trace hears of a loader or a commit that panics.
 var errNoReturn = errors.New("txcache: the function did not return")
 
-// call calls a loader, and counts.
-func (c *Cache[K, V]) call(ctx context.Context, database string, keys []K, load loader[K, V]) (results []result[V], err error) {
+// call calls a loader for t, and counts. It returns for keep how many cuts there
+// were before.
+func (c *Cache[K, V]) call(ctx context.Context, t *transaction, keys []K, load loader[K, V]) (results []result[V], cuts uint64, err error) {
 	c.stats.loads.Add(1)
-	ctx, end := c.store.trace(ctx, "load", database, c.name, len(keys))
+	cuts = t.cuts()
+	ctx, end := c.store.trace(ctx, "load", t.db.name, c.name, len(keys))
 	err = errNoReturn
 	defer func() {
 		if end(err); err != nil {
@@ -206,5 +216,5 @@ func (c *Cache[K, V]) call(ctx context.Context, database string, keys []K, load 
 	start := near.Now()
 	results, err = load(ctx, keys)
 	c.stats.loadTime.Add(near.Now() - start)
-	return results, err
+	return results, cuts, err
 }

@@ -116,6 +116,7 @@ func (tx *Tx) ClearAll() error {
 	cleared, caches := w.cleared, w.caches
 	w.record(func() { w.cleared, w.caches = cleared, caches })
 	w.cleared, w.caches = true, nil
+	w.cutAll()
 	t.touched.Store(allCaches)
 	return nil
 }
@@ -287,7 +288,8 @@ func (t *transaction) clear(c *core) error {
 	l := t.local(c)
 	before := *l
 	t.work.record(func() { *l = before })
-	*l = local{cleared: true}
+	t.work.cuts++
+	*l = local{cleared: true, cut: t.work.cuts}
 	return nil
 }
 

@@ -4,11 +4,12 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// A tx is a handle on a transaction. It is not safe for concurrent use.
+// A tx is a handle on a transaction.
 type tx struct {
 	*transaction
 	who history.Who
@@ -20,9 +21,11 @@ type transaction struct {
 	readOnly bool
 	began    int   // by the server's clock
 	counters []int // of the caches, when it began
-	ended    bool
-	own      overlay
-	cleared  map[int]bool
+
+	private sync.Mutex // before the server's
+	ended   bool
+	own     overlay
+	cleared map[int]bool
 }
 
 func (t *transaction) named(cache int) named { return named{t.database, t.caches[cache].Name} }
@@ -53,6 +56,8 @@ type versioned struct {
 
 func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool) {
 	at := t.key(cache, key)
+	t.private.Lock()
+	defer t.private.Unlock()
 	if t.ended && !t.scheme.Endless {
 		return history.Value{}, false
 	}
@@ -113,6 +118,8 @@ func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(c
 
 func (t *tx) Set(cache int, key string, value history.Value) {
 	e := entry{t.named(cache), value}
+	t.private.Lock()
+	defer t.private.Unlock()
 	switch at := t.key(cache, key); {
 	case t.ended:
 	case t.readOnly, t.scheme.Through, !t.cleared[cache] && !t.scheme.Deferred:
@@ -123,6 +130,8 @@ func (t *tx) Set(cache int, key string, value history.Value) {
 }
 
 func (t *tx) Clear(cache int) error {
+	t.private.Lock()
+	defer t.private.Unlock()
 	t.cleared[cache] = true
 	maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
 	return nil
@@ -136,9 +145,13 @@ func (t *tx) ClearAll() error {
 }
 
 func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
+	t.private.Lock()
 	own, cleared := maps.Clone(t.own), maps.Clone(t.cleared)
+	t.private.Unlock()
 	kept := false
 	defer func() {
+		t.private.Lock()
+		defer t.private.Unlock()
 		if !kept && t.scheme.Unwinding {
 			t.own, t.cleared = own, cleared
 		}
@@ -149,7 +162,7 @@ func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 }
 
 func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
-	t.ended = true
+	t.end()
 	t.each((*server).note) // of which only some schemes make use
 	if t.scheme.Early {
 		t.each((*server).invalidate)
@@ -165,6 +178,8 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 			return err
 		}
 	}
+	t.private.Lock()
+	defer t.private.Unlock()
 	for cache := range t.cleared {
 		maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
 	}
@@ -174,6 +189,8 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 
 // each does something with every cache that the transaction has cleared.
 func (t *transaction) each(do func(*server, named)) {
+	t.private.Lock()
+	defer t.private.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for cache := range t.cleared {
@@ -182,6 +199,12 @@ func (t *transaction) each(do func(*server, named)) {
 }
 
 func (t *tx) Rollback() error {
-	t.ended = true
+	t.end()
 	return nil
+}
+
+func (t *transaction) end() {
+	t.private.Lock()
+	defer t.private.Unlock()
+	t.ended = true
 }
