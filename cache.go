@@ -204,6 +204,11 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // the commit. In a read-only one they may see it at once: set only what was
 // read from the database in that transaction.
 //
+// Set takes the caller's word for it that value is what the transaction reads now.
+// If other goroutines use the transaction, none may write the row, clear the
+// cache or undo a savepoint between the caller's reading it and Set; Load needs
+// no such care.
+//
 // Set is for filling. Who makes a value that others may have another one calls
 // Clear: other processes keep what they have until then.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {

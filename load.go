@@ -21,7 +21,10 @@ import (
 // done, its transaction ended or load panics, the next one who waits calls its
 // own; an error of load is shared. Goroutines of one transaction do not wait for
 // each other. A read-write transaction shares in the value
-// of others, but what it loads itself is its own until it commits.
+// of others, but what it loads itself is its own until it commits. If another
+// goroutine of the transaction clears the cache, or a savepoint is undone, while
+// load runs, Load returns what load returned, but sets nothing: load may have
+// read it before the change.
 //
 // load may call Load, with the context that it gets, for other caches and keys.
 // It must not wait for a lock that a read-write transaction holds which may load
