@@ -97,8 +97,7 @@ var transactionGuards = []guard{{
 	file:    "overlay.go",
 	text:    `e.step = before.step; e.step <= w.mark {`,
 	gone:    `e.step = before.step; e.step == 0 {`,
-	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
+	by:      "TestASavepointRemembersAKeyAnew",
 }, {
 	name:    "a savepoint undoes clears",
 	keeps:   "P2",
