@@ -28,6 +28,7 @@ func TestWrongCachesAreCaught(t *testing.T) {
 		{baseline.VersionedLost, []history.Rule{history.Stale, history.Dropped}},
 		{baseline.WriteThrough, []history.Rule{history.Uncommitted, history.RolledBack, history.Own}},
 		{baseline.NoSavepoints, []history.Rule{history.RolledBack}},
+		{baseline.NoCuts, []history.Rule{history.Own}},
 		{baseline.NoDrop, []history.Rule{history.Dropped}},
 		{baseline.NoEnd, []history.Rule{history.Ended}},
 		{baseline.StringKeys, []history.Rule{history.Island}},

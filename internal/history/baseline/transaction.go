@@ -26,6 +26,7 @@ type transaction struct {
 	ended   bool
 	own     overlay
 	cleared map[int]bool
+	cuts    map[int]int // by cache: how often it was cleared, or a savepoint undone
 }
 
 func (t *transaction) named(cache int) named { return named{t.database, t.caches[cache].Name} }
@@ -62,7 +63,7 @@ func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool)
 		return history.Value{}, false
 	}
 	if e, ok := t.own[at]; ok {
-		return e.value, true
+		return e.value, !e.absent
 	}
 	if t.cleared[cache] && !t.scheme.Through {
 		return history.Value{}, false
@@ -84,15 +85,21 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 	if v, ok := t.Get(ctx, cache, key); ok {
 		return v, nil
 	}
+	cuts := t.cut(cache)
 	v, err := load(ctx)
 	if err == nil {
-		t.Set(cache, key, v)
+		t.keep(cache, cuts, map[string]history.Value{key: v})
 	}
 	return v, err
 }
 
-// SetAbsent does nothing: nothing is remembered of what is absent.
-func (t *tx) SetAbsent(int, string) {}
+// SetAbsent keeps the values of others from the transaction. Nobody else
+// remembers what is absent.
+func (t *tx) SetAbsent(cache int, key string) {
+	t.private.Lock()
+	defer t.private.Unlock()
+	t.put(cache, key, entry{t.named(cache), history.Value{}, true})
+}
 
 func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
 	found := t.GetMany(ctx, cache, keys)
@@ -105,21 +112,44 @@ func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(c
 	if len(missing) == 0 {
 		return found, nil
 	}
+	cuts := t.cut(cache)
 	loaded, err := load(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
-	for key, v := range loaded {
-		found[key] = v
-		t.Set(cache, key, v)
-	}
+	maps.Copy(found, loaded)
+	t.keep(cache, cuts, loaded)
 	return found, nil
 }
 
-func (t *tx) Set(cache int, key string, value history.Value) {
-	e := entry{t.named(cache), value}
+// cut returns how often the transaction has cut the cache off from what came
+// before.
+func (t *tx) cut(cache int) int {
 	t.private.Lock()
 	defer t.private.Unlock()
+	return t.cuts[cache]
+}
+
+// keep sets what was loaded since there had been so many cuts.
+func (t *tx) keep(cache, cuts int, loaded map[string]history.Value) {
+	t.private.Lock()
+	defer t.private.Unlock()
+	if t.cuts[cache] != cuts && !t.scheme.Belated {
+		return
+	}
+	for key, v := range loaded {
+		t.put(cache, key, entry{t.named(cache), v, false})
+	}
+}
+
+func (t *tx) Set(cache int, key string, value history.Value) {
+	t.private.Lock()
+	defer t.private.Unlock()
+	t.put(cache, key, entry{t.named(cache), value, false})
+}
+
+// put is Set, with t.private held.
+func (t *tx) put(cache int, key string, e entry) {
 	switch at := t.key(cache, key); {
 	case t.ended:
 	case t.readOnly, t.scheme.Through, !t.cleared[cache] && !t.scheme.Deferred:
@@ -133,6 +163,7 @@ func (t *tx) Clear(cache int) error {
 	t.private.Lock()
 	defer t.private.Unlock()
 	t.cleared[cache] = true
+	t.cuts[cache]++
 	maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
 	return nil
 }
@@ -154,6 +185,9 @@ func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 		defer t.private.Unlock()
 		if !kept && t.scheme.Unwinding {
 			t.own, t.cleared = own, cleared
+			for cache := range t.caches {
+				t.cuts[cache]++
+			}
 		}
 	}()
 	err = fn(t)
