@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -87,8 +88,8 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 	}
 	cuts := t.cut(cache)
 	v, err := load(ctx)
-	if err == nil {
-		t.keep(cache, cuts, map[string]history.Value{key: v})
+	if absent := errors.Is(err, history.ErrAbsent); err == nil || absent {
+		t.keep(cache, cuts, map[string]entry{key: {t.named(cache), v, absent}})
 	}
 	return v, err
 }
@@ -118,7 +119,12 @@ func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(c
 		return nil, err
 	}
 	maps.Copy(found, loaded)
-	t.keep(cache, cuts, loaded)
+	entries := map[string]entry{}
+	for _, key := range missing {
+		v, ok := loaded[key]
+		entries[key] = entry{t.named(cache), v, !ok}
+	}
+	t.keep(cache, cuts, entries)
 	return found, nil
 }
 
@@ -131,14 +137,14 @@ func (t *tx) cut(cache int) int {
 }
 
 // keep sets what was loaded since there had been so many cuts.
-func (t *tx) keep(cache, cuts int, loaded map[string]history.Value) {
+func (t *tx) keep(cache, cuts int, loaded map[string]entry) {
 	t.private.Lock()
 	defer t.private.Unlock()
 	if t.cuts[cache] != cuts && !t.scheme.Belated {
 		return
 	}
-	for key, v := range loaded {
-		t.put(cache, key, entry{t.named(cache), v, false})
+	for key, e := range loaded {
+		t.put(cache, key, e)
 	}
 }
 
