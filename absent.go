@@ -96,9 +96,9 @@ func (c *Cache[K, V]) SetAbsent(tx *Tx, key K) {
 	}
 }
 
-// replace keeps r in the place of a value that is cached.
-func (c *Cache[K, V]) replace(ctx context.Context, tx *Tx, key K, r result[V]) {
-	c.keep(tx, key, r)
+// replace keeps r, as keep does, in the place of a value that is cached.
+func (c *Cache[K, V]) replace(ctx context.Context, tx *Tx, key K, r result[V], cuts uint64) {
+	c.keep(tx, key, r, cuts)
 	if r.found != absent || c.absence >= 0 || c.store.values == nil {
 		return
 	}

@@ -137,12 +137,12 @@ func (b *batch[K, V]) loadWanted(ctx context.Context) error {
 		keys[i] = w.key.key
 	}
 	began := time.Now()
-	results, err := b.c.call(ctx, b.tx.t, keys, b.load)
+	results, cuts, err := b.c.call(ctx, b.tx.t, keys, b.load)
 	if err == nil {
 		b.answered = true
 		for i, w := range wanted {
 			w.result = results[i]
-			b.c.keep(b.tx, w.key.key, w.result)
+			b.c.keep(b.tx, w.key.key, w.result, cuts)
 			b.land(w, nil)
 		}
 		return nil

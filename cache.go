@@ -214,6 +214,11 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // that changes the row must call Clear; other processes keep the old value until
 // it does.
 //
+// Set takes the caller's word for it that value is what the transaction reads now.
+// If other goroutines use the transaction, none may write the row, clear the
+// cache or undo a savepoint between the caller's reading it and Set; Load needs
+// no such care.
+//
 // Where the backend keeps values, a read-only transaction gives them to it when it
 // ends, and before that each time a thousand or so have gathered.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {

@@ -113,7 +113,7 @@ func (c *Cache[K, V]) refreshed(ctx context.Context, g *generationOf[K, V], key 
 	first.t.refresh = true
 	first.t.readAfresh(&c.core)
 	tx := &Tx{t: first.t, user: user}
-	results, err := c.call(ctx, first.t, []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
+	results, cuts, err := c.call(ctx, first.t, []K{key.key}, func(ctx context.Context, keys []K) ([]result[V], error) {
 		v, err := (*c.refresher.Load())(ctx, tx, keys[0])
 		return c.single(tx, keys[0], v, err)
 	})
@@ -121,7 +121,7 @@ func (c *Cache[K, V]) refreshed(ctx context.Context, g *generationOf[K, V], key 
 		return false
 	}
 	c.stats.earlyRefreshes.Add(1)
-	c.replace(ctx, tx, key.key, results[0])
+	c.replace(ctx, tx, key.key, results[0], cuts)
 	return tx.Commit(ctx) == nil
 }
 

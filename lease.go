@@ -255,11 +255,11 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) (unsent []*w
 }
 
 // entryOf returns what the transaction has set under key, and marks it as known
-// to the backend.
+// to the backend; nothing while a savepoint, which may be undone, is open.
 func (c *Cache[K, V]) entryOf(t *transaction, key entryKey[K]) (e entry[V], ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done || t.work == nil || t.work.caches[&c.core] == nil {
+	if t.done || t.work == nil || t.work.savepoints > 0 || t.work.caches[&c.core] == nil {
 		return e, false
 	}
 	o, _ := t.work.caches[&c.core].overlay.(*overlayOf[K, V])

@@ -21,7 +21,9 @@ import (
 // caller's context or transaction ends, the next caller that waits calls its own.
 // Goroutines of one transaction do not wait for each other. A read-write
 // transaction, and a savepoint, shares in the value of others, but what it loads
-// itself is its own until it commits.
+// itself is its own until it commits. If another goroutine of the transaction
+// clears the cache, or a savepoint is undone, while load runs, Load returns what
+// load returned, but sets nothing: load may have read it before the change.
 //
 // An error of load is shared too, unless it may be of its caller's circumstances:
 // it came at the caller's deadline or shortly before; it is of a context, a time
@@ -208,23 +210,35 @@ func (c *Cache[K, V]) await(ctx context.Context, t *transaction, wishes []*wish[
 	return open, nil
 }
 
-// keep sets what was loaded.
-func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V]) {
-	switch {
-	case r.found != absent || c.absence >= 0:
-		c.put(tx, key, entry[V]{value: r.value, absent: r.found == absent})
-	case tx.t.readOnly: // it is not remembered, but nor is what was there before
-		c.drop(tx, key)
+// keep sets what was loaded by a call that began when the transaction had had so
+// many cuts, unless there was one meanwhile.
+func (c *Cache[K, V]) keep(tx *Tx, key K, r result[V], cuts uint64) {
+	if r.found == absent && c.absence < 0 {
+		if tx.t.readOnly { // it is not remembered, but nor is what was there before
+			c.drop(tx, key)
+		}
+		return
+	}
+	k, ok := c.entryKey(tx, key)
+	if !ok {
+		return
+	}
+	tx.t.mu.Lock()
+	defer tx.t.mu.Unlock()
+	if !tx.t.cutSince(cuts, &c.core) { // P1, P2
+		c.set(tx.t, k, entry[V]{value: r.value, absent: r.found == absent})
 	}
 }
 
 // errNoReturn is what a trace hears of a loader or a commit that panics.
 var errNoReturn = errors.New("txcache: the function did not return")
 
-// call calls a loader, and counts.
-func (c *Cache[K, V]) call(ctx context.Context, t *transaction, keys []K, load loader[K, V]) (results []result[V], err error) {
+// call calls a loader for t, and counts. It returns for keep how many cuts there
+// were before.
+func (c *Cache[K, V]) call(ctx context.Context, t *transaction, keys []K, load loader[K, V]) (results []result[V], cuts uint64, err error) {
 	c.stats.loads.Add(1)
 	t.loading.Add(1)
+	cuts = t.cuts()
 	ctx, end := c.store.trace(t.loaderContext(ctx), "load", t.db.name, c.name, len(keys))
 	err = errNoReturn
 	defer func() {
@@ -236,5 +250,5 @@ func (c *Cache[K, V]) call(ctx context.Context, t *transaction, keys []K, load l
 	start := near.Now()
 	results, err = load(ctx, keys)
 	c.stats.loadTime.Add(near.Now() - start)
-	return results, err
+	return results, cuts, err
 }

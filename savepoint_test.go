@@ -133,6 +133,29 @@ func TestOverlappingSavepoints(t *testing.T) {
 	miss(t, begin(t, store, "db"), c, "b2", "its savepoint failed")
 }
 
+// A savepoint puts back what was there when it began, not what was there before
+// an earlier savepoint.
+func TestASavepointRemembersAKeyAnew(t *testing.T) {
+	store := setups[0].one(t)
+	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := begin(t, store, "db")
+	c.Set(tx, "x", 1)
+	tx.Savepoint(func(tx *txcache.Tx) error {
+		c.Set(tx, "x", 2)
+		return nil
+	})
+	tx.Savepoint(func(tx *txcache.Tx) error {
+		c.Set(tx, "x", 3)
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			c.Set(tx, "x", 4)
+			return errors.New("undo")
+		})
+		hit(t, tx, c, "x", 3, "the inner savepoint was undone")
+		return errors.New("undo")
+	})
+	hit(t, tx, c, "x", 2, "the second savepoint was undone")
+}
+
 // What a savepoint has to remember grows with keys, not with sets.
 func TestSavepointRemembersAKeyOnce(t *testing.T) {
 	store := setups[0].one(t)

@@ -17,6 +17,13 @@ import (
 // A Tx is a handle on one transaction: the cache's side of one database
 // transaction, seen as one user in one context. It is safe for concurrent use.
 //
+// Several goroutines may load in one transaction while others clear caches or
+// undo savepoints: what was being loaded meanwhile is returned to its caller, and
+// not kept. A goroutine must clear after it has written, not before, as another
+// may load in between; and the transaction must be committed after all that was
+// written in it was cleared. See [Tx.Savepoint] and [Cache.Set] for what else
+// they must agree on.
+//
 // What a read-write transaction sets and clears is seen by itself at once, and
 // by others after it committed; see [Tx.CommitWith] for how that is done. A
 // finished transaction misses, ignores what it is asked to set, and answers
@@ -112,6 +119,7 @@ func (tx *Tx) ClearAll() error {
 	cleared, caches := w.cleared, w.caches
 	w.record(func() { w.cleared, w.caches = cleared, caches })
 	w.cleared, w.caches = true, nil
+	w.cutAll()
 	t.touched.Store(allCaches)
 	return nil
 }
@@ -314,7 +322,8 @@ func (t *transaction) clear(c *core) error {
 	l := t.local(c)
 	before := *l
 	t.work.record(func() { *l = before })
-	*l = local{cleared: true}
+	t.work.cuts++
+	*l = local{cleared: true, cut: t.work.cuts}
 	return nil
 }
 

@@ -68,7 +68,7 @@ func (c *Cache[K, V]) compareSome(ctx context.Context, tx *Tx, wishes []wish[K, 
 // to be stale, puts what was loaded in its place. If the loader fails all is
 // left as it is.
 func (c *Cache[K, V]) compare(ctx context.Context, tx *Tx, keys []K, hits []result[V], load loader[K, V]) {
-	loaded, err := c.call(ctx, tx.t, keys, load)
+	loaded, cuts, err := c.call(ctx, tx.t, keys, load)
 	if err != nil {
 		return
 	}
@@ -85,7 +85,7 @@ func (c *Cache[K, V]) compare(ctx context.Context, tx *Tx, keys []K, hits []resu
 	for _, i := range differ {
 		c.stale(ctx, tx, keys[i], hits[i], loaded[i])
 		hits[i] = loaded[i]
-		c.replace(ctx, tx, keys[i], loaded[i])
+		c.replace(ctx, tx, keys[i], loaded[i], cuts)
 	}
 }
 

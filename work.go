@@ -18,6 +18,13 @@ type work struct {
 	undo       []step
 	steps      uint64 // the number of the last step
 	mark       uint64 // the number of the last step before the latest savepoint
+
+	// A cut is a clear, a clear of all caches or the undo of a savepoint. What a
+	// goroutine began to load before a cut is not kept after it: it may have been
+	// read before a change of the transaction's own, or may show one that was
+	// undone.
+	cuts uint64 // how many there were
+	cut  uint64 // the number of the last one that concerned all caches
 }
 
 // A step is one change, and how to undo it.
@@ -30,7 +37,8 @@ type step struct {
 type local struct {
 	overlay overlay // nil if nothing was set
 	cleared bool
-	afresh  bool // nothing that others have set is read
+	afresh  bool   // nothing that others have set is read
+	cut     uint64 // the number of the last cut that concerned this cache alone
 }
 
 // worked returns the transaction's work. t.mu is held.
@@ -57,6 +65,33 @@ func (w *work) record(undo func()) {
 	}
 }
 
+// cuts returns how many cuts there were.
+func (t *transaction) cuts() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.work == nil {
+		return 0
+	}
+	return t.work.cuts
+}
+
+// cutSince reports whether there was a cut that concerned c since there had been
+// so many. t.mu is held.
+func (t *transaction) cutSince(cuts uint64, c *core) bool {
+	w := t.work
+	if w == nil || w.cuts == cuts {
+		return false
+	}
+	l := w.caches[c]
+	return w.cut > cuts || l != nil && l.cut > cuts
+}
+
+// cutAll notes a cut that concerns all caches.
+func (w *work) cutAll() {
+	w.cuts++
+	w.cut = w.cuts
+}
+
 // local returns what the transaction holds of c. t.mu is held.
 func (t *transaction) local(c *core) *local {
 	w := t.worked()
@@ -73,9 +108,16 @@ func (t *transaction) local(c *core) *local {
 }
 
 // Savepoint runs fn. If fn returns an error or panics, what was set and cleared
-// meanwhile is undone; the error is returned as it is. Savepoints nest. As with
-// a savepoint of the database, what other goroutines do in the transaction
-// meanwhile is undone with it.
+// meanwhile is undone; the error is returned as it is. Savepoints nest.
+//
+// As with a savepoint of the database, what other goroutines do in the
+// transaction meanwhile is undone with it, and a value that one of them is still
+// loading by then is not kept. While other goroutines use the transaction, fn
+// must set the database's savepoint and roll it back itself: before it returns
+// its error, so that nobody reads afterwards what is undone. A goroutine that
+// writes a row must not clear the cache within another's savepoint that began
+// after the write, and the transaction must not be committed within a savepoint
+// that is being rolled back.
 func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 	tx.made()
 	t := tx.t
@@ -97,9 +139,12 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 		if t.done {
 			return
 		}
-		for n := len(w.undo); !kept && n > 0 && w.undo[n-1].number > mark; n-- { // P2
-			w.undo[n-1].undo()
-			w.undo = w.undo[:n-1]
+		if !kept {
+			w.cutAll()
+			for n := len(w.undo); n > 0 && w.undo[n-1].number > mark; n-- { // P2
+				w.undo[n-1].undo()
+				w.undo = w.undo[:n-1]
+			}
 		}
 		if w.savepoints--; w.savepoints == 0 {
 			w.undo = nil

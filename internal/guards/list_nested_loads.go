@@ -86,8 +86,8 @@ var nestedLoadGuards = []guard{{
 	keeps:   "P1",
 	without: "Where absences are not remembered, what Verify found to be gone is what the next server reads.",
 	file:    "verify.go",
-	text:    "		c.replace(ctx, tx, keys[i], loaded[i])\n",
-	gone:    "		c.keep(tx, keys[i], loaded[i])\n",
+	text:    "		c.replace(ctx, tx, keys[i], loaded[i], cuts)\n",
+	gone:    "		c.keep(tx, keys[i], loaded[i], cuts)\n",
 	by:      "TestWhatIsGoneIsForgotten",
 }, {
 	name:    "an error of one's own circumstances is one's own",

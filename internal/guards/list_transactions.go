@@ -43,7 +43,7 @@ var transactionGuards = []guard{{
 	keeps:   "P1",
 	without: "A transaction reads what it has loaded before it changed the row.",
 	file:    "tx.go",
-	text:    `*l = local{cleared: true}`,
+	text:    `*l = local{cleared: true, cut: t.work.cuts}`,
 	gone:    `l.cleared = true`,
 	by:      "TestAHistoryViolatesNoPromise",
 	in:      "internal/history/subject",
@@ -97,8 +97,7 @@ var transactionGuards = []guard{{
 	file:    "overlay.go",
 	text:    `e.step = before.step; e.step <= w.mark {`,
 	gone:    `e.step = before.step; e.step == 0 {`,
-	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
+	by:      "TestASavepointRemembersAKeyAnew",
 }, {
 	name:    "a savepoint undoes clears",
 	keeps:   "P2",

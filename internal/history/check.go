@@ -48,26 +48,32 @@ type slot struct {
 type belief struct {
 	sets    map[slot]Value // since the last clear of their cache
 	cleared map[int]bool
-	owed    map[int]bool // caches to be cleared before the commit
+	owed    map[int]bool  // caches to be cleared before the commit
+	unsure  map[slot]bool // what several goroutines have set at once: any of it may be there
 }
 
 func newBelief() belief {
-	return belief{sets: map[slot]Value{}, cleared: map[int]bool{}, owed: map[int]bool{}}
+	return belief{sets: map[slot]Value{}, cleared: map[int]bool{}, owed: map[int]bool{}, unsure: map[slot]bool{}}
 }
 
 func (b belief) clone() belief {
-	return belief{maps.Clone(b.sets), maps.Clone(b.cleared), maps.Clone(b.owed)}
+	return belief{maps.Clone(b.sets), maps.Clone(b.cleared), maps.Clone(b.owed), maps.Clone(b.unsure)}
 }
 
 func (b belief) clear(cache int) {
 	b.cleared[cache] = true
 	delete(b.owed, cache)
 	maps.DeleteFunc(b.sets, func(s slot, _ Value) bool { return s.cache == cache })
+	maps.DeleteFunc(b.unsure, func(s slot, _ bool) bool { return s.cache == cache })
 }
 
 // judge returns the rule that a hit of v at s violates, "" if none. The order
-// matters to the report only.
-func (t *transaction) judge(s slot, v Value, detached bool) (Rule, string) {
+// matters to the report only. What another goroutine of the transaction has
+// changed since the look-up began is not held against it.
+func (t *transaction) judge(s slot, v Value, since glance) (Rule, string) {
+	t.shared.mu.Lock()
+	defer t.shared.mu.Unlock()
+	calm := t.calm(since, 0, 0)
 	cache := t.world.Caches[s.cache]
 	if v.Database != t.database || v.Cache != cache.Name || v.Key != s.key || v.Who != s.who {
 		return Island, fmt.Sprintf("it is of database %q, cache %q, key %q, user %q", v.Database, v.Cache, v.Key, v.Who)
@@ -77,21 +83,21 @@ func (t *transaction) judge(s slot, v Value, detached bool) (Rule, string) {
 	switch {
 	case w.row != r:
 		return Island, fmt.Sprintf("that write was of %v", w.row)
-	case t.ended:
+	case since.ended:
 		return Ended, "it has ended"
-	case detached:
+	case since.detached:
 		return Dropped, "the database was dropped here since it began"
 	case v.Life < t.life && t.truth.dropped(v.Database, v.Life+1, t.life, t.knows):
 		return Dropped, fmt.Sprintf("life %d of the database began before it did", t.life)
-	case w.state == undone:
+	case w.state == undone && (calm || w.by != t.id):
 		return RolledBack, fmt.Sprintf("t%d had that undone", w.by)
 	case w.state == pending && w.by != t.id:
 		return Uncommitted, fmt.Sprintf("t%d has not committed that", w.by)
 	}
-	if !t.readOnly {
+	if !t.readOnly && calm {
 		if own, ok := t.belief.sets[s]; ok && own != v {
 			return Own, fmt.Sprintf("it set %v itself", own)
-		} else if !ok && t.belief.cleared[s.cache] {
+		} else if !ok && t.belief.cleared[s.cache] && !t.belief.unsure[s] {
 			return Own, "it cleared the cache and set nothing there since"
 		}
 		if own, ok := t.session.latest(r); ok && own != v.Write && !t.belief.owed[s.cache] {

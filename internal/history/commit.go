@@ -9,11 +9,11 @@ import (
 
 // pay clears what is still to be cleared before the commit.
 func (t *transaction) pay(s Step) error {
-	if s.All && len(t.belief.owed) > 0 {
-		return t.clearAll(t.tx)
-	}
 	for cache := range t.world.Caches {
-		if t.belief.owed[cache] {
+		if t.owes(cache) {
+			if s.All {
+				return t.clearAll(t.tx)
+			}
 			if err := t.clear(t.tx, cache); err != nil {
 				return err
 			}
@@ -24,14 +24,24 @@ func (t *transaction) pay(s Step) error {
 
 // commit commits, on the cache and in the database.
 func (t *transaction) commit(ctx context.Context, s Step) {
-	if t.failed(t.pay(s)) {
+	mine := false
+	err := t.ordered(func() error {
+		err := t.pay(s)
+		mine = err == nil
+		t.over.Store(mine)
+		return err
+	})
+	if t.failed(err) {
+		t.rollback()
+	}
+	if !mine {
 		return
 	}
 	t.tell(t, "commits")
 	ran := false
 	var answer error
 	event := t.truth.committing(t.server)
-	err := func() (err error) {
+	err = func() (err error) {
 		defer func() {
 			if p := recover(); p == errCommit {
 				err = errCommit
@@ -41,9 +51,11 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 		}()
 		return t.tx.CommitWith(ctx, func(context.Context) error {
 			ran = true
+			t.commits(true)
 			t.pause()
 			answer = t.commitDatabase(s.Outcome, event)
 			t.pause()
+			t.commits(false)
 			if s.Outcome == Panics {
 				panic(answer)
 			}
@@ -52,7 +64,7 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 	}()
 	t.truth.committed(event)
 	t.session.rollback() // if the commit was not run
-	t.ended = true
+	t.end()
 	t.tell(t, "has committed: %v", err)
 	if ran && !errors.Is(err, answer) {
 		t.violated(t, Failed, fmt.Sprintf("CommitWith answered %v, the database %v", err, answer))
@@ -76,11 +88,42 @@ func (t *transaction) commitDatabase(o Outcome, e *event) error {
 	return nil
 }
 
+// rollback rolls the transaction back, if it is not over. If another goroutine
+// is just committing it, that is asked for all the same, as by a deferred call.
 func (t *transaction) rollback() {
+	t.order.Lock()
+	over := t.over.Swap(true)
+	t.order.Unlock()
+	if over {
+		if t.isCommitting() {
+			_ = t.tx.Rollback() // it says that it is too late
+		}
+		return
+	}
 	t.session.rollback()
 	t.failed(t.tx.Rollback())
-	t.ended = true
+	t.end()
 	t.tell(t, "has rolled back")
+}
+
+// end notes that the transaction has ended: nobody has hits in it any more.
+func (s *shared) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// commits notes whether the database's commit is running.
+func (s *shared) commits(running bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committing = running
+}
+
+func (s *shared) isCommitting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.committing
 }
 
 // A drop that is refused is tried that often again, with that wait.

@@ -2,10 +2,12 @@
 // transactional cache over a simulated database with real snapshots, and checks
 // every hit.
 //
-// A history is a flat list of steps, each of one transaction: begin, take the
+// A history is a flat list of steps, each of one transaction and one of the
+// goroutines that share it: begin, take the
 // snapshot, get, load one value or many, write rows and clear the caches that show them, open
 // savepoints and undo them, commit (well, failing, or failing though applied),
-// roll back, drop the database. Steps of others come in anywhere: between a
+// roll back, drop the database. Steps of others, also of other goroutines of the
+// same transaction, come in anywhere: between a
 // loader's read and the fill, within savepoints, and within the database's
 // commit, before and after it takes effect. Loaders get into trouble: they fail,
 // panic, are slow, or lose their caller. [Generate] makes a history from a
@@ -27,6 +29,12 @@
 // it and before the commit. A database is first removed, then dropped from the
 // cache, and only then made again. Where hits are verified, there is one way to
 // say that there is no row: that it is absent.
+//
+// Goroutines that share a transaction load as they like. What they change they
+// order among themselves: they clear after a write, not before; nobody writes or
+// undoes anything between another's read and its Set; savepoints are set and
+// rolled back in the database within those of the cache, and nest; a commit
+// comes when all is cleared, and nobody changes anything any more.
 //
 // # What is checked
 //
@@ -52,7 +60,11 @@
 //   - [Own] (P1): in a read-write transaction, a hit under a key that the
 //     transaction set since it last cleared the cache is the value it set
 //     last; otherwise a cache that it cleared has no hits; and where it wrote
-//     the row and cleared the cache, the hit shows its own last write.
+//     the row and cleared the cache, the hit shows its own last write. What a
+//     loader that was called before a clear or an undone savepoint returned after
+//     it is not set. In a race, what another goroutine of the transaction changes
+//     while the look-up is under way does not count, and of values that several
+//     set at once any may be there.
 //   - [Dropped] (P7): nothing from before a drop is seen by a transaction that
 //     began after it; one that was open sees nothing at all, once the drop
 //     returned, on the server that dropped.

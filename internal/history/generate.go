@@ -25,6 +25,8 @@ func DefaultWorld() World {
 		Keys:   []string{"k", "c:k", ""},
 		People: []Who{{}, {User: 1}, {User: "1"}, {User: 1, Lang: "fr"}},
 		Open:   6,
+
+		Goroutines: 3,
 	}
 }
 
@@ -47,6 +49,9 @@ func (w World) withDefaults() World {
 	}
 	if w.Open == 0 {
 		w.Open = d.Open
+	}
+	if w.Goroutines == 0 {
+		w.Goroutines = d.Goroutines
 	}
 	return w
 }
@@ -99,8 +104,12 @@ type outline struct {
 	writes   bool
 	drops    bool
 	last     Step
-	depth    int // of savepoints
-	left     int // steps until it ends
+	depth    int         // of savepoints
+	saver    int         // the goroutine that they are of
+	sharers  int         // goroutines
+	ender    int         // the goroutine that ends it
+	loading  map[int]int // pauses to come of loaders, by goroutine
+	left     int         // steps until it ends
 	ending   bool
 }
 
@@ -111,7 +120,7 @@ func (g *generator) low(n int) int { return min(g.IntN(n), g.IntN(n), g.IntN(n))
 
 func (g *generator) begin() {
 	g.last++
-	t := &outline{id: g.last, left: 1 + g.IntN(12)}
+	t := &outline{id: g.last, left: 1 + g.IntN(12), sharers: 1}
 	t.last = g.anywhere(t.id)
 	s := Step{Tx: t.id, Do: Begin, Server: g.low(g.world.Servers), Database: g.low(len(g.world.Databases))}
 	switch n := g.IntN(100); {
@@ -125,6 +134,11 @@ func (g *generator) begin() {
 	}
 	if t.writes {
 		t.left += 6
+	}
+	if !t.drops && g.world.Goroutines > 1 && g.one(4) {
+		s.Shared, t.sharers, t.loading = true, 2+g.IntN(g.world.Goroutines-1), map[int]int{}
+		t.writes = !t.readOnly && (t.writes || g.one(2))
+		t.left += 5 * t.sharers
 	}
 	s.ReadOnly, s.Repeatable = t.readOnly, !g.one(3)
 	g.steps = append(g.steps, s)
@@ -155,16 +169,22 @@ func (g *generator) step(t *outline) bool {
 	default: // what it does next is likely to be about the same value
 		s.Cache, s.Key, s.Who = t.last.Cache, t.last.Key, t.last.Who
 	}
+	s.Goroutine = g.goroutine(t)
 	t.left--
 	switch {
 	case t.ending:
-		s.Do = Continue
+		if s.Do = Continue; g.one(2) {
+			s.Goroutine = t.ender // the others may be loading still
+		}
 	case t.left < 0:
 		g.end(t, &s)
+	case t.loading[s.Goroutine] > 0: // what comes next would make it go on without a pause
+		t.loading[s.Goroutine]--
+		s.Do = Continue
 	case t.depth > 0 && g.one(4):
 		t.depth--
 		s.Cache, s.Key, s.Who = t.last.Cache, t.last.Key, t.last.Who // for what comes next
-		s.Do = Release
+		s.Do, s.Goroutine = Release, t.saver
 		if !g.one(3) {
 			s.Do, s.Panic = Undo, g.one(4)
 		}
@@ -177,9 +197,26 @@ func (g *generator) step(t *outline) bool {
 	default:
 		g.middle(t, &s)
 	}
+	if s.Do == Continue {
+		s.Cache, s.Key, s.Who = t.last.Cache, t.last.Key, t.last.Who
+	} else if (s.Do == Load || s.Do == LoadMany) && t.sharers > 1 {
+		t.loading[s.Goroutine] = 2
+	}
 	t.last = s
 	g.steps = append(g.steps, s)
 	return !t.ending || t.left > 0
+}
+
+// goroutine returns which one of t takes the next step. Others go on while one
+// is loading.
+func (g *generator) goroutine(t *outline) int {
+	n := g.IntN(t.sharers)
+	for range 2 {
+		if t.loading[n] > 0 {
+			n = g.IntN(t.sharers)
+		}
+	}
+	return n
 }
 
 // weights say how often the steps in the middle of a transaction are what.
@@ -236,7 +273,11 @@ func (g *generator) middle(t *outline, s *Step) {
 			s.Trouble = troubles[g.IntN(len(troubles))]
 		}
 	case Savepoint:
+		if t.depth > 0 { // they nest in one goroutine
+			s.Goroutine = t.saver
+		}
 		t.depth++
+		t.saver = s.Goroutine
 	}
 }
 
@@ -255,4 +296,6 @@ func (g *generator) end(t *outline, s *Step) {
 	default:
 		s.Outcome = Panics
 	}
+	t.ender = s.Goroutine
+	t.left += 3 * (t.sharers - 1)
 }

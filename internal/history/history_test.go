@@ -28,6 +28,7 @@ func TestWrongCachesAreCaught(t *testing.T) {
 		{baseline.VersionedLost, []history.Rule{history.Stale, history.Dropped}},
 		{baseline.WriteThrough, []history.Rule{history.Uncommitted, history.RolledBack, history.Own}},
 		{baseline.NoSavepoints, []history.Rule{history.RolledBack}},
+		{baseline.NoCuts, []history.Rule{history.Own}},
 		{baseline.NoDrop, []history.Rule{history.Dropped}},
 		{baseline.NoEnd, []history.Rule{history.Ended}},
 		{baseline.StringKeys, []history.Rule{history.Island}},
@@ -141,6 +142,44 @@ func TestASeedIsOneHistory(t *testing.T) {
 	}
 	if other := play(baseline.CacheAside.Open, 4); reflect.DeepEqual(first.Story, other.Story) {
 		t.Error("two seeds gave the same story")
+	}
+}
+
+// Whatever a goroutine of a transaction can do, any of those that share one
+// does, in both drivers, and one that loads is paused while others go on.
+func TestGoroutinesShareTransactions(t *testing.T) {
+	h := history.Generate(1, history.World{}, 20_000)
+	did := map[history.Action]bool{}
+	paused := 0
+	for i, s := range h.Steps {
+		if s.Goroutine == 0 {
+			continue
+		}
+		did[s.Do] = true
+		if s.Do == history.Load && h.Steps[i+1].Tx == s.Tx && h.Steps[i+1].Goroutine != s.Goroutine {
+			paused++
+		}
+	}
+	for do := history.Continue; do <= history.Rollback; do++ {
+		if do != history.Begin && !did[do] {
+			t.Errorf("only the first goroutine does action %d", do)
+		}
+	}
+	if paused == 0 {
+		t.Error("nothing of a transaction comes in while one of its goroutines loads")
+	}
+	for name, drive := range map[string]history.Driver{"interleave": history.Interleave, "race": history.Race} {
+		out, err := drive(t.Context(), subject.Memory(), h, true)
+		if err != nil || len(out.Violations) > 0 {
+			t.Fatalf("%s: %v, %v", name, out, err)
+		}
+		if all := strings.Join(out.Story, "\n"); !strings.Contains(all, ".1 loads") || !strings.Contains(all, ".1 has committed") || !strings.Contains(all, ".1 undoes") {
+			t.Errorf("%s: the second goroutine of no transaction loads, commits or undoes a savepoint", name)
+		}
+	}
+	alone := history.Generate(1, history.World{Goroutines: 1}, 20_000)
+	if slices.ContainsFunc(alone.Steps, func(s history.Step) bool { return s.Goroutine > 0 || s.Shared }) {
+		t.Error("goroutines share a transaction in a world that has one for each")
 	}
 }
 

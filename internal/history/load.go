@@ -17,14 +17,22 @@ const slowly = 200 * time.Microsecond
 // A loading is one call of Load or LoadMany, and what its loaders did.
 type loading struct {
 	*transaction
-	step     Step
-	keys     []string // that are wanted
-	detached bool
-	cancel   context.CancelFunc
+	step   Step
+	keys   []string // that are wanted
+	since  glance
+	cancel context.CancelFunc
 
 	got      map[string]answer // what loaders returned
 	failed   error             // of a loader
 	panicked bool
+	batches  []loaded
+}
+
+// A loaded is what one call of a loader has returned, to be kept.
+type loaded struct {
+	values  []Value
+	since   glance
+	changed func() // it has been
 }
 
 // An answer is what is known of a key.
@@ -35,7 +43,7 @@ type answer struct {
 
 func (t *transaction) load(ctx context.Context, tx Tx, s Step) error {
 	l := t.loading(s, t.world.Keys[s.Key])
-	fly, landed := t.fly(t, s.Cache)
+	fly, landed := t.fly(t.shared, s.Cache)
 	if !fly {
 		// Load might wait for another's loader, which waits for its next step.
 		if t.get(ctx, tx, s) {
@@ -77,7 +85,7 @@ func (t *transaction) loadMany(ctx context.Context, tx Tx, s Step) error {
 		keys = append(keys, t.world.Keys[(s.Key+i)%len(t.world.Keys)])
 	}
 	l := t.loading(s, keys...)
-	fly, landed := t.fly(t, s.Cache)
+	fly, landed := t.fly(t.shared, s.Cache)
 	if !fly {
 		t.getMany(ctx, tx, s)
 		return nil
@@ -120,13 +128,14 @@ func (t *transaction) loading(s Step, keys ...string) *loading {
 			unique = append(unique, key)
 		}
 	}
-	return &loading{transaction: t, step: s, keys: unique, detached: t.detached(t), got: map[string]answer{}}
+	return &loading{transaction: t, step: s, keys: unique, since: t.glance(), got: map[string]answer{}}
 }
 
 // call calls Load or LoadMany, with a context that a loader can end.
 func (l *loading) call(ctx context.Context, do func(context.Context) error) (err error) {
 	ctx, l.cancel = context.WithCancel(context.WithValue(ctx, loads{}, l.transaction))
 	defer l.cancel()
+	defer l.kept()
 	defer func() {
 		if p := recover(); p == errLoad && l.panicked {
 			err = errLoad
@@ -149,6 +158,7 @@ func (l *loading) load(keys []string) (err error) {
 		}
 	}
 	l.tell(l.transaction, "loads %q of %q", keys, l.world.Caches[l.step.Cache].Name)
+	since := l.glance()
 	l.pause()
 	switch l.step.Trouble {
 	case Cancelled:
@@ -179,9 +189,31 @@ func (l *loading) load(keys []string) (err error) {
 	}
 	for i, key := range keys {
 		l.got[key] = answer{values[i], l.absent(l.step, values[i])}
-		l.set(l.step, values[i])
+		l.tellSet(l.step, values[i])
 	}
+	l.batches = append(l.batches, loaded{values, since, l.change()})
+	l.note(len(l.batches) - 1)
 	return nil
+}
+
+// note notes that a batch is set, if it is.
+func (l *loading) note(i int) {
+	for _, v := range l.batches[i].values {
+		l.set(l.step, v, l.batches[i].since, i, len(l.batches))
+	}
+}
+
+// kept is called at the end of Load. In a race, other goroutines may have come
+// in between since the loaders returned.
+func (l *loading) kept() {
+	for i := range l.batches {
+		if l.flights == nil {
+			l.note(i)
+		}
+	}
+	for _, b := range l.batches {
+		b.changed()
+	}
 }
 
 // found checks what came of a key.
@@ -200,7 +232,7 @@ func (l *loading) found(key string, a answer) {
 	if a.absent {
 		a.value = l.none(l.step, at)
 	}
-	l.looked(at, a.value, true, l.detached, "loads")
+	l.looked(at, a.value, true, l.since, "loads")
 }
 
 // absent reports whether s says of a row that it is absent. Where hits are
@@ -212,7 +244,10 @@ func (t *transaction) absent(s Step, v Value) bool {
 // none returns the value for what is known to be absent. Of that is not known
 // when it was loaded; it is believed to be of the life that the database is in.
 func (t *transaction) none(s Step, at slot) Value {
-	if own, ok := t.belief.sets[at]; ok && own.Write == 0 {
+	t.shared.mu.Lock()
+	own, ok := t.belief.sets[at]
+	t.shared.mu.Unlock()
+	if ok && own.Write == 0 {
 		return own
 	}
 	_, _, life, _ := t.truth.now(t.database)

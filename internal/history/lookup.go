@@ -23,18 +23,18 @@ func (t *transaction) slot(s Step, key string) slot {
 }
 
 func (t *transaction) get(ctx context.Context, tx Tx, s Step) bool {
-	detached, at := t.detached(t), t.slot(s, t.world.Keys[s.Key])
+	since, at := t.glance(), t.slot(s, t.world.Keys[s.Key])
 	v, ok := t.as(tx, s).Get(ctx, s.Cache, at.key)
-	t.looked(at, v, ok, detached, "gets")
+	t.looked(at, v, ok, since, "gets")
 	return ok
 }
 
 func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
-	detached := t.detached(t)
+	since := t.glance()
 	found := t.as(tx, s).GetMany(ctx, s.Cache, t.world.Keys)
 	for _, key := range t.world.Keys {
 		v, ok := found[key]
-		t.looked(t.slot(s, key), v, ok, detached, "gets with others")
+		t.looked(t.slot(s, key), v, ok, since, "gets with others")
 		delete(found, key)
 	}
 	for key := range found {
@@ -43,7 +43,7 @@ func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
 }
 
 // looked checks what a look-up found.
-func (t *transaction) looked(at slot, v Value, ok, detached bool, verb string) {
+func (t *transaction) looked(at slot, v Value, ok bool, since glance, verb string) {
 	t.lookups.Add(1)
 	if t.telling { // the arguments cost more than all the rest
 		what := "a miss"
@@ -56,7 +56,7 @@ func (t *transaction) looked(at slot, v Value, ok, detached bool, verb string) {
 		return
 	}
 	t.hits.Add(1)
-	if rule, why := t.judge(at, v, detached); rule != "" {
+	if rule, why := t.judge(at, v, since); rule != "" {
 		t.violated(t, rule, fmt.Sprintf("had a hit of %v in %s; %s", v, t.at(at), why))
 	}
 }
@@ -92,30 +92,52 @@ func (t *transaction) row(s Step, key string) (Value, error) {
 	return v, nil
 }
 
-// fill is what those do who do not use Load.
+// fill is what those do who do not use Load. Who reads and sets what is read
+// while other goroutines use the transaction must see to it that they do not
+// write or undo anything in between.
 func (t *transaction) fill(tx Tx, s Step) error {
 	t.pause()
-	v, err := t.row(s, t.world.Keys[s.Key])
-	if err != nil {
-		return err
-	}
-	t.pause()
-	if t.absent(s, v) {
-		t.as(tx, s).SetAbsent(s.Cache, v.Key)
-	} else {
-		t.as(tx, s).Set(s.Cache, v.Key, v)
-	}
-	t.set(s, v)
-	return nil
+	return t.ordered(func() error {
+		v, err := t.row(s, t.world.Keys[s.Key])
+		if err != nil {
+			return err
+		}
+		if !t.several {
+			t.pause()
+		}
+		since := t.glance()
+		if t.absent(s, v) {
+			t.as(tx, s).SetAbsent(s.Cache, v.Key)
+		} else {
+			t.as(tx, s).Set(s.Cache, v.Key, v)
+		}
+		t.tellSet(s, v)
+		t.set(s, v, since, 1, 1)
+		return nil
+	})
 }
 
-// set notes what was set.
-func (t *transaction) set(s Step, v Value) {
+func (t *transaction) tellSet(s Step, v Value) {
 	if t.telling {
 		t.tell(t, "sets %s to %v", t.at(t.slot(s, v.Key)), v)
 	}
-	remembered := !t.absent(s, v) || t.world.Caches[s.Cache].Absent >= 0
-	if !t.readOnly && remembered {
-		t.belief.sets[t.slot(s, v.Key)] = v
+}
+
+// set notes what was set, if nothing has come in between since it was begun; see
+// shared.calm.
+func (t *transaction) set(s Step, v Value, since glance, then, now int) {
+	if t.readOnly || t.absent(s, v) && t.world.Caches[s.Cache].Absent < 0 {
+		return
+	}
+	at := t.slot(s, v.Key)
+	t.shared.mu.Lock()
+	defer t.shared.mu.Unlock()
+	switch {
+	case t.flights == nil && !t.calm(since, then, now):
+		delete(t.belief.sets, at)
+		t.belief.unsure[at] = true
+	case t.cut[s.Cache] <= since.cuts: // or it is not kept
+		delete(t.belief.unsure, at)
+		t.belief.sets[at] = v
 	}
 }

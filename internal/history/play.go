@@ -35,8 +35,8 @@ type play struct {
 	steps, lookups, hits, faults, refreshes atomic.Int64
 
 	mu         sync.Mutex
-	open       map[*transaction]bool // whether it was detached by a drop
-	flights    map[flight]bool       // nil: Load may wait for others
+	open       map[*shared]bool  // whether it was detached by a drop
+	flights    map[flight]flying // nil: Load may wait for others
 	violations []*Violation
 	story      []string
 	telling    bool
@@ -46,37 +46,68 @@ type play struct {
 // difference: a wrong cache may take one for another.
 type flight struct{ server, cache int }
 
+// A flying is how many loaders of a transaction are running.
+type flying struct {
+	by *shared
+	n  int
+}
+
 // Interleave plays the steps in the order in which the history has them, in one
 // goroutine. Played twice, a history goes the same way, as far as the cache
 // itself leaves nothing to chance.
 func Interleave(ctx context.Context, open Open, h History, story bool) (*Outcomes, error) {
 	return start(ctx, open, h, story, func(p *play) {
-		p.flights = map[flight]bool{}
-		resume := map[int]func(Step) bool{}
-		var order []int
+		p.flights = map[flight]flying{}
+		resume := map[player]func(Step) bool{}
+		var order []player
 		for _, s := range h.Steps {
-			if resume[s.Tx] == nil {
-				resume[s.Tx] = p.coroutine(ctx, s.Tx)
-				order = append(order, s.Tx)
+			who := player{s.Tx, s.Goroutine}
+			if resume[who] == nil {
+				t := p.player(who)
+				if t == nil {
+					continue // it has nothing to take part in
+				}
+				resume[who] = p.coroutine(ctx, t)
+				order = append(order, who)
 			}
-			resume[s.Tx](s)
+			resume[who](s)
 		}
-		for _, id := range order {
-			for resume[id](Step{Do: end}) {
+		for _, who := range order {
+			for resume[who](Step{Do: end}) {
 			}
 		}
 	})
 }
 
-// coroutine returns a function that gives a transaction its next step and lets
-// it run until it waits for another; false when it has ended.
-func (p *play) coroutine(ctx context.Context, id int) (resume func(Step) bool) {
+// A player is a goroutine of a transaction.
+type player struct{ tx, goroutine int }
+
+// player returns what plays the steps of a goroutine; nil if it is one of a
+// transaction that is not open.
+func (p *play) player(who player) *transaction {
+	if who.goroutine == 0 {
+		return &transaction{play: p, shared: &shared{id: who.tx}}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range p.open {
+		if s.id == who.tx {
+			return &transaction{play: p, shared: s, goroutine: who.goroutine}
+		}
+	}
+	return nil
+}
+
+// coroutine returns a function that gives t its next step and lets it run until
+// it waits for another; false when it has ended.
+func (p *play) coroutine(ctx context.Context, t *transaction) (resume func(Step) bool) {
 	var next Step
 	wait, _ := iter.Pull(func(yield func(struct{}) bool) {
-		p.run(ctx, id, func() Step {
+		t.feed = func() Step {
 			yield(struct{}{})
 			return next
-		})
+		}
+		p.run(ctx, t)
 	})
 	_, running := wait() // up to where it waits for its first step
 	return func(s Step) bool {
@@ -88,18 +119,35 @@ func (p *play) coroutine(ctx context.Context, id int) (resume func(Step) bool) {
 	}
 }
 
-// Race plays transactions of the history in as many goroutines as it has open
-// transactions at once, each in the order of its steps, but not of others'.
+// Race plays as many transactions of the history at once as it has open, each
+// goroutine of a transaction in the order of its steps, but not of others'.
 func Race(ctx context.Context, open Open, h History, story bool) (*Outcomes, error) {
 	return start(ctx, open, h, story, func(p *play) {
-		steps := map[int][]*Step{}
-		var order []int
+		steps := map[player][]*Step{}
+		others := map[int][]player{}
+		var order []player
 		for i := range h.Steps {
 			s := &h.Steps[i]
-			if steps[s.Tx] == nil {
-				order = append(order, s.Tx)
+			who := player{s.Tx, s.Goroutine}
+			if steps[who] == nil && s.Goroutine == 0 {
+				order = append(order, who)
+			} else if steps[who] == nil {
+				others[s.Tx] = append(others[s.Tx], who)
 			}
-			steps[s.Tx] = append(steps[s.Tx], s)
+			steps[who] = append(steps[who], s)
+		}
+		play := func(who player, t *transaction) {
+			mine := steps[who]
+			t.feed = func() Step {
+				runtime.Gosched()
+				if len(mine) == 0 {
+					return Step{Do: end}
+				}
+				s := mine[0]
+				mine = mine[1:]
+				return *s
+			}
+			p.run(ctx, t)
 		}
 		var next atomic.Int64
 		var group sync.WaitGroup
@@ -110,16 +158,15 @@ func Race(ctx context.Context, open Open, h History, story bool) (*Outcomes, err
 					if i >= len(order) {
 						return
 					}
-					mine := steps[order[i]]
-					p.run(ctx, order[i], func() Step {
-						runtime.Gosched()
-						if len(mine) == 0 {
-							return Step{Do: end}
+					t := p.player(order[i])
+					t.others = func(s *shared) (wait func()) {
+						var group sync.WaitGroup
+						for _, who := range others[s.id] {
+							group.Go(func() { play(who, p.player(who)) })
 						}
-						s := mine[0]
-						mine = mine[1:]
-						return *s
-					})
+						return group.Wait
+					}
+					play(order[i], t)
 				}
 			})
 		}
@@ -132,7 +179,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 	if err != nil {
 		return nil, err
 	}
-	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*transaction]bool{}, telling: story}
+	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*shared]bool{}, telling: story}
 	p.refreshing()
 	drive(p)
 	counts := map[string]uint64{}
@@ -157,16 +204,19 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 	}, err
 }
 
-// run plays one transaction. A panic that no step made is a violation, so that
-// it does not hide which history it was.
-func (p *play) run(ctx context.Context, id int, feed func() Step) {
-	t := &transaction{play: p, id: id, feed: feed}
+// run plays what is one goroutine's of a transaction. A panic that no step made
+// is a violation, so that it does not hide which history it was.
+func (p *play) run(ctx context.Context, t *transaction) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.violated(t, Failed, fmt.Sprintf("panic: %v\n%s", r, debug.Stack()))
 		}
 	}()
-	t.run(ctx)
+	if t.goroutine > 0 {
+		t.join(ctx)
+	} else {
+		t.run(ctx)
+	}
 }
 
 func (p *play) violated(t *transaction, rule Rule, what string) {
@@ -183,23 +233,27 @@ func (p *play) tell(t *transaction, format string, args ...any) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.story = append(p.story, fmt.Sprintf("t%d ", t.id)+fmt.Sprintf(format, args...))
+	who := fmt.Sprintf("t%d", t.id)
+	if t.goroutine > 0 {
+		who += fmt.Sprintf(".%d", t.goroutine)
+	}
+	p.story = append(p.story, who+" "+fmt.Sprintf(format, args...))
 }
 
 // began and left keep the open transactions, which a drop detaches.
-func (p *play) began(t *transaction) {
+func (p *play) began(t *shared) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open[t] = false
 }
 
-func (p *play) left(t *transaction) {
+func (p *play) left(t *shared) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, t)
 }
 
-func (p *play) opened(server int, database string) (open []*transaction) {
+func (p *play) opened(server int, database string) (open []*shared) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for t := range p.open {
@@ -210,7 +264,7 @@ func (p *play) opened(server int, database string) (open []*transaction) {
 	return open
 }
 
-func (p *play) detach(open []*transaction) {
+func (p *play) detach(open []*shared) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range open {
@@ -220,22 +274,23 @@ func (p *play) detach(open []*transaction) {
 	}
 }
 
-func (p *play) detached(t *transaction) bool {
+func (p *play) detached(t *shared) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open[t]
 }
 
-// fly reports whether t may call Load: not where another's loader may be
-// running that Load would wait for, when both are in one goroutine.
-func (p *play) fly(t *transaction, cache int) (ok bool, landed func()) {
+// fly reports whether t may call Load: not where another transaction's loader
+// may be running that Load would wait for, when both are in one goroutine.
+func (p *play) fly(t *shared, cache int) (ok bool, landed func()) {
 	if p.flights == nil {
 		return true, func() {}
 	}
 	f := flight{t.server, cache}
-	if p.flights[f] {
+	running := p.flights[f]
+	if running.n > 0 && running.by != t {
 		return false, nil
 	}
-	p.flights[f] = true
-	return true, func() { delete(p.flights, f) }
+	p.flights[f] = flying{t, running.n + 1}
+	return true, func() { p.flights[f] = flying{t, p.flights[f].n - 1} }
 }

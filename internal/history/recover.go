@@ -31,7 +31,7 @@ func Recover(ctx context.Context, open Open, world World, within time.Duration) 
 
 func recoverFrom(ctx context.Context, open Open, world World, fault int, commits bool, within time.Duration) (took time.Duration, err error) {
 	out, openErr := start(ctx, open, History{World: world}, true, func(p *play) {
-		p.flights = map[flight]bool{}
+		p.flights = map[flight]flying{}
 		r := &recovery{play: p}
 		r.cached(ctx)
 		if commits {
@@ -74,7 +74,7 @@ type recovery struct {
 // begin begins a transaction and returns what plays further steps of it.
 func (r *recovery) begin(ctx context.Context, steps ...Step) (resume func(Step) bool) {
 	r.last++
-	resume = r.coroutine(ctx, r.last)
+	resume = r.coroutine(ctx, r.player(player{tx: r.last}))
 	for _, s := range steps {
 		s.Tx = r.last
 		resume(s)

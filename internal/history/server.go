@@ -11,8 +11,8 @@ import (
 // authority that has seen nothing yet, each with the given caches.
 type Open func(ctx context.Context, servers int, caches []CacheSpec) ([]Server, error)
 
-// A Server is one process's side of the cache under test. [Race] uses it from
-// many goroutines at once, each transaction from one.
+// A Server is one process's side of the cache under test. [Race] uses it, and
+// its transactions, from many goroutines at once.
 type Server interface {
 	Begin(ctx context.Context, database string, readOnly bool) (Tx, error)
 	Drop(ctx context.Context, database string) error
@@ -33,6 +33,9 @@ var ErrRefused = errors.New("history: refused because of a fault")
 // ErrAbsent is what a loader of Load answers, and then Load, where there is no
 // row.
 var ErrAbsent = errors.New("history: absent")
+
+// ErrEnded is what Load and LoadMany may answer in a transaction that has ended.
+var ErrEnded = errors.New("history: the transaction has ended")
 
 // A Counter is a Server that counts what it does.
 type Counter interface {

@@ -22,6 +22,10 @@ type World struct {
 	People    []Who
 	Open      int // how many transactions are open at once
 
+	// Goroutines is how many goroutines may use a transaction at once. 1: each
+	// transaction has a goroutine of its own.
+	Goroutines int
+
 	// Late is how late a server may learn of what was committed or dropped on
 	// another; its own commits and drops count at once.
 	Late time.Duration
@@ -47,12 +51,14 @@ type Fault struct {
 // come, because others were taken out of the history or their transaction ended
 // early, are passed over.
 type Step struct {
-	Tx int // number of the transaction; Drop has one as well
-	Do Action
+	Tx        int // number of the transaction; Drop has one as well
+	Goroutine int // of the transaction's, which takes the step; 0 begins it
+	Do        Action
 
 	Server, Database int  // of Begin and Drop
 	ReadOnly         bool // of Begin
 	Repeatable       bool // of Begin: repeatable read, not read committed
+	Shared           bool // of Begin: by several goroutines
 
 	Cache, Key, Who int
 	Client          int // in the user context, where it makes no difference
@@ -72,7 +78,8 @@ type Step struct {
 type Action uint8
 
 // The actions. Those marked with n pauses stop there until the next step of
-// their transaction, so that others come in between.
+// their goroutine, so that others come in between. Fill and Write do not in
+// shared transactions; see the package comment.
 const (
 	Continue  Action = iota // go on after a pause
 	Begin                   // Store.Begin; the database's begins with its first statement

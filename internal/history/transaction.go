@@ -14,33 +14,28 @@ var (
 	errExpected = []error{errGone, errCommit, errUndo, errOver}
 )
 
-// A transaction plays the steps of one transaction, on the cache under test and
-// on the simulated database. It belongs to one goroutine at a time.
+// A transaction plays those steps of one transaction that are one goroutine's,
+// on the cache under test and on the simulated database.
 type transaction struct {
 	*play
-	id   int
-	feed func() Step // waits for the next step; end when there are no more
+	*shared
+	goroutine int
+	feed      func() Step // waits for the next step; end when there are no more
 
 	waiting bool // a step came during a pause, and is not played yet
 	next    Step // that step
+	last    Step // that was played
+	panics  bool // the savepoint is undone by a panic
 
-	server   int
-	database string
-	readOnly bool
-	floor    int       // commits when it began
-	tick     int       // when it began
-	life     int       // of the database when it began
-	since    time.Time // when what others did was done that it must know of
-	session  *session
-	tx       Tx
-	belief   belief
-	ended    bool
+	// others starts the other goroutines, and returns what waits for them; nil
+	// if they start by themselves.
+	others func(*shared) (wait func())
 }
 
 // run plays a transaction, or a drop, from its first step to its last.
 func (t *transaction) run(ctx context.Context) {
 	s := t.step()
-	t.server, t.database, t.readOnly = s.Server, t.world.Databases[s.Database], s.ReadOnly
+	t.server, t.database, t.readOnly, t.several = s.Server, t.world.Databases[s.Database], s.ReadOnly, s.Shared
 	switch s.Do {
 	case Begin:
 		t.begin(ctx, s)
@@ -66,7 +61,7 @@ func (t *transaction) step() Step {
 	return t.feed()
 }
 
-// pause lets others go on until this transaction's next step.
+// pause lets others go on until this goroutine's next step.
 func (t *transaction) pause() {
 	if t.waiting {
 		return
@@ -84,27 +79,39 @@ func (t *transaction) begin(ctx context.Context, s Step) {
 	}
 	t.since = time.Now().Add(-t.world.Late)
 	t.session = t.truth.session(t.id, t.database, s.Repeatable)
-	t.belief = newBelief()
+	t.belief, t.cut = newBelief(), map[int]int{}
 	tx, err := t.servers[t.server].Begin(ctx, t.database, t.readOnly)
 	t.tell(t, "begins on server %d in %q, read-only %v, repeatable read %v", t.server, t.database, t.readOnly, s.Repeatable)
 	if t.failed(err) {
 		return
 	}
 	t.tx = tx
-	t.began(t)
-	defer t.left(t)
-	t.body(ctx, tx, 0)
-	if !t.ended {
-		t.rollback()
+	t.began(t.shared)
+	defer t.left(t.shared)
+	wait := func() {}
+	if t.others != nil {
+		wait = t.others(t.shared)
 	}
+	t.body(ctx, tx, 0)
+	wait()
+	t.rollback()
 	t.get(ctx, tx, s)
+}
+
+// join plays the steps of another goroutine than that which began.
+func (t *transaction) join(ctx context.Context) {
+	t.body(ctx, t.tx, 0)
+	t.get(ctx, t.tx, t.last)
 }
 
 // body plays steps up to the end of the savepoint that it is in, or of the
 // transaction.
 func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
-	for {
+	for !t.over.Load() {
 		s := t.step()
+		if t.last = s; t.over.Load() && s.Do != Rollback {
+			break
+		}
 		var err error
 		switch s.Do {
 		case Snapshot:
@@ -121,11 +128,11 @@ func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
 		case Fill:
 			err = t.fill(tx, s)
 		case Write:
-			err = t.write(tx, s)
+			err = t.ordered(func() error { return t.write(tx, s) })
 		case Clear:
-			err = t.clear(tx, s.Cache)
+			err = t.ordered(func() error { return t.clear(tx, s.Cache) })
 		case ClearAll:
-			err = t.clearAll(tx)
+			err = t.ordered(func() error { return t.clearAll(tx) })
 		case Savepoint:
 			err = t.savepoint(ctx, tx, depth)
 		case Release:
@@ -133,9 +140,8 @@ func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
 				return nil
 			}
 		case Undo:
-			if depth > 0 && s.Panic {
-				panic(errUndo)
-			} else if depth > 0 {
+			if depth > 0 {
+				t.panics = s.Panic
 				return errUndo
 			}
 		case Commit:
@@ -145,23 +151,29 @@ func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
 			}
 			t.commit(ctx, s)
 			return errOver
-		case Rollback, end:
+		case Rollback:
 			t.rollback()
 			return errOver
+		case end:
+			return errOver // whoever began it rolls it back
 		}
 		if err != nil {
 			t.failed(err)
+			t.rollback()
 			return errOver
 		}
 	}
+	return errOver
 }
 
+// write changes a row, with t.order held.
 func (t *transaction) write(tx Tx, s Step) error {
 	if t.readOnly {
 		return nil
 	}
 	table := t.world.Caches[s.Cache].Table
-	if s.ClearFirst {
+	clearFirst := s.ClearFirst && !t.several // or others load in between
+	if clearFirst {
 		if err := t.clearTable(tx, table, s.All); err != nil {
 			return err
 		}
@@ -178,12 +190,25 @@ func (t *transaction) write(tx Tx, s Step) error {
 		return err
 	}
 	t.tell(t, "writes w%d to row %q of table %d", n, t.world.Keys[s.Key], table)
+	if clearFirst {
+		return nil
+	}
+	t.owe(table)
+	if s.ClearFirst {
+		return t.clearTable(tx, table, s.All)
+	}
+	return nil
+}
+
+// owe notes that the caches that show a table are to be cleared.
+func (t *transaction) owe(table int) {
+	t.shared.mu.Lock()
+	defer t.shared.mu.Unlock()
 	for i, c := range t.world.Caches {
-		if c.Table == table && !s.ClearFirst {
+		if c.Table == table {
 			t.belief.owed[i] = true
 		}
 	}
-	return nil
 }
 
 // clearTable clears the caches that show a table, or all.
@@ -206,7 +231,7 @@ func (t *transaction) clear(tx Tx, cache int) error {
 		return nil
 	}
 	t.tell(t, "clears %q", t.world.Caches[cache].Name)
-	t.belief.clear(cache)
+	t.cleared(cache)
 	return tx.Clear(cache)
 }
 
@@ -216,14 +241,25 @@ func (t *transaction) clearAll(tx Tx) error {
 	}
 	t.tell(t, "clears all caches")
 	for i := range t.world.Caches {
-		t.belief.clear(i)
+		t.cleared(i)
 	}
 	return tx.ClearAll()
 }
 
+// savepoint plays what is within a savepoint. On both sides it begins, and is
+// undone, with t.order held: in the database before the cache. Others neither
+// write nor clear in between, and what they load is not kept.
 func (t *transaction) savepoint(ctx context.Context, tx Tx, depth int) (err error) {
-	belief, undo := t.belief.clone(), t.session.savepoint()
+	t.order.Lock()
+	if t.over.Load() || t.saver != nil && t.saver != t {
+		t.order.Unlock()
+		return nil // a database nests savepoints; it cannot let them overlap
+	}
+	t.saver = t
 	t.tell(t, "opens savepoint %d", depth+1)
+	changed := t.change()
+	var belief belief
+	undone := false
 	func() {
 		defer func() {
 			if p := recover(); p == errUndo {
@@ -232,17 +268,45 @@ func (t *transaction) savepoint(ctx context.Context, tx Tx, depth int) (err erro
 				panic(p)
 			}
 		}()
-		err = tx.Savepoint(func(tx Tx) error { return t.body(ctx, tx, depth+1) })
+		err = tx.Savepoint(func(tx Tx) error {
+			belief = t.believed()
+			undo := t.session.savepoint()
+			changed()
+			t.order.Unlock()
+			err := t.body(ctx, tx, depth+1)
+			t.order.Lock()
+			changed = t.change()
+			if err == nil || t.over.Load() {
+				return nil
+			}
+			undo()
+			undone = true
+			if err == errUndo && t.panics {
+				panic(errUndo)
+			}
+			return err
+		})
 	}()
-	if err != nil && !t.ended {
-		t.belief = belief
-		undo()
+	if undone {
+		t.undone(belief, len(t.world.Caches))
 		t.tell(t, "undoes savepoint %d", depth+1)
 	}
+	if depth == 0 {
+		t.saver = nil
+	}
+	changed()
+	t.order.Unlock()
 	if err == errUndo {
 		err = nil
 	}
 	return err
+}
+
+// believed returns a copy of the belief.
+func (t *transaction) believed() belief {
+	t.shared.mu.Lock()
+	defer t.shared.mu.Unlock()
+	return t.belief.clone()
 }
 
 // failed reports whether err is an error, and whether it is one that nobody
@@ -252,6 +316,9 @@ func (t *transaction) failed(err error) bool {
 		return false
 	}
 	if len(t.world.Faults) > 0 && errors.Is(err, ErrRefused) {
+		return true
+	}
+	if t.over.Load() && errors.Is(err, ErrEnded) {
 		return true
 	}
 	for _, expected := range errExpected {

@@ -123,6 +123,7 @@ type session struct {
 	started    bool
 	life       int
 	snapshot   int
+	ended      bool
 	own        map[row]int // the last write of each row
 	made       []int       // all writes
 }
@@ -133,6 +134,9 @@ func (t *truth) session(id int, database string, repeatable bool) *session {
 
 // start takes the snapshot, if that was not done. t.mu is held.
 func (s *session) start() error {
+	if s.ended {
+		return errOver
+	}
 	if s.gone[s.database] || s.started && s.life != s.lives[s.database] {
 		return errGone
 	}
@@ -193,12 +197,16 @@ func (s *session) write(table int, key string) (int, error) {
 
 // latest returns the session's own last write of the row.
 func (s *session) latest(r row) (int, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n, ok := s.own[r]
 	return n, ok
 }
 
 // savepoint returns what takes the session back to where it is now.
 func (s *session) savepoint() (undo func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	own, made := maps.Clone(s.own), len(s.made)
 	return func() {
 		s.mu.Lock()
@@ -259,5 +267,5 @@ func (s *session) end() {
 	for r := range s.own {
 		delete(s.locks, r)
 	}
-	s.own, s.made = nil, nil
+	s.own, s.made, s.ended = nil, nil, true
 }

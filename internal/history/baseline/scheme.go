@@ -41,6 +41,10 @@ type Scheme struct {
 	// Unwinding forgets what a savepoint did when it is undone.
 	Unwinding bool
 
+	// Belated keeps what a goroutine has loaded although another one of the
+	// transaction has cleared the cache, or undone a savepoint, meanwhile.
+	Belated bool
+
 	// Lasting keeps what belonged to a dropped database.
 	Lasting bool
 
@@ -69,6 +73,9 @@ var (
 
 	NoSavepoints = Scheme{Name: "no savepoints", Practice: "cache-aside that knows transactions, but not savepoints", Deferred: true}
 
+	NoCuts = Scheme{Name: "late loads", Practice: "cache-aside that keeps what is loaded, whatever other goroutines of the transaction have cleared or undone meanwhile",
+		Deferred: true, Unwinding: true, Belated: true}
+
 	NoDrop = Scheme{Name: "no drop", Practice: "cache-aside without a way to drop a database", Deferred: true, Unwinding: true, Lasting: true}
 
 	NoEnd = Scheme{Name: "no end", Practice: "cache-aside that lets transactions that have ended read on", Deferred: true, Unwinding: true, Endless: true}
@@ -86,7 +93,7 @@ var (
 func All() []Scheme {
 	return []Scheme{
 		CacheAside, DeleteFirst, LowerBound, Versioned, VersionedLost, WriteThrough,
-		NoSavepoints, NoDrop, NoEnd, StringKeys, NoDatabase, NoUser,
+		NoSavepoints, NoCuts, NoDrop, NoEnd, StringKeys, NoDatabase, NoUser,
 	}
 }
 

@@ -57,14 +57,15 @@ type named struct{ database, cache string }
 // An entry is a value and where it is to be found to be deleted.
 type entry struct {
 	named
-	value history.Value
+	value  history.Value
+	absent bool // in an overlay: there is none
 }
 
 func (s *server) Begin(_ context.Context, database string, readOnly bool) (history.Tx, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clock++
-	t := &transaction{server: s, database: database, readOnly: readOnly, began: s.clock, own: overlay{}, cleared: map[int]bool{}}
+	t := &transaction{server: s, database: database, readOnly: readOnly, began: s.clock, own: overlay{}, cleared: map[int]bool{}, cuts: map[int]int{}}
 	if s.scheme.Counted {
 		t.counters = make([]int, len(s.caches))
 		for cache := range s.caches {
@@ -106,7 +107,7 @@ func (s *server) set(values overlay, began int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, e := range values {
-		if !s.scheme.Bounded || began >= s.cleared[e.named] {
+		if !e.absent && (!s.scheme.Bounded || began >= s.cleared[e.named]) {
 			s.values[key] = e
 		}
 	}

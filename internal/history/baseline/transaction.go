@@ -2,13 +2,15 @@ package baseline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// A tx is a handle on a transaction. It is not safe for concurrent use.
+// A tx is a handle on a transaction.
 type tx struct {
 	*transaction
 	who history.Who
@@ -20,9 +22,12 @@ type transaction struct {
 	readOnly bool
 	began    int   // by the server's clock
 	counters []int // of the caches, when it began
-	ended    bool
-	own      overlay
-	cleared  map[int]bool
+
+	private sync.Mutex // before the server's
+	ended   bool
+	own     overlay
+	cleared map[int]bool
+	cuts    map[int]int // by cache: how often it was cleared, or a savepoint undone
 }
 
 func (t *transaction) named(cache int) named { return named{t.database, t.caches[cache].Name} }
@@ -53,11 +58,13 @@ type versioned struct {
 
 func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool) {
 	at := t.key(cache, key)
+	t.private.Lock()
+	defer t.private.Unlock()
 	if t.ended && !t.scheme.Endless {
 		return history.Value{}, false
 	}
 	if e, ok := t.own[at]; ok {
-		return e.value, true
+		return e.value, !e.absent
 	}
 	if t.cleared[cache] && !t.scheme.Through {
 		return history.Value{}, false
@@ -79,15 +86,21 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 	if v, ok := t.Get(ctx, cache, key); ok {
 		return v, nil
 	}
+	cuts := t.cut(cache)
 	v, err := load(ctx)
-	if err == nil {
-		t.Set(cache, key, v)
+	if absent := errors.Is(err, history.ErrAbsent); err == nil || absent {
+		t.keep(cache, cuts, map[string]entry{key: {t.named(cache), v, absent}})
 	}
 	return v, err
 }
 
-// SetAbsent does nothing: nothing is remembered of what is absent.
-func (t *tx) SetAbsent(int, string) {}
+// SetAbsent keeps the values of others from the transaction. Nobody else
+// remembers what is absent.
+func (t *tx) SetAbsent(cache int, key string) {
+	t.private.Lock()
+	defer t.private.Unlock()
+	t.put(cache, key, entry{t.named(cache), history.Value{}, true})
+}
 
 func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
 	found := t.GetMany(ctx, cache, keys)
@@ -100,19 +113,49 @@ func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(c
 	if len(missing) == 0 {
 		return found, nil
 	}
+	cuts := t.cut(cache)
 	loaded, err := load(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
-	for key, v := range loaded {
-		found[key] = v
-		t.Set(cache, key, v)
+	maps.Copy(found, loaded)
+	entries := map[string]entry{}
+	for _, key := range missing {
+		v, ok := loaded[key]
+		entries[key] = entry{t.named(cache), v, !ok}
 	}
+	t.keep(cache, cuts, entries)
 	return found, nil
 }
 
+// cut returns how often the transaction has cut the cache off from what came
+// before.
+func (t *tx) cut(cache int) int {
+	t.private.Lock()
+	defer t.private.Unlock()
+	return t.cuts[cache]
+}
+
+// keep sets what was loaded since there had been so many cuts.
+func (t *tx) keep(cache, cuts int, loaded map[string]entry) {
+	t.private.Lock()
+	defer t.private.Unlock()
+	if t.cuts[cache] != cuts && !t.scheme.Belated {
+		return
+	}
+	for key, e := range loaded {
+		t.put(cache, key, e)
+	}
+}
+
 func (t *tx) Set(cache int, key string, value history.Value) {
-	e := entry{t.named(cache), value}
+	t.private.Lock()
+	defer t.private.Unlock()
+	t.put(cache, key, entry{t.named(cache), value, false})
+}
+
+// put is Set, with t.private held.
+func (t *tx) put(cache int, key string, e entry) {
 	switch at := t.key(cache, key); {
 	case t.ended:
 	case t.readOnly, t.scheme.Through, !t.cleared[cache] && !t.scheme.Deferred:
@@ -123,7 +166,10 @@ func (t *tx) Set(cache int, key string, value history.Value) {
 }
 
 func (t *tx) Clear(cache int) error {
+	t.private.Lock()
+	defer t.private.Unlock()
 	t.cleared[cache] = true
+	t.cuts[cache]++
 	maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
 	return nil
 }
@@ -136,11 +182,18 @@ func (t *tx) ClearAll() error {
 }
 
 func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
+	t.private.Lock()
 	own, cleared := maps.Clone(t.own), maps.Clone(t.cleared)
+	t.private.Unlock()
 	kept := false
 	defer func() {
+		t.private.Lock()
+		defer t.private.Unlock()
 		if !kept && t.scheme.Unwinding {
 			t.own, t.cleared = own, cleared
+			for cache := range t.caches {
+				t.cuts[cache]++
+			}
 		}
 	}()
 	err = fn(t)
@@ -149,7 +202,7 @@ func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 }
 
 func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
-	t.ended = true
+	t.end()
 	t.each((*server).note) // of which only some schemes make use
 	if t.scheme.Early {
 		t.each((*server).invalidate)
@@ -165,6 +218,8 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 			return err
 		}
 	}
+	t.private.Lock()
+	defer t.private.Unlock()
 	for cache := range t.cleared {
 		maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
 	}
@@ -174,6 +229,8 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 
 // each does something with every cache that the transaction has cleared.
 func (t *transaction) each(do func(*server, named)) {
+	t.private.Lock()
+	defer t.private.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for cache := range t.cleared {
@@ -182,6 +239,12 @@ func (t *transaction) each(do func(*server, named)) {
 }
 
 func (t *tx) Rollback() error {
-	t.ended = true
+	t.end()
 	return nil
+}
+
+func (t *transaction) end() {
+	t.private.Lock()
+	defer t.private.Unlock()
+	t.ended = true
 }

@@ -111,6 +111,15 @@ func refused(err error) error {
 	return err
 }
 
+// ended makes of the error of a transaction that has ended one that histories
+// know.
+func ended(err error) error {
+	if errors.Is(err, txcache.ErrTxDone) {
+		return fmt.Errorf("%w: %w", history.ErrEnded, err)
+	}
+	return err
+}
+
 // absent makes of the error of a loader one that txcache knows.
 func absent(err error) error {
 	if errors.Is(err, history.ErrAbsent) {
@@ -163,11 +172,12 @@ func (t tx) Load(ctx context.Context, cache int, key string, load func(context.C
 	if errors.Is(err, txcache.ErrAbsent) {
 		err = history.ErrAbsent
 	}
-	return v, err
+	return v, ended(err)
 }
 
 func (t tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
-	return t.server.caches[cache].LoadMany(ctx, t.Tx, keys, load)
+	values, err := t.server.caches[cache].LoadMany(ctx, t.Tx, keys, load)
+	return values, ended(err)
 }
 
 func (t tx) Set(cache int, key string, value history.Value) {

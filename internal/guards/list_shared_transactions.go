@@ -1,0 +1,54 @@
+package main
+
+// Guards of transactions that several goroutines use at once.
+var sharedTransactionGuards = []guard{{
+	name:    "a load that comes too late is not kept",
+	keeps:   "P2",
+	without: "A goroutine keeps what it has read within a savepoint that another has undone meanwhile, and the commit publishes it.",
+	file:    "load.go",
+	text:    `if !tx.t.cutSince(cuts, &c.core) {`,
+	gone:    `if cuts < 1<<63 {`,
+	by:      "TestAHistoryViolatesNoPromise",
+	in:      "internal/history/subject",
+	quick:   true,
+}, {
+	name:    "cuts are counted before the loader runs",
+	keeps:   "P2",
+	without: "What was cleared or undone while the loader was running does not count.",
+	file:    "load.go",
+	text:    "	cuts = t.cuts()\n",
+	gone:    "	defer func() { cuts = t.cuts() }()\n",
+	by:      "TestALoadThatComesTooLateIsNotKept",
+}, {
+	name:    "the undo of a savepoint is a cut",
+	keeps:   "P2",
+	without: "What was read within a savepoint that was undone is kept after it, and published.",
+	file:    "work.go",
+	text:    "			w.cutAll()\n			for n",
+	gone:    "			for n",
+	by:      "TestALoadThatComesTooLateIsNotKept",
+}, {
+	name:    "a clear is a cut",
+	keeps:   "P1",
+	without: "What was read before a write is kept after its clear; a warm cache publishes it as if it were newer.",
+	file:    "tx.go",
+	text:    "local{cleared: true, cut: t.work.cuts}",
+	gone:    "local{cleared: true}",
+	by:      "TestALoadThatComesTooLateIsNotKept",
+}, {
+	name:    "a clear of all is a cut",
+	keeps:   "P1",
+	without: "What was read before a write is kept after ClearAll; a warm cache publishes it as if it were newer.",
+	file:    "tx.go",
+	text:    "	w.cleared, w.caches = true, nil\n	w.cutAll()\n",
+	gone:    "	w.cleared, w.caches = true, nil\n",
+	by:      "TestALoadThatComesTooLateIsNotKept",
+}, {
+	name:    "what is loaded under a lease leaves no savepoint",
+	keeps:   "P2",
+	without: "Where another goroutine has opened a savepoint since, other processes get what it may undo.",
+	file:    "lease.go",
+	text:    "t.work == nil || t.work.savepoints > 0 || ",
+	gone:    "t.work == nil || ",
+	by:      "TestALoadOfAReadOnlyTransactionLeavesNoSavepoint",
+}}

@@ -1,0 +1,119 @@
+package history
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// shared is what the goroutines of one transaction have in common.
+type shared struct {
+	id       int
+	several  bool // goroutines
+	server   int
+	database string
+	readOnly bool
+	floor    int       // commits when it began
+	tick     int       // when it began
+	life     int       // of the database when it began
+	since    time.Time // when what others did was done that it must know of
+	session  *session
+	tx       Tx
+
+	// order is held by a goroutine that does something on both sides, the
+	// cache's and the database's, in which no other may come in between. Loads
+	// do not hold it.
+	order sync.Mutex
+	saver *transaction // the goroutine that has savepoints open; nil: none
+	over  atomic.Bool  // a goroutine is committing or rolling back, or has; written with order held
+
+	mu         sync.Mutex
+	committing bool // the database's commit is running
+	ended      bool
+	belief     belief
+	cuts       int         // how many clears and undone savepoints there were
+	cut        map[int]int // by cache: which was the last that concerned it
+	underway   int         // changes of what the transaction sees of its own
+	changes    int         // how many there were
+}
+
+// A glance is what was known of a transaction before a look-up.
+type glance struct {
+	detached bool
+	ended    bool
+	underway int
+	changes  int
+	cuts     int
+}
+
+func (t *transaction) glance() glance {
+	detached := t.detached(t.shared)
+	t.shared.mu.Lock()
+	defer t.shared.mu.Unlock()
+	return glance{detached, t.ended, t.underway, t.changes, t.cuts}
+}
+
+// calm reports whether nothing has changed since then what the transaction sees
+// of its own, but for the caller: so many changes of its own were under way
+// then, and are now. t.mu is held.
+func (s *shared) calm(since glance, then, now int) bool {
+	return since.underway == then && s.underway == now && s.changes == since.changes
+}
+
+// change notes that what the transaction sees of its own is going to change,
+// and returns what notes that it has. What other goroutines look up meanwhile
+// may be what was before, or what is after.
+func (s *shared) change() (changed func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.underway++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.underway--
+		s.changes++
+	}
+}
+
+// ordered does a change that no other goroutine may come in between of; nothing
+// if the transaction is over.
+func (s *shared) ordered(do func() error) error {
+	s.order.Lock()
+	defer s.order.Unlock()
+	if s.over.Load() {
+		return nil
+	}
+	defer s.change()()
+	return do()
+}
+
+// cleared notes that a cache was cleared.
+func (s *shared) cleared(cache int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.belief.clear(cache)
+	s.cuts++
+	s.cut[cache] = s.cuts
+}
+
+// undone notes that a savepoint was undone, before which the belief was that.
+func (s *shared) undone(before belief, caches int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := range s.belief.unsure {
+		before.unsure[at] = true
+		delete(before.sets, at)
+	}
+	s.belief = before
+	s.cuts++
+	for cache := range caches {
+		s.cut[cache] = s.cuts
+	}
+}
+
+// owes reports whether the cache is to be cleared before the commit.
+func (s *shared) owes(cache int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.belief.owed[cache]
+}
