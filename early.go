@@ -65,7 +65,7 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *generationOf[K, V], key en
 	defer func() {
 		_ = recover() // the loader's; call has counted it
 		if !done {    // hits go on meanwhile, and must not each try again
-			c.noRefresh.Store(near.Now() + int64(c.lifetime/16))
+			c.noRefresh.Store(near.In(c.lifetime / 16))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, c.lifetime)

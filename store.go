@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/near"
 	"github.com/seed-dad15c92/txcache/internal/witness"
 )
@@ -67,8 +68,8 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 // Begin begins a read-write transaction of database. Call it before the
 // database transaction takes its snapshot.
 //
-// A database is any non-empty, valid UTF-8 string; it needs no creation. If the
-// backend cannot be reached, the transaction begins all the same, with every
+// A database is any non-empty, valid UTF-8 string of at most 8192 bytes; it needs
+// no creation. If the backend cannot be reached, the transaction begins all the same, with every
 // cache private to it: reads miss and go to the database. An error means that
 // the name is no such string, that ctx is done, or that the store is closed.
 //
@@ -186,6 +187,9 @@ func (s *Store) databases() iter.Seq[*database] {
 
 // checkName returns an error unless name can be that of a database or cache.
 func checkName(what, name string) error {
+	if err := limits.Name(what+" name", name); err != nil {
+		return fmt.Errorf("txcache: %w", err)
+	}
 	switch {
 	case name == "":
 		return fmt.Errorf("txcache: %s name is empty", what)

@@ -191,7 +191,7 @@ var lifetimeGuards = []guard{{
 	keeps:   "P8",
 	without: "With a database that is away, each hit tries to load.",
 	file:    "early.go",
-	text:    "			c.noRefresh.Store(near.Now() + int64(c.lifetime/16))\n",
+	text:    "			c.noRefresh.Store(near.In(c.lifetime / 16))\n",
 	gone:    "			c.noRefresh.Store(0)\n",
 	by:      "TestARefreshThatFailsIsNotRepeatedAtOnce",
 }, {
