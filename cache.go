@@ -122,7 +122,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		c.lifetime, c.limited = s.longest, s.longest > 0
 	}
 	c.newGeneration = c.generation
-	if err := s.add(&c.core); err != nil {
+	if err := s.add(&c.core, opts.IgnoreContext); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -41,7 +41,7 @@ type Options struct {
 	CommitOnOutage bool
 
 	// ContextIgnoredKeys are keys of user contexts that make no difference
-	// to any cache.
+	// to any cache. The values under them are not looked at.
 	ContextIgnoredKeys []string
 
 	// Fence is the lease of a fence: for how long caches are bypassed after
@@ -180,7 +180,8 @@ type CacheOptions struct {
 	ContextFree bool
 
 	// IgnoreContext are keys of the user context that make no difference to
-	// this cache, besides Options.ContextIgnoredKeys.
+	// this cache, besides Options.ContextIgnoredKeys. It does not look at the
+	// values under them; see [Tx.WithContext].
 	IgnoreContext []string
 
 	// Warm publishes, when a transaction commits, also what it set after its

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/near"
 	"github.com/seed-dad15c92/txcache/internal/witness"
@@ -36,6 +37,11 @@ type Store struct {
 	announcer *announcer
 	tasks     *tasks
 
+	// ignored are the keys of user contexts that make no difference to any cache,
+	// ignoredBySome all those that make none to some cache.
+	ignored       *canon.Ignored
+	ignoredBySome atomic.Pointer[canon.Ignored]
+
 	mu     sync.Mutex
 	caches []*core // in the order of their ids, which start at 1
 }
@@ -51,7 +57,7 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger)}
+	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger), ignored: canon.NewIgnored(o.ContextIgnoredKeys...)}
 	s.values, _ = b.(backend.Values)
 	if s.values == nil {
 		s.opts.NoNear = false
@@ -319,8 +325,8 @@ func (s *Store) all() []*core {
 	return s.caches
 }
 
-// add gives c its id, unless its name is taken.
-func (s *Store) add(c *core) error {
+// add gives c, which ignores those keys, its id, unless its name is taken.
+func (s *Store) add(c *core, ignored []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.ContainsFunc(s.caches, func(o *core) bool { return o.name == c.name }) {
@@ -329,5 +335,6 @@ func (s *Store) add(c *core) error {
 	c.id = uint32(len(s.caches) + 1)
 	c.bit = 1 << (c.id % 64)
 	s.caches = append(slices.Clip(s.caches), c)
+	s.ignoredBySome.Store(s.ignoredBySome.Load().Extended(ignored))
 	return nil
 }
