@@ -93,4 +93,28 @@ var boundGuards = []guard{{
 	text:    "			v.frozen = v.later.freeze()\n",
 	gone:    "			continue\n",
 	by:      "TestValuesThatAreMostlyIgnored",
+}, {
+	name:    "redis: garbage is not forgotten while another process sweeps",
+	keeps:   "P10",
+	without: "What died in one process while another one was sweeping stays until it expires.",
+	file:    "redisbackend/garbage.go",
+	text:    "		if taken {\n			break\n		}\n		if !b.pause(sweepAgain) {\n",
+	gone:    "		if taken {\n			break\n		}\n		if g.dead.Store(0); true {\n",
+	by:      "TestGarbageIsCollectedAfterASweepOfAnother|TestNothingIsLeftOfManyClears",
+}, {
+	name:    "redis: the right to sweep is given back",
+	keeps:   "P10",
+	without: "After a sweep nothing is swept for ten minutes, however much dies.",
+	file:    "redisbackend/garbage.go",
+	text:    "	defer b.giveLeaseBack(owner)\n",
+	gone:    "	_ = b.giveLeaseBack\n",
+	by:      "TestNothingIsLeftOfManyClears",
+}, {
+	name:    "redis: the right to sweep is taken from nobody",
+	keeps:   "P10",
+	without: "A process whose right has lapsed ends that of another, and a third one sweeps beside it.",
+	file:    "redisbackend/garbage.go",
+	text:    "some([]byte(owner)), some(nil)",
+	gone:    "some([]byte(\"another\")), some(nil)",
+	by:      "TestTheRightToSweepIsTakenFromNobody",
 }}
