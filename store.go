@@ -43,7 +43,8 @@ type Store struct {
 	ignoredBySome atomic.Pointer[canon.Ignored]
 
 	mu     sync.Mutex
-	caches []*core // in the order of their ids, which start at 1
+	caches []*core         // in the order of their ids, which start at 1
+	names  map[string]bool // of caches
 }
 
 // New returns a store over a backend of one's own; [Open] and [OpenConfig] make
@@ -57,7 +58,7 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger), ignored: canon.NewIgnored(o.ContextIgnoredKeys...)}
+	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger), ignored: canon.NewIgnored(o.ContextIgnoredKeys...), names: map[string]bool{}}
 	s.values, _ = b.(backend.Values)
 	if s.values == nil {
 		s.opts.NoNear = false
@@ -329,12 +330,13 @@ func (s *Store) all() []*core {
 func (s *Store) add(c *core, ignored []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.caches, func(o *core) bool { return o.name == c.name }) {
+	if s.names[c.name] {
 		return ErrDuplicate
 	}
+	s.names[c.name] = true
 	c.id = uint32(len(s.caches) + 1)
 	c.bit = 1 << (c.id % 64)
-	s.caches = append(slices.Clip(s.caches), c)
+	s.caches = append(s.caches, c) // all has given out shorter slices, which stay as they are
 	s.ignoredBySome.Store(s.ignoredBySome.Load().Extended(ignored))
 	return nil
 }
