@@ -57,8 +57,8 @@ type core struct {
 
 // NewCache makes a cache of that name in s. opts may be nil.
 //
-// The name is any non-empty, valid UTF-8 string that no other cache of the
-// store has; otherwise the error is ErrDuplicate. Programs that share a backend
+// The name is any non-empty, valid UTF-8 string of at most 8192 bytes that no
+// other cache of the store has; if one has it, the error is ErrDuplicate. Programs that share a backend
 // share caches of the same name and the same shape of V.
 //
 // K must be a type whose values mean the same in every process and at any time:
@@ -70,6 +70,8 @@ func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	switch {
 	case errors.Is(err, ErrDuplicate), errors.Is(err, ErrClosed):
 		return nil, fmt.Errorf("%w: cache %q", err, name)
+	case err != nil && checkName("cache", name) != nil:
+		return nil, err // it says what is wrong with the name, which may be too long to show
 	case err != nil:
 		return nil, fmt.Errorf("txcache: cache %q: %s", name, strings.TrimPrefix(err.Error(), "txcache: "))
 	}
@@ -121,7 +123,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		c.lifetime, c.limited = s.longest, s.longest > 0
 	}
 	c.newGeneration = c.generation
-	if err := s.add(&c.core); err != nil {
+	if err := s.add(&c.core, opts.IgnoreContext); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -92,6 +92,9 @@ func (db *database) generation(v *view, c *core) generation {
 func (db *database) resolve(v *view, c *core) generation {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if g, ok := v.slots.Load().get(c.id); ok { // another goroutine was faster
+		return g
+	}
 	var g generation
 	if token := v.token(c); token != "" && token == db.newest.Load().token(c) {
 		g = db.generations[c.id]
@@ -100,7 +103,7 @@ func (db *database) resolve(v *view, c *core) generation {
 			db.generations[c.id] = g
 		}
 	}
-	v.slots.Store(v.slots.Load().with(c.id, g))
+	v.keep(c.id, g)
 	return g
 }
 
@@ -150,10 +153,10 @@ func (db *database) change(s *backend.State, held []*backend.Fence) *view {
 		case s.Token(g.cache().name) != g.token(): // P10: what is dead goes at once
 			db.discard(id, g)
 		case next.token(g.cache()) != "":
-			known.put(slot{id, g})
+			known.put(id, g)
 		}
 	}
-	next.slots.Store(&known)
+	next.slots.Store(known)
 	db.newest.Store(next)
 	return next
 }
@@ -197,63 +200,4 @@ func (db *database) count(stats map[uint32]*Stats) {
 			s.Values += g.size()
 		}
 	}
-}
-
-// slots are the generations that one view has been asked for, nil for private
-// caches, in a hash table by cache id with linear probing. A table is never
-// changed; at least one slot is free.
-type slots []slot
-
-type slot struct {
-	id         uint32 // 0: free
-	generation generation
-}
-
-var noSlots = &slots{{}}
-
-func (t *slots) get(id uint32) (g generation, ok bool) {
-	mask := uint32(len(*t) - 1)
-	for i := id & mask; ; i = (i + 1) & mask {
-		switch s := &(*t)[i]; s.id {
-		case id:
-			return s.generation, true
-		case 0:
-			return nil, false
-		}
-	}
-}
-
-// with returns a table that has id as well.
-func (t *slots) with(id uint32, g generation) *slots {
-	used := 1
-	for _, s := range *t {
-		if s.id != 0 {
-			used++
-		}
-	}
-	next := newSlots(used)
-	for _, s := range *t {
-		if s.id != 0 && s.id != id {
-			next.put(s)
-		}
-	}
-	next.put(slot{id, g})
-	return &next
-}
-
-// newSlots returns an empty table with room for n.
-func newSlots(n int) slots {
-	size := 1
-	for size < n+n/2+1 {
-		size *= 2
-	}
-	return make(slots, size)
-}
-
-func (t slots) put(s slot) {
-	i := s.id & uint32(len(t)-1)
-	for t[i].id != 0 {
-		i = (i + 1) & uint32(len(t)-1)
-	}
-	t[i] = s
 }

@@ -1,7 +1,6 @@
 package txcache
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -20,9 +19,5 @@ func (c *core) expiry(absent bool) int64 {
 	if c.jitter > 0 {
 		lifetime -= time.Duration(c.jitter * rand.Float64() * float64(lifetime))
 	}
-	now := near.Now()
-	if int64(lifetime) > math.MaxInt64-now {
-		return math.MaxInt64 // in two centuries
-	}
-	return now + int64(lifetime)
+	return near.In(lifetime)
 }

@@ -78,5 +78,5 @@ func (s *flights[K, V]) rest(key entryKey[K], d time.Duration) {
 	if s.rests == nil || len(s.rests) >= mostRests {
 		s.rests = map[entryKey[K]]int64{}
 	}
-	s.rests[key] = now + int64(d)
+	s.rests[key] = near.In(d)
 }

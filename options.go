@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // Options are the settings of a [Store]. The zero value of each field, and a
@@ -16,7 +18,8 @@ import (
 type Options struct {
 	// Size is the number of values that a cache keeps in the process for each
 	// database, where neither Sizes nor CacheOptions.Size says otherwise.
-	// The default is 1024.
+	// The default is 1024; math.MaxInt stands for no limit. Memory is taken as
+	// values come.
 	Size int
 
 	// Sizes are the sizes of single caches, by name. They go before
@@ -46,12 +49,13 @@ type Options struct {
 	CommitOnOutage bool
 
 	// ContextIgnoredKeys are keys of user contexts that make no difference
-	// to any cache.
+	// to any cache. The values under them are not looked at.
 	ContextIgnoredKeys []string
 
 	// Fence is the lease of a fence: for how long caches are bypassed after
 	// the process that was committing a clear died. A commit that takes longer
-	// renews it. The default is a minute, the least 100 milliseconds.
+	// renews it. The default is a minute, the least 100 milliseconds, the most
+	// 365 days.
 	Fence time.Duration
 
 	// Lease is CacheOptions.Lease for caches that have none of their own. The
@@ -106,10 +110,15 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.Lease is %v; it must not be negative", opts.Lease)
 	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < leastFence:
 		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, leastFence)
+	case opts.Fence > limits.LongestFence:
+		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at most", opts.Fence, limits.LongestFence)
 	}
 	opts.Sizes = maps.Clone(opts.Sizes)
 	opts.ContextIgnoredKeys = slices.Clone(opts.ContextIgnoredKeys)
 	for name, size := range opts.Sizes {
+		if err := checkName("cache", name); err != nil {
+			return opts, fmt.Errorf("txcache: Options.Sizes: %s", strings.TrimPrefix(err.Error(), "txcache: "))
+		}
 		if size <= 0 {
 			return opts, fmt.Errorf("txcache: Options.Sizes[%q] is %d; it must be positive", name, size)
 		}
@@ -183,7 +192,8 @@ type CacheOptions struct {
 	ContextFree bool
 
 	// IgnoreContext are keys of the user context that make no difference to
-	// this cache, besides Options.ContextIgnoredKeys.
+	// this cache, besides Options.ContextIgnoredKeys. It does not look at the
+	// values under them; see [Tx.WithContext].
 	IgnoreContext []string
 
 	// Warm publishes, when a transaction commits, also what it set after its

@@ -67,7 +67,7 @@ func (c *Cache[K, V]) receive(ctx context.Context, t *transaction, g *generation
 			}
 			return r, false
 		}
-		e.expires = near.Now() + int64(left)
+		e.expires = near.In(left)
 	}
 	if w := c.store.witness.Load(); w != nil && !e.absent {
 		(*w)(c.name, key.key, e.value)

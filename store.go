@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/near"
 	"github.com/seed-dad15c92/txcache/internal/witness"
 )
@@ -38,8 +40,14 @@ type Store struct {
 	announcer *announcer
 	tasks     *tasks
 
+	// ignored are the keys of user contexts that make no difference to any cache,
+	// ignoredBySome all those that make none to some cache.
+	ignored       *canon.Ignored
+	ignoredBySome atomic.Pointer[canon.Ignored]
+
 	mu     sync.Mutex
-	caches []*core // in the order of their ids, which start at 1
+	caches []*core         // in the order of their ids, which start at 1
+	names  map[string]bool // of caches
 }
 
 // New returns a store over a backend of one's own; [Open] and [OpenConfig] make
@@ -53,7 +61,7 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger)}
+	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger), ignored: canon.NewIgnored(o.ContextIgnoredKeys...), names: map[string]bool{}}
 	s.values, _ = b.(backend.Values)
 	if s.values == nil {
 		s.opts.NoNear = false
@@ -70,8 +78,8 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 // Begin begins a read-write transaction of database. Call it before the
 // database transaction takes its snapshot.
 //
-// A database is any non-empty, valid UTF-8 string; it needs no creation. If the
-// backend cannot be reached, the transaction begins all the same, with every
+// A database is any non-empty, valid UTF-8 string of at most 8192 bytes; it needs
+// no creation. If the backend cannot be reached, the transaction begins all the same, with every
 // cache private to it: reads miss and go to the database. An error means that
 // the name is no such string, that ctx is done, or that the store is closed.
 //
@@ -191,6 +199,9 @@ func (s *Store) databases() iter.Seq[*database] {
 
 // checkName returns an error unless name can be that of a database or cache.
 func checkName(what, name string) error {
+	if err := limits.Name(what+" name", name); err != nil {
+		return fmt.Errorf("txcache: %w", err)
+	}
 	switch {
 	case name == "":
 		return fmt.Errorf("txcache: %s name is empty", what)
@@ -325,18 +336,20 @@ func (s *Store) all() []*core {
 	return s.caches
 }
 
-// add gives c its id, unless its name is taken.
-func (s *Store) add(c *core) error {
+// add gives c, which ignores those keys, its id, unless its name is taken.
+func (s *Store) add(c *core, ignored []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.caches, func(o *core) bool { return o.name == c.name }) {
+	if s.names[c.name] {
 		return ErrDuplicate
 	}
+	s.names[c.name] = true
 	c.id = uint32(len(s.caches) + 1)
 	c.bit = 1 << (c.id % 64)
 	if s.reportStale.Load() != nil {
 		c.verify.set(1)
 	}
-	s.caches = append(slices.Clip(s.caches), c)
+	s.caches = append(s.caches, c) // all has given out shorter slices, which stay as they are
+	s.ignoredBySome.Store(s.ignoredBySome.Load().Extended(ignored))
 	return nil
 }

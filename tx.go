@@ -95,14 +95,23 @@ func (tx *Tx) WithUser(user any) *Tx {
 // WithContext returns another handle on the same transaction, whose user
 // context has values merged over this handle's own.
 //
-// Values are taken as they are now. They may be of any type that has a
+// Values are taken as they are now, but for those that are ignored. Under the keys
+// of Options.ContextIgnoredKeys they are not looked at, so that they may be large,
+// or in use elsewhere. Nor are those under a key that a cache of the store
+// ignores (CacheOptions.IgnoreContext), but for plain ones: booleans, numbers,
+// strings, times, and slices, arrays and structs of such. All others are taken when
+// a cache that does not ignore the key is first used with the handle, or with one
+// that was made of it; they must not change by then.
+//
+// Values may be of any type that has a
 // canonical form: booleans, numbers, strings, times, and slices, maps, structs
 // and pointers of such. Values of different types are different. A function or
 // a channel has no such form: context-dependent caches miss with it, unless
 // they ignore its key.
 func (tx *Tx) WithContext(values map[string]any) *Tx {
 	tx.made()
-	return &Tx{t: tx.t, user: tx.user.With(values)}
+	s := tx.t.store
+	return &Tx{t: tx.t, user: tx.user.Take(values, s.ignored, s.ignoredBySome.Load())}
 }
 
 // ClearAll clears all caches of the database, also those that other programs

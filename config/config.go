@@ -47,11 +47,11 @@ type Config struct {
 	Class string `toml:"class"`
 
 	// Prefix is the first part of every key outside of the process, one for
-	// each deployment. Default "txcache".
+	// each deployment, of at most 8192 bytes. Default "txcache".
 	Prefix string `toml:"prefix"`
 
-	// Size is how many values the process keeps for each cache and database.
-	// Default 1024.
+	// Size is how many values the process keeps for each cache and database:
+	// 1 or more; the largest int stands for no limit. Default 1024.
 	Size int `toml:"size"`
 
 	// OverlaySize is how many values of one cache a transaction keeps to itself

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // expected says what each key takes, where its type alone does not.
@@ -39,6 +41,8 @@ func (c *Config) problems() problems {
 		report("cache.prefix", `""`, "is empty")
 	} else if !utf8.ValidString(c.Prefix) {
 		report("cache.prefix", quote(c.Prefix), "is not valid UTF-8")
+	} else if len(c.Prefix) > limits.LongestName {
+		report("cache.prefix", "", tooLong(c.Prefix))
 	}
 	if c.Size < 1 {
 		report("cache.size", strconv.Itoa(c.Size), "is not positive")
@@ -60,11 +64,18 @@ func (c *Config) problems() problems {
 		key := toml.Key{"cache", "sizes", name}.String()
 		if name == "" || !utf8.ValidString(name) {
 			ps = append(ps, problem{keys: []string{key}, text: "found a name that is empty or not valid UTF-8; expected the name of a cache"})
+		} else if len(name) > limits.LongestName {
+			ps = append(ps, problem{keys: []string{"cache.sizes"}, text: "found a name that " + tooLong(name) + "; expected the name of a cache"})
 		} else if size := c.Sizes[name]; size < 1 {
 			ps = append(ps, problem{keys: []string{key}, found: strconv.Itoa(size), text: "is not positive; expected " + expected["cache.size"]})
 		}
 	}
 	return append(ps, c.Redis.problems(report)...)
+}
+
+// tooLong says how long a name is that is too long to be shown.
+func tooLong(name string) string {
+	return fmt.Sprintf("has %d bytes, more than %d", len(name), limits.LongestName)
 }
 
 // shortest is the unit of Redis for times to live; anything below would be 0.
@@ -100,6 +111,14 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 	}
 	if r.PoolSize < 0 || r.PoolSize > 65535 {
 		report("cache.redis.pool_size", strconv.Itoa(r.PoolSize), "is out of range")
+	}
+
+	if r.Fence > limits.LongestFence {
+		ps = append(ps, problem{
+			keys:  []string{"cache.redis.fence"},
+			found: quote(formatDuration(r.Fence)),
+			text:  "is longer than " + formatDuration(limits.LongestFence) + ", a year; expected " + suchAs(model.Fence),
+		})
 	}
 
 	// Divided and subtracted rather than multiplied and added: no overflow.

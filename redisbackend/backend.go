@@ -3,6 +3,7 @@ package redisbackend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -11,20 +12,21 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // Options are the settings of a Backend. The zero value is useful.
 type Options struct {
 	// Prefix is the first part of every key, one for each deployment on a
-	// server. Default "txcache".
+	// server, of at most 8192 bytes. Default "txcache".
 	Prefix string
 
-	// Duration is the time to live of a value that has none of its own.
-	// Default 12 hours.
+	// Duration is the time to live of a value that has none of its own, a
+	// millisecond or more. Default 12 hours.
 	Duration time.Duration
 
-	// Timeout is how long a call may wait for the server, connecting included.
-	// Default 700 ms.
+	// Timeout is how long a call may wait for the server, connecting included,
+	// a millisecond or more. Default 700 ms.
 	Timeout time.Duration
 
 	// Channel lets Sync rely on announced changes instead of asking the server
@@ -91,6 +93,12 @@ func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
 		return nil, errors.New("txcache: redisbackend: the client is nil")
 	}
 	b := &Backend{client: client, started: time.Now()}
+	if opts != nil {
+		b.options = *opts
+	}
+	if err := b.options.check(); err != nil {
+		return nil, fmt.Errorf("txcache: redisbackend: %w", err)
+	}
 	switch c := client.(type) {
 	case *redis.Ring:
 		return nil, errors.New("txcache: redisbackend: a Ring cannot be used")
@@ -103,12 +111,6 @@ func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
 		c.AddHook(dialHook{b})
 	default:
 		b.blind = true
-	}
-	if opts != nil {
-		b.options = *opts
-	}
-	if b.options.Duration < 0 || b.options.Timeout < 0 {
-		return nil, errors.New("txcache: redisbackend: a duration is negative")
 	}
 	b.options.setDefaults()
 	b.prompt = prompt(client, b.options.Timeout)
@@ -131,6 +133,20 @@ func prompt(client redis.UniversalClient, limit time.Duration) bool {
 	o := c.Options()
 	within := func(d time.Duration) bool { return 0 < d && d <= limit }
 	return within(o.DialTimeout) && within(o.ReadTimeout) && within(o.WriteTimeout) && o.MaxRetries <= 0 && o.DialerRetries <= 1
+}
+
+// check returns an error unless o can be used. Redis counts lifetimes by the
+// millisecond, so that what lives for less could never be kept.
+func (o *Options) check() error {
+	for _, d := range []struct {
+		name string
+		is   time.Duration
+	}{{"Duration", o.Duration}, {"Timeout", o.Timeout}} {
+		if d.is != 0 && d.is < time.Millisecond {
+			return fmt.Errorf("Options.%s is %v; it must be %v at least, or 0 for the default", d.name, d.is, time.Millisecond)
+		}
+	}
+	return limits.Name("Options.Prefix", o.Prefix)
 }
 
 func (o *Options) setDefaults() {

@@ -2,20 +2,20 @@ package redisbackend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
-var errFence = errors.New("txcache: redis: a fence needs an ID, and a lease of a millisecond at least")
+var errFence = fmt.Errorf("txcache: redis: a fence needs an ID, and a lease of a millisecond at least and %v at most", limits.LongestFence)
 
 // Fence places or renews f. After it returned, Sync of this Backend shows it,
 // whatever Options say.
 func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error {
-	if f.ID == "" || f.Lease < time.Millisecond {
+	if f.ID == "" || f.Lease < time.Millisecond || f.Lease > limits.LongestFence {
 		return errFence
 	}
 	var names strings.Builder

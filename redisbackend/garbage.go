@@ -2,6 +2,7 @@ package redisbackend
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -19,13 +20,19 @@ const (
 	// them to be worth while: one key in so many.
 	garbageShare = 4
 
-	// sweepLease is how long a process has the sole right to sweep.
+	// sweepLease is how long a process has the sole right to sweep, which it
+	// gives back when it has done so.
 	sweepLease = 10 * time.Minute
+
+	// sweepAgain is how long a process waits before it asks anew for a right
+	// that another one has.
+	sweepAgain = time.Second
 )
 
 // garbage estimates how many of the values that this process wrote belong to
 // generations that are over. It counts only what has to be counted anyway at a
-// write or a clear, and takes no notice of expiry, so it is an upper bound.
+// write or a clear, and takes no notice of expiry, nor of what other processes
+// have removed, so it is an upper bound.
 type garbage struct {
 	dead     atomic.Int64
 	limit    atomic.Int64 // from which it is worth asking for the server's size
@@ -86,42 +93,82 @@ func (db *database) died(s *backend.State) (dead int) {
 
 // add notes that n values are garbage, and starts a sweep when there are many.
 func (g *garbage) add(b *Backend, n int) {
-	if n == 0 || g.dead.Add(int64(n)) < g.limit.Load() || !g.sweeping.CompareAndSwap(false, true) {
+	if n > 0 {
+		g.dead.Add(int64(n))
+		g.tidy(b)
+	}
+}
+
+// tidy starts a sweep if there is enough garbage and this process does not sweep
+// already.
+func (g *garbage) tidy(b *Backend) {
+	if g.dead.Load() < g.limit.Load() || !g.sweeping.CompareAndSwap(false, true) {
 		return
 	}
 	b.spawn(func() {
-		defer g.sweeping.Store(false)
 		if err := b.collect(); err != nil && b.ctx.Err() == nil {
-			b.options.Logger.Warn("txcache: garbage was left to expire", "error", err)
+			g.limit.Store(g.dead.Load() + leastGarbage)
+			b.options.Logger.Warn("txcache: garbage was left for later", "error", err)
 		}
+		g.sweeping.Store(false)
+		g.tidy(b) // for what has died meanwhile
 	})
 }
 
-// collect sweeps if the server holds enough garbage and nobody else does.
+// collect sweeps if the server holds enough garbage, one process at a time. While
+// another one sweeps it waits, and forgets nothing: that sweep may have passed by
+// what lived then. So each process walks over all keys, but not more than four
+// for each of its own values that has died.
 func (b *Backend) collect() error {
 	g := &b.garbage
 	size, err := b.size()
 	if err != nil {
-		g.limit.Store(g.dead.Load() + leastGarbage)
 		return err
 	}
 	if least := max(leastGarbage, size/garbageShare); g.dead.Load() < least {
 		g.limit.Store(least)
 		return nil
 	}
-	// Whoever has the lease removes the garbage of all.
-	g.dead.Store(0)
+	owner := string(backend.NewToken())
+	for {
+		taken, err := b.takeLease(owner)
+		if err != nil {
+			return err
+		}
+		if taken {
+			break
+		}
+		if !b.pause(sweepAgain) {
+			return nil
+		}
+	}
+	defer b.giveLeaseBack(owner)
+	dead := g.dead.Swap(0) // what dies from here on the walk may pass by
 	g.limit.Store(leastGarbage)
-	lease := redis.NewStatusCmd(context.Background(), "set", b.layout.lease(), string(backend.NewToken()), "px", sweepLease.Milliseconds(), "nx")
-	if err := b.do(b.ctx, b.layout.lease(), lease); err != nil {
-		return err
-	}
-	if lease.Err() != nil {
-		return nil
-	}
 	removed, err := b.Sweep(b.ctx)
 	b.options.Logger.Info("txcache: garbage was removed", "values", removed)
+	if err != nil {
+		g.dead.Add(dead)
+	}
 	return err
+}
+
+// takeLease asks for the sole right to sweep, and reports whether owner has it.
+func (b *Backend) takeLease(owner string) (bool, error) {
+	cmd := redis.NewStatusCmd(context.Background(), "set", b.layout.lease(), owner, "px", sweepLease.Milliseconds(), "nx")
+	if err := b.do(b.ctx, b.layout.lease(), cmd); err != nil {
+		return false, err
+	}
+	if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+		return false, err
+	}
+	return cmd.Err() == nil, nil
+}
+
+// giveLeaseBack ends the right of owner, if it has not lapsed.
+func (b *Backend) giveLeaseBack(owner string) {
+	cmd := swapScript.command(b.layout.lease(), some([]byte(owner)), some(nil), sweepLease.Milliseconds())
+	_ = b.do(b.ctx, b.layout.lease(), cmd) // else it lapses
 }
 
 // size is the number of keys on all masters.

@@ -2,6 +2,8 @@ package redisbackend_test
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,7 +108,7 @@ func TestOneProcessSweepsAtATime(t *testing.T) {
 	fill(t, b, "shop", "c", mustSync(t, b, "shop").Base, n)
 	mustClear(t, b, "shop", "c")
 	server.Await("to be asked for the right to sweep", func(ctx context.Context) error {
-		if b.Stats().Garbage > 0 {
+		if asked := server.Client().Info(ctx, "commandstats").Val(); !regexp.MustCompile(fmt.Sprintf(`cmdstat_set:calls=%d,`, n+2)).MatchString(asked) {
 			return context.DeadlineExceeded
 		}
 		return nil

@@ -14,7 +14,8 @@ import (
 // empty context.
 //
 // Values are frozen when they are given, so what the caller does to them later
-// has no effect; while they are being given they must not change. Two contexts
+// has no effect; while they are being given they must not change. Those that
+// [Context.Take] leaves alone are the exception. Two contexts
 // are the same if reflect.DeepEqual finds their users and values equal, of the
 // same types, with these exceptions:
 //
@@ -46,6 +47,7 @@ type frozen struct {
 type value struct {
 	key string
 	frozen
+	later *later // not nil for a value that is not frozen yet
 }
 
 // An identity is a Context's ID under one set of ignored keys, and a list of
@@ -70,26 +72,39 @@ func (c *Context) WithUser(user any) *Context {
 }
 
 // With returns c with values set, over those that c has under the same keys.
-func (c *Context) With(values map[string]any) *Context {
-	if len(values) == 0 {
+func (c *Context) With(values map[string]any) *Context { return c.Take(values, nil, nil) }
+
+// Take is With for values some of which are not looked at. Those under the keys
+// of never are left out. Those under the keys of mostly are frozen now if they are
+// plain (booleans, numbers, texts, times, addresses, and arrays, slices and
+// structs of such), and the others when ID is first called with a set that does
+// not ignore them: until then they may be in use elsewhere.
+func (c *Context) Take(values map[string]any, never, mostly *Ignored) *Context {
+	if len(values) == 0 || never != nil && never.hasAll(values) {
 		return c
 	}
-	return c.ofValues(values, func() *Context { return c.merged(values) })
+	return c.ofValues(values, never, func() *Context { return c.merged(values, never, mostly) })
 }
 
-func (c *Context) merged(values map[string]any) *Context {
+func (c *Context) merged(values map[string]any, never, mostly *Ignored) *Context {
 	n := &Context{mark: rand.Uint64()}
 	if c != nil {
 		n.user = c.user
 		n.values = make([]value, 0, len(c.values)+len(values))
 		for _, v := range c.values {
-			if _, ok := values[v.key]; !ok {
+			if _, ok := values[v.key]; !ok || never.has(v.key) {
 				n.values = append(n.values, v)
 			}
 		}
 	}
 	for key, v := range values {
-		n.values = append(n.values, value{key, freeze(v)})
+		switch {
+		case never.has(key):
+		case mostly.has(key) && isShared(v):
+			n.values = append(n.values, value{key: key, later: &later{given: v}})
+		default:
+			n.values = append(n.values, value{key: key, frozen: freeze(v)})
+		}
 	}
 	slices.SortFunc(n.values, func(a, b value) int { return strings.Compare(a.key, b.key) })
 	return n
@@ -135,6 +150,9 @@ func (c *Context) compute(ignored *Ignored) (ID, bool) {
 	for _, v := range c.values {
 		if ignored.has(v.key) {
 			continue
+		}
+		if v.later != nil {
+			v.frozen = v.later.freeze()
 		}
 		if !v.ok {
 			return ID{}, false

@@ -31,6 +31,30 @@ func NewIgnored(keys ...string) *Ignored {
 	return set.(*Ignored)
 }
 
+// Extended returns the set of the keys of s and of keys: s if that is the same.
+// Unlike those of NewIgnored it is not kept, and no ID should be asked for with it.
+func (s *Ignored) Extended(keys []string) *Ignored {
+	if !slices.ContainsFunc(keys, func(key string) bool { return !s.has(key) }) {
+		return s
+	}
+	all := slices.Clone(keys)
+	if s != nil {
+		all = append(all, s.keys...)
+	}
+	slices.Sort(all)
+	return &Ignored{slices.Compact(all)}
+}
+
+// hasAll reports whether s has all keys of values.
+func (s *Ignored) hasAll(values map[string]any) bool {
+	for key := range values {
+		if !s.has(key) {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Ignored) has(key string) bool {
 	if s == nil {
 		return false

@@ -2,7 +2,6 @@ package canon
 
 import (
 	"hash/maphash"
-	"maps"
 	"slices"
 	"sync/atomic"
 )
@@ -124,13 +123,18 @@ func (c *Context) ofUser(user any, create func() *Context) *Context {
 	return m.to
 }
 
-// ofValues remembers With.
-func (c *Context) ofValues(values map[string]any, create func() *Context) *Context {
+// ofValues remembers Take, of which it looks at no value under the keys of never.
+func (c *Context) ofValues(values map[string]any, never *Ignored, create func() *Context) *Context {
 	if len(values) > mostRemembered || !c.remembered() {
 		return create()
 	}
 	var hash uint64
+	taken := 0
 	for key, v := range values { // in any order
+		if never.has(key) {
+			continue
+		}
+		taken++
 		h, ok := plainHash(v)
 		if !ok || len(key) > longestRemembered {
 			return create()
@@ -138,14 +142,26 @@ func (c *Context) ofValues(values map[string]any, create func() *Context) *Conte
 		hash += (maphash.String(memoSeed, key) ^ h) * 0xD6E8FEB86659FD93
 	}
 	s := slot(c, hash)
-	if m := s.Load(); m != nil && m.from == c && m.user == nil && maps.EqualFunc(m.values, values, plainEqual) {
+	if m := s.Load(); m != nil && m.from == c && m.user == nil && len(m.values) == taken && m.cameOf(values) {
 		return m.to
 	}
-	m := &made{from: c, values: make(map[string]any, len(values)), to: create()}
+	m := &made{from: c, values: make(map[string]any, taken), to: create()}
 	for key, v := range values {
-		m.values[key] = plainCopy(v)
+		if !never.has(key) {
+			m.values[key] = plainCopy(v)
+		}
 	}
 	m.to.kept = len(m.to.values) <= mostRemembered
 	s.Store(m)
 	return m.to
+}
+
+// cameOf reports whether all values that m came of are among values.
+func (m *made) cameOf(values map[string]any) bool {
+	for key, v := range m.values {
+		if given, ok := values[key]; !ok || !plainEqual(v, given) {
+			return false
+		}
+	}
+	return true
 }

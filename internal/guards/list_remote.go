@@ -22,7 +22,7 @@ var remoteGuards = []guard{{
 	keeps:   "P3",
 	without: "What a process has found in the backend outlives its duration there.",
 	file:    "remote.go",
-	text:    "e.expires = near.Now() + int64(left)",
+	text:    "e.expires = near.In(left)",
 	gone:    "e.expires = 0 * near.Now()",
 	by:      "TestNearExpiresNoLaterThanRemote",
 }, {

@@ -1,6 +1,9 @@
 package near
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // base is the moment from which Now counts. It carries a monotonic reading, so
 // that setting the machine's clock makes no value expire sooner or later.
@@ -14,3 +17,13 @@ const offset = 1 << 61
 // is always positive, and only comparable with other results of Now. Within a
 // testing/synctest bubble it follows the bubble's clock.
 func Now() int64 { return int64(time.Since(base)) + offset }
+
+// In returns the moment that is d from now. A moment that is too far away to be
+// counted is the last one that can be, in two centuries.
+func In(d time.Duration) int64 {
+	now := Now()
+	if int64(d) > math.MaxInt64-now {
+		return math.MaxInt64
+	}
+	return now + int64(d)
+}

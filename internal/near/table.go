@@ -42,8 +42,9 @@ func newTable[K comparable, V any](buckets int) *table[K, V] {
 	return &table[K, V]{buckets: make([]bucket[K, V], buckets)}
 }
 
-// bucketsFor returns how many buckets a table needs for n entries.
-func bucketsFor(n int) int { return max(1, (n+4)/6) }
+// bucketsFor returns how many buckets a table needs for n entries, the largest
+// int included: six of them take a bucket, and the first has room for a seventh.
+func bucketsFor(n int) int { return max(1, n/6+(n%6+4)/6) }
 
 // limit returns how many entries the table takes. One slot in seven stays free,
 // to keep searches short; a table of a single bucket has no search to shorten.
