@@ -65,6 +65,10 @@ type core struct {
 // no pointer, channel or time.Time, nor anything that holds one. It may be an
 // interface; keys that hold something else than such a value, and floats that
 // are no number, miss and are not set.
+//
+// V may be any type. Where the backend keeps values, what cannot be encoded so that another
+// process gets what was set stays in this one. If no value of V can be, NewCache
+// says so in the log at once, and names the part of V that is the reason.
 func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
 	c, err := newCache[K, V](s, name, opts)
 	switch {
@@ -98,7 +102,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache[K, V]{keys: keys, codec: codec.New[V](), core: core{
+	c := &Cache[K, V]{keys: keys, codec: codec.NewVersion[V](opts.Version), core: core{
 		store:       s,
 		name:        name,
 		size:        s.opts.Size,
@@ -125,6 +129,10 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	c.newGeneration = c.generation
 	if err := s.add(&c.core, opts.IgnoreContext); err != nil {
 		return nil, err
+	}
+	if err := c.codec.Err(); err != nil && s.values != nil {
+		c.unencodableSeen.Store(true)
+		s.opts.Logger.Warn("txcache: values of this cache cannot be encoded; they are kept in this process only", "cache", name, "error", err)
 	}
 	return c, nil
 }

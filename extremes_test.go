@@ -112,6 +112,7 @@ var numbers = map[reflect.Type]map[string]setting{
 		"StaleFor": {least: 1, most: endless, zero: true, with: hour, hits: all},
 		"Lease":    {least: 1, most: endless, zero: true, negative: true, hits: all},
 		"Verify":   {hits: all},
+		"Version":  {least: -1 << 63, most: endless, zero: true, negative: true, hits: all},
 	},
 	reflect.TypeFor[redisbackend.Options](): {
 		"Duration": {least: millisecond, most: endless, zero: true, hits: lasting},

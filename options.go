@@ -202,10 +202,17 @@ type CacheOptions struct {
 	// would be published as it was before. Without Warm, the next readers load.
 	Warm bool
 
+	// Version is part of the shape of the values, beside their type: caches of one
+	// name in several programs do not read each other's values if their versions
+	// differ. Whoever clears one clears all of them. Change it when values mean something
+	// else although their type is the same: a price in cents that was one in euros. Any
+	// number will do. It makes no difference where the backend keeps no values.
+	Version int
+
 	// Verify is the share of hits of Load in read-only transactions, 0 to 1,
 	// for which the loader runs as well: 0.001 is one hit in a thousand, 0, the
 	// default, none. If what it returns is not the same (deeply equal, or
-	// encoded alike) and nobody has cleared the cache since the transaction
+	// encoded alike, whatever the zones of times) and nobody has cleared the cache since the transaction
 	// began, the hit was stale: it is counted (Stats.Mismatches), logged, and
 	// handed to Options.OnStale, and Load sets and returns what was loaded. So
 	// forgotten clears come to light in production. If the loader fails, the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 func TestServersShareValues(t *testing.T) {
@@ -162,6 +164,69 @@ func TestUnencodableValueStaysInTheProcess(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "cache=c") || !strings.Contains(log.String(), "chan int") {
 		t.Errorf("the log has %d records; want one that says which cache and why:\n%s", n, log.String())
+	}
+}
+
+// A type none of whose values can be shared is told of when the program starts, and only then.
+func TestNewCacheTellsWhatCannotBeEncoded(t *testing.T) {
+	type session struct {
+		User string
+		Conn *struct{ Done chan int }
+	}
+	check := func(b backend.Backend, opts txcache.Options, want string) {
+		t.Helper()
+		var log strings.Builder
+		opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		store := newStore(t, b, opts)
+		newCache[string, map[string]any](t, store, "any", txcache.CacheOptions{})
+		c := newCache[string, session](t, store, "sessions", txcache.CacheOptions{})
+		told := log.String()
+		for i := range 3 {
+			publish(t, store, "db", c, fmt.Sprint(i), session{})
+		}
+		if log.String() != told {
+			t.Errorf("what was told is told again:\n%s", log.String())
+		}
+		switch {
+		case want == "" && told != "":
+			t.Errorf("the log of a backend that keeps no values has\n%s", told)
+		case want != "" && (strings.Count(told, "\n") != 1 || !strings.Contains(told, "level=WARN") ||
+			!strings.Contains(told, "cache=sessions") || !strings.Contains(told, want)):
+			t.Errorf("the log is %q; want one record with %q", told, want)
+		case want != "" && c.Stats().Unencodable != 3:
+			t.Errorf("Unencodable = %d; want 3", c.Stats().Unencodable)
+		}
+	}
+	check(newValues(), txcache.Options{}, "session.Conn.Done: chan int")
+	check(memorybackend.New(), txcache.Options{}, "")
+}
+
+// Programs whose values mean something else have each its own, and clear each other's.
+func TestVersionsOfValuesAreKeptApart(t *testing.T) {
+	v := newValues()
+	versions := []int{0, 1, 2, -1, math.MaxInt, math.MaxInt - 1, math.MinInt}
+	var stores []*txcache.Store
+	var caches []*txcache.Cache[string, int]
+	for _, version := range versions {
+		s := newStore(t, shared(v), txcache.Options{NoNear: true})
+		stores, caches = append(stores, s), append(caches, newCache[string, int](t, s, "c", txcache.CacheOptions{Version: version}))
+	}
+	for i := range versions {
+		publish(t, stores[i], "db", caches[i], "x", i)
+		for j := i + 1; j < len(versions); j++ {
+			miss(t, begin(t, stores[j], "db"), caches[j], "x", "its version is another")
+		}
+	}
+	for i := range versions {
+		hit(t, begin(t, stores[i], "db"), caches[i], "x", i, "each version has its own")
+	}
+	again := newStore(t, shared(v), txcache.Options{NoNear: true})
+	hit(t, begin(t, again, "db"), newCache[string, int](t, again, "c", txcache.CacheOptions{Version: 2}), "x", 2, "its version is the same")
+	tx := begin(t, stores[3], "db")
+	clearCache(t, tx, caches[3])
+	commit(t, tx)
+	for i := range versions {
+		miss(t, begin(t, stores[i], "db"), caches[i], "x", "one of them was cleared")
 	}
 }
 

@@ -1,13 +1,11 @@
 package txcache
 
 import (
-	"bytes"
 	"context"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"sync/atomic"
-	"time"
 )
 
 // A StaleHit is a value that was cached and is not what its loader returns now,
@@ -116,19 +114,11 @@ func (c *core) uncleared(ctx context.Context, t *transaction) bool {
 	return err == nil && !t.ended() && t.shared(c) != nil
 }
 
-// same reports whether two values are deeply equal, or their encodings are: a
-// time in UTC is the same as where it came from.
+// same reports whether two values are deeply equal, or their encodings are: a time
+// is the same in any zone, as servers in several zones may have loaded it.
 func (c *Cache[K, V]) same(a, b result[V]) bool {
 	if a.found != b.found {
 		return false
 	}
-	if reflect.DeepEqual(a.value, b.value) {
-		return true
-	}
-	one, err := c.codec.Append(nil, a.value, time.Time{})
-	if err != nil {
-		return false
-	}
-	other, err := c.codec.Append(nil, b.value, time.Time{})
-	return err == nil && bytes.Equal(one, other)
+	return reflect.DeepEqual(a.value, b.value) || c.codec.Alike(a.value, b.value)
 }

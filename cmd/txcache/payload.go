@@ -202,6 +202,9 @@ func (g *genericDecoder) extension() (any, error) {
 	}
 	if kind != timestamp || n != 4 && n != 8 && n != 12 {
 		data, err := g.take(n)
+		if t, ok := codec.ZonedTime(kind, data); ok {
+			return t, err
+		}
 		return extension{kind, data}, err
 	}
 	if _, err := g.from.Seek(g.from.Size()-int64(before), 0); err != nil {

@@ -48,6 +48,8 @@ func TestValuesAreShown(t *testing.T) {
 	decoded(t, []byte{1}, `"base64:AQ=="`)
 	decoded(t, []byte(nil), `null`)
 	decoded(t, at, `"2026-01-02T03:04:05.000000006Z"`)
+	decoded(t, at.In(time.FixedZone("CET", 3600)), `"2026-01-02T04:04:05.000000006+01:00"`)
+	decoded[any](t, at.In(time.FixedZone("CET", 3600)), `"2026-01-02T04:04:05.000000006+01:00"`)
 	decoded(t, map[int]string{1: "one", 2: "two"}, `{"1":"one","2":"two"}`)
 	decoded(t, (*user)(nil), `null`)
 	decoded(t, []address{{"Street", 1}}, `[["Street",1]]`)

@@ -12,15 +12,17 @@
 //     its fields in their order, guarded by [Codec.Schema]; a map as a map sorted by encoded key
 //   - a nil slice, map, pointer or interface as nil; a pointer as what it
 //     points to, within an array of one where that could itself be nil
-//   - [time.Time] as the timestamp extension
+//   - [time.Time] in UTC as the timestamp extension, elsewhere as one of our own
 //   - an interface as an array of two, the tag of a type and a value of it
-//   - types with marshalers as bin (binary) or str (text)
+//   - what a type's own methods make as bin (binary) or str (text), within an array of one
+//     for gob and JSON
 //   - what has no size, such as struct{}, as an empty array
 //
 // # What is kept
 //
-// Values come back deeply equal, with these limits: a time is an instant, comes back
-// in UTC and without its monotonic reading, the zero time staying zero; a pointer that
+// Values come back deeply equal, with these limits: a time comes back without its
+// monotonic reading, and in a location of that name where the process knows one that says
+// the same of that instant, else in a fixed zone; a pointer that
 // is found twice comes back as two; a NaN stays NaN, in a float32 not always the same one.
 //
 // An interface keeps the dynamic types bool, string, every number, time.Time,
@@ -28,25 +30,27 @@
 // [][]E, map[string]E, map[int]E, map[int64]E, map[any]E, map[string][]E,
 // []map[string]E and map[string]map[string]E. Another type cannot be encoded.
 //
-// # Marshalers
+// # Methods
 //
-// time.Time has its own form. Any other type is encoded by its methods if it, or
-// the pointer to it, implements [encoding.BinaryMarshaler] and the pointer
-// [encoding.BinaryUnmarshaler], else the same with text, else by its kind. A
-// marshaler is trusted to keep what matters. One that a struct may have inherited
-// from an embedded field is not used, as it would leave out the other
-// fields: such a struct is encoded field by field.
+// A type is encoded by its kind and its exported fields, whatever methods it has:
+// methods are made for readers, who need not be told everything. Only a type that this would
+// lose something of, as it has unexported fields, is encoded by its own methods:
+// those for binary, gob, text or JSON, the first of them from which the value comes back as it was.
+// Each value is decoded again to see that, but for some numbers and addresses of the
+// standard library, whose methods are known.
 //
 // # What cannot be encoded
 //
 // Channels, functions and unsafe pointers; structs with unexported fields and
-// no marshaler, as those fields would be lost; map keys with pointers in them; values that
+// no such methods, or with a lock or an atomic value in them; values that do not come back from any of their
+// methods; map keys with pointers in them, and such as are times outside of UTC, as they would not be found; values that
 // nest deeper than 1000 levels, as cyclic ones do, or that encode to more than 512 MiB.
 // A field tagged `msgpack:"-"` is left out and comes back as zero. Blank fields
 // and fields without size hold nothing and are left out too.
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"reflect"
@@ -55,7 +59,7 @@ import (
 
 // format is the first byte of an envelope. It begins neither a MessagePack
 // object nor UTF-8 text, so those are never taken for an envelope. Another form
-// of the envelope, or of what is in it, takes another byte.
+// of the envelope takes another byte; one of what is in it, another schema.
 const format = 0xc1
 
 // headerSize is the format and the expiry: nanoseconds since 1970 as a
@@ -72,17 +76,28 @@ type Codec[V any] struct {
 // New returns the codec for V. It inspects V once and never fails: where V
 // cannot be encoded, every Append, and Decode of a value, returns the same [ErrUnsupported],
 // which names the part of V that is the reason.
-func New[V any]() *Codec[V] {
+func New[V any]() *Codec[V] { return NewVersion[V](0) }
+
+// NewVersion is New with a version, which is part of the schema.
+func NewVersion[V any](version int) *Codec[V] {
 	var c compiler
 	p := c.compile(reflect.TypeFor[V]())
+	if version != 0 {
+		c.describe(" version %d", version)
+	}
 	return &Codec[V]{plan: p, schema: c.fingerprint(), err: c.err}
 }
 
+// Err returns the [ErrUnsupported] with which every Append fails, and nil if
+// that depends on the value.
+func (c *Codec[V]) Err() error { return c.err }
+
 // Schema returns a fingerprint of the shape of V: ten digits and lower-case
 // letters, the same in every process. It depends on kinds and element types; the
-// names, msgpack tags and order of the fields that are encoded; and the import path and name
-// of defined types other than structs, so that seconds do not come back as dollars.
-// Renaming or moving a struct type changes nothing.
+// names, msgpack tags and order of the fields that are encoded; the import path and name
+// of defined types other than structs, so that seconds do not come back as dollars;
+// for types that their own methods encode, on everything within, unexported fields
+// too; and on the version. Renaming or moving another struct type changes nothing.
 func (c *Codec[V]) Schema() string { return c.schema }
 
 // Append appends the envelope of value to dst and returns the extended slice.
@@ -92,11 +107,27 @@ func (c *Codec[V]) Schema() string { return c.schema }
 // The error is [ErrUnsupported], wrapped, and the result then dst as it was. The
 // value must not be changed while Append runs.
 func (c *Codec[V]) Append(dst []byte, value V, expires time.Time) ([]byte, error) {
+	return c.append(dst, value, expires, false)
+}
+
+// Alike reports whether two values can be encoded, and are encoded alike, as if
+// every time were in UTC.
+func (c *Codec[V]) Alike(a, b V) bool {
+	one, err := c.append(nil, a, time.Time{}, true)
+	if err != nil {
+		return false
+	}
+	other, err := c.append(nil, b, time.Time{}, true)
+	return err == nil && bytes.Equal(one, other)
+}
+
+func (c *Codec[V]) append(dst []byte, value V, expires time.Time, instants bool) ([]byte, error) {
 	if c.err != nil {
 		return dst, c.err
 	}
 	e := newEncoder(dst)
 	defer e.release()
+	e.instants = instants
 	e.out = append(e.out, format)
 	e.out = binary.BigEndian.AppendUint64(e.out, uint64(expiryNanos(expires)))
 	done, err := encodeDirect(e, &value)

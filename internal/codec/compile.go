@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 )
@@ -12,9 +13,11 @@ import (
 // disagree, a description of its shape.
 type compiler struct {
 	plans map[planKey]*plan
-	shape strings.Builder
+	shape []byte
 	path  []string // of the part being compiled
 	err   error    // why the type cannot be encoded
+
+	methods map[planKey]bool // what only its own methods can encode
 }
 
 var lowerBase32 = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv")
@@ -22,7 +25,7 @@ var lowerBase32 = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv")
 // fingerprint digests the description to 50 bits: enough for the few shapes
 // that one cache ever has.
 func (c *compiler) fingerprint() string {
-	sum := sha256.Sum256([]byte(c.shape.String()))
+	sum := sha256.Sum256(c.shape)
 	return lowerBase32.EncodeToString(sum[:])[:10]
 }
 
@@ -34,27 +37,60 @@ func (c *compiler) compileKey(k planKey) *plan {
 		c.describe("#%d", p.id)
 		return p
 	}
+	if c.err != nil {
+		return &plan{min: 1} // of no use
+	}
 	if c.plans == nil {
-		c.plans = map[planKey]*plan{}
+		c.plans, c.methods = map[planKey]*plan{}, map[planKey]bool{}
 	}
 	// The plan is entered before it is made, as a recursive type needs it.
 	p := &plan{id: len(c.plans), min: 1}
 	c.plans[k] = p
-	m, marshals := k.marshaling()
+	methods := k.methodsOf()
 	switch {
 	case k.empty():
 		c.describe("empty")
 		p.coder = emptyCoder{}
 	case k.time():
-		c.describe("time %s.%s", k.typ.PkgPath(), k.typ.Name())
+		c.describe("zoned time %s.%s", k.typ.PkgPath(), k.typ.Name())
 		p.coder, p.min = timeCoder{k.typ}, 6
-	case marshals:
-		c.describe("%s %s.%s", m.name, k.typ.PkgPath(), k.typ.Name())
-		p.coder, p.min = &marshalerCoder{k.typ, m}, m.min
-	default:
+	case k.typ == userinfoType && !k.fieldwise:
+		c.describe("userinfo")
+		p.coder, p.min = userinfoCoder{}, 4
+	case exactTypes[k.typ] && !k.fieldwise:
+		c.describe("%s %s.%s", methods[0].name, k.typ.PkgPath(), k.typ.Name())
+		p.coder, p.min = &marshalerCoder{k.typ, methods[:1], true}, 2
+	case len(methods) == 0:
 		c.compileKind(p, k.typ)
+	case !c.tryKind(p, k):
+		c.compileMethods(p, k.typ, methods)
 	}
 	return p
+}
+
+// tryKind is compileKind for a type that could be encoded by its methods as
+// well. Fields come before methods, as methods may leave something out.
+func (c *compiler) tryKind(p *plan, k planKey) bool {
+	if c.methods[k] {
+		return false
+	}
+	plans, shape := maps.Clone(c.plans), len(c.shape)
+	c.compileKind(p, k.typ)
+	if c.err == nil {
+		return true
+	}
+	*p = plan{id: p.id, min: 1}
+	c.plans, c.shape, c.err = plans, c.shape[:shape], nil
+	c.methods[k] = true
+	return false
+}
+
+func (c *compiler) compileMethods(p *plan, t reflect.Type, methods []*marshaling) {
+	for _, m := range methods {
+		c.describe("%s ", m.name)
+	}
+	c.describeWhole(t, map[reflect.Type]int{})
+	p.coder = &marshalerCoder{t, methods, false}
 }
 
 func (c *compiler) compileKind(p *plan, t reflect.Type) {
@@ -111,7 +147,9 @@ func (c *compiler) compileAt(step string, k planKey) *plan {
 }
 
 // describe adds to the description of the shape.
-func (c *compiler) describe(format string, args ...any) { fmt.Fprintf(&c.shape, format, args...) }
+func (c *compiler) describe(format string, args ...any) {
+	c.shape = fmt.Appendf(c.shape, format, args...)
+}
 
 // fail notes the first reason why the type cannot be encoded.
 func (c *compiler) fail(format string, args ...any) {

@@ -11,7 +11,7 @@ type dynamicCoder struct{ typ reflect.Type }
 
 func (c *compiler) compileInterface(p *plan, t reflect.Type) {
 	p.nilable = true
-	c.describe("%s", t)
+	c.describe("interface %s", t)
 	p.coder = &dynamicCoder{t}
 }
 

@@ -28,8 +28,11 @@ type encoder struct {
 	out     []byte
 	limit   int // of len(out)
 	depth   int
+	keys    int     // how many keys of maps, one in another, are being encoded
 	entries []entry // of the maps being encoded, the innermost last
 	scratch []byte
+
+	instants bool // times are instants, wherever they are
 }
 
 // An entry is where a map's key and value are in the output.
@@ -43,7 +46,7 @@ var encoders = sync.Pool{New: func() any {
 
 func newEncoder(dst []byte) *encoder {
 	e := encoders.Get().(*encoder)
-	e.out, e.limit, e.depth = dst, len(dst)+maxSize, 0
+	e.out, e.limit, e.depth, e.keys, e.instants = dst, len(dst)+maxSize, 0, 0, false
 	return e
 }
 
@@ -66,6 +69,15 @@ func (e *encoder) Write(b []byte) (int, error) {
 	}
 	e.out = append(e.out, b...)
 	return len(b), nil
+}
+
+// WriteString is Write for a string.
+func (e *encoder) WriteString(s string) (int, error) {
+	if len(s) > e.limit-len(e.out) {
+		return 0, unsupported("more than %d bytes", maxSize)
+	}
+	e.out = append(e.out, s...)
+	return len(s), nil
 }
 
 // WriteByte implements io.ByteWriter for pack.

@@ -3,6 +3,7 @@ package codec_test
 import (
 	"errors"
 	"math/big"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -53,6 +54,7 @@ func TestHostileDataIsMalformed(t *testing.T) {
 		map32   = "\xdf\xff\xff\xff\xff"
 		bin32   = "\xc6\xff\xff\xff\xff"
 		str32   = "\xdb\xff\xff\xff\xff"
+		zoned   = "\xc7\x13Z\x00\x00\x00\x00\x65\x53\xf1\x00\x00\x00\x00\x05\x00\x00\x0e\x10\x00\x01X"
 	)
 	same[any](t, 1) // makes the table of types, once in a process
 	nestedArrays := strings.Repeat("\x91", 100000)
@@ -71,7 +73,8 @@ func TestHostileDataIsMalformed(t *testing.T) {
 		body[string]("string of 4 GiB", str32, shorter),
 		body[[]byte]("bytes of 4 GiB", bin32, shorter),
 		body[[4]byte]("array of 4 GiB", bin32, shorter),
-		body[big.Int]("text of 4 GiB", str32, shorter),
+		body[big.Int]("number of 4 GiB", "\x91"+bin32, shorter),
+		body[celsius]("text of 4 GiB", str32, shorter),
 		body[trouble]("binary of 4 GiB", bin32, shorter),
 		body[[]int]("4 billion elements", array32, shorter),
 		body[[]struct{}]("4 billion times nothing", array32, shorter),
@@ -131,8 +134,17 @@ func TestHostileDataIsMalformed(t *testing.T) {
 		body[time.Time]("another extension", "\xd6\x0d\x00\x00\x00\x00", "extension 13"),
 		body[time.Time]("time of another length", "\xd5\xff\x00\x00", "extension -1 of 2"),
 		body[time.Time]("time cut off", "\xd7\xff\x00\x00", soon),
-		body[big.Int]("bytes as text", "\xc4\x011", "a string"),
-		body[big.Int]("not a number", "\xa1x", "a method of big.Int failed"),
+		body[celsius]("bytes as text", "\xc4\x011", "what a method has made"),
+		body[celsius]("text in an array", "\x91\xa11", "what a method has made"),
+		body[sealed]("text that is not in an array", "\xa11", "what a method has made"),
+		body[sealed]("nothing in an array", "\x91", soon),
+		body[big.Int]("text as a number", "\xa11", "what a method has made"),
+		body[big.Int]("not a number", "\x91\xc4\x01\xff", "a method of big.Int failed"),
+		body[url.Userinfo]("a password that is not set", "\x93\xa1a\xa1b\xc2", "a password"),
+		body[time.Time]("a zoned time cut off", zoned[:len(zoned)-2], soon),
+		body[time.Time]("a zoned time that is too short", "\xc7\x11Z"+zoned[3:20], "that is none"),
+		body[time.Time]("a zone longer than its time", strings.Replace(zoned, "\x00\x01X", "\x00\x02X", 1), "that is none"),
+		body[time.Time]("too many nanoseconds", strings.Replace(zoned, "\x00\x00\x00\x05", "\x3b\x9a\xca\x00", 1), "that is none"),
 		body[string]("never used code", "\xc1", "0xc1"),
 
 		body[map[string]int]("a key twice", "\x82\xa1a\x01\xa1a\x02", "twice"),
@@ -238,5 +250,13 @@ func samples(t testing.TB) []sample {
 		sampleOf[any](t, "any", []any{map[string]any{"a": []int{1, -2}, "b": "c"}, uint16(7), complex64(1)}),
 		sampleOf(t, "node", &node{"a", &node{Value: "b"}, nil, map[point][]*node{{1, 2}: {nil, {Value: "c"}}}}),
 		sampleOf(t, "record", rec),
+		sampleOf(t, "time", []time.Time{instant.In(time.FixedZone("X", 3600)), instant.In(berlin(t)), instant.Local()}),
+		sampleOf(t, "sealed", []sealed{{1}, {-2}}), sampleOf(t, "celsius", map[celsius]celsius{{1}: {2}}),
+		sampleOf(t, "numbers", struct {
+			I *big.Int
+			F big.Float
+			R []big.Rat
+		}{refBig, *big.NewFloat(1.5), []big.Rat{*big.NewRat(1, 3)}}),
+		sampleOf(t, "url", &url.URL{Scheme: "a", User: url.UserPassword("b", "c"), Path: "/d e"}),
 	}
 }

@@ -12,7 +12,7 @@ func (c *compiler) compileMap(p *plan, t reflect.Type) {
 	c.describe("map[")
 	k := planKey{typ: t.Key()}
 	key := c.compileAt("[key]", k)
-	if k.pointsOut() {
+	if c.pointsOut(k) {
 		c.fail("a map key with a pointer in it would come back as another key")
 	}
 	c.describe("]")
@@ -36,9 +36,11 @@ func (c *mapCoder) encode(e *encoder, v reflect.Value) error {
 	for iter := v.MapRange(); iter.Next(); {
 		n := entry{key: len(e.out)}
 		key.SetIterKey(iter)
+		e.keys++
 		if err := c.key.encode(e, key); err != nil {
 			return err
 		}
+		e.keys--
 		n.value = len(e.out)
 		elem.SetIterValue(iter)
 		if err := c.elem.encode(e, elem); err != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // Besides values, an envelope can have a mark inside. It is an extension object
-// of MessagePack, of a type that no value has, so that a program which does not
+// of MessagePack, of a type that no value has (see zonedTime), so that a program which does not
 // know marks finds the envelope malformed.
 const (
 	ext8       = 0xc7

@@ -3,105 +3,174 @@ package codec
 import (
 	"encoding"
 	"fmt"
+	"math/big"
+	"net/netip"
 	"reflect"
+	"slices"
+
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // A marshalerCoder takes types that encode themselves.
 type marshalerCoder struct {
-	typ reflect.Type
-	marshaling
+	typ     reflect.Type
+	methods []*marshaling // in the order in which they are tried
+	exact   bool          // the methods are known to lose nothing
 }
 
 // A marshaling is a pair of methods by which a type encodes itself.
 type marshaling struct {
 	name        string
-	min         int // the least number of bytes that a value takes
 	marshaler   reflect.Type
 	unmarshaler reflect.Type
+	marshal     func(v any) ([]byte, error)
+	unmarshal   func(v any, data []byte) error
 
-	marshal   func(v any) ([]byte, error)
-	unmarshal func(v any, data []byte) error
-	append    func(e *encoder, data []byte) error
-	content   func(d *decoder) ([]byte, error)
+	text  bool // encoded as a string, not as bytes
+	boxed bool // within an array of one
 }
 
-// marshalings are the pairs in the order in which they are tried.
-var marshalings = []marshaling{{
+type (
+	gobMarshaler    interface{ GobEncode() ([]byte, error) }
+	gobUnmarshaler  interface{ GobDecode([]byte) error }
+	jsonMarshaler   interface{ MarshalJSON() ([]byte, error) }
+	jsonUnmarshaler interface{ UnmarshalJSON([]byte) error }
+)
+
+// marshalings are the pairs in the order in which they are tried. No two are
+// encoded alike, so that what is encoded says which it is.
+var marshalings = []*marshaling{{
 	name:        "binary",
-	min:         2,
 	marshaler:   reflect.TypeFor[encoding.BinaryMarshaler](),
 	unmarshaler: reflect.TypeFor[encoding.BinaryUnmarshaler](),
 	marshal:     func(v any) ([]byte, error) { return v.(encoding.BinaryMarshaler).MarshalBinary() },
 	unmarshal:   func(v any, data []byte) error { return v.(encoding.BinaryUnmarshaler).UnmarshalBinary(data) },
-	append: func(e *encoder, data []byte) error {
-		if err := e.pack.EncodeBytesLen(len(data)); err != nil {
-			return err
-		}
-		_, err := e.Write(data)
-		return err
-	},
-	content: (*decoder).bin,
+}, {
+	name:        "gob",
+	marshaler:   reflect.TypeFor[gobMarshaler](),
+	unmarshaler: reflect.TypeFor[gobUnmarshaler](),
+	marshal:     func(v any) ([]byte, error) { return v.(gobMarshaler).GobEncode() },
+	unmarshal:   func(v any, data []byte) error { return v.(gobUnmarshaler).GobDecode(data) },
+	boxed:       true,
 }, {
 	name:        "text",
-	min:         1,
 	marshaler:   reflect.TypeFor[encoding.TextMarshaler](),
 	unmarshaler: reflect.TypeFor[encoding.TextUnmarshaler](),
 	marshal:     func(v any) ([]byte, error) { return v.(encoding.TextMarshaler).MarshalText() },
 	unmarshal:   func(v any, data []byte) error { return v.(encoding.TextUnmarshaler).UnmarshalText(data) },
-	append:      func(e *encoder, data []byte) error { return e.pack.EncodeString(string(data)) },
-	content:     (*decoder).str,
+	text:        true,
+}, {
+	name:        "json",
+	marshaler:   reflect.TypeFor[jsonMarshaler](),
+	unmarshaler: reflect.TypeFor[jsonUnmarshaler](),
+	marshal:     func(v any) ([]byte, error) { return v.(jsonMarshaler).MarshalJSON() },
+	unmarshal:   func(v any, data []byte) error { return v.(jsonUnmarshaler).UnmarshalJSON(data) },
+	text:        true,
+	boxed:       true,
 }}
 
-// marshalingOf returns how t encodes itself, if it does.
-func marshalingOf(t reflect.Type) (marshaling, bool) {
-	for _, m := range marshalings {
-		p := reflect.PointerTo(t)
-		if p.Implements(m.marshaler) && p.Implements(m.unmarshaler) && !m.inherited(t) {
-			return m, true
-		}
-	}
-	return marshaling{}, false
+// exactTypes are types of the standard library whose first methods lose nothing,
+// so that nobody need check it.
+var exactTypes = map[reflect.Type]bool{
+	reflect.TypeFor[big.Int](): true, reflect.TypeFor[big.Rat](): true, reflect.TypeFor[big.Float](): true,
+	reflect.TypeFor[netip.Addr](): true, reflect.TypeFor[netip.AddrPort](): true, reflect.TypeFor[netip.Prefix](): true,
 }
 
-// inherited reports whether t may have the methods from an embedded field. Such
-// methods know nothing of the other fields. Reflection cannot tell them
-// from methods that t has for itself and that hide those of the field.
-func (m marshaling) inherited(t reflect.Type) bool {
-	if t.Kind() != reflect.Struct {
-		return false
+// methodsOf returns the ways in which the values encode themselves.
+func (k planKey) methodsOf() (methods []*marshaling) {
+	if k.fieldwise {
+		return nil
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if !f.Anonymous {
-			continue
+	p := reflect.PointerTo(k.typ)
+	for _, m := range marshalings {
+		if p.Implements(m.marshaler) && p.Implements(m.unmarshaler) {
+			methods = append(methods, m)
 		}
-		for _, method := range []reflect.Type{m.marshaler, m.unmarshaler} {
-			if f.Type.Implements(method) || reflect.PointerTo(f.Type).Implements(method) {
-				return true
+	}
+	return methods
+}
+
+// encode encodes v by the first methods from which it comes back as it was. Methods
+// may leave out what they think does not matter, as one does that was inherited
+// from an embedded field, so each value is decoded again.
+func (c *marshalerCoder) encode(e *encoder, v reflect.Value) error {
+	var failed error
+	for _, m := range c.methods {
+		data, err := guard(func() ([]byte, error) { return m.marshal(v.Addr().Interface()) })
+		if err == nil && !c.exact {
+			back := reflect.New(c.typ).Elem()
+			if err = m.decode(back, data); err == nil && !e.keeps(v, back) {
+				continue
 			}
 		}
+		if err == nil {
+			return m.append(e, data)
+		}
+		failed = &methodError{ErrUnsupported, c.typ, err}
 	}
-	return false
+	if failed != nil {
+		return failed
+	}
+	return unsupported("a %s does not come back from its own methods as it was", c.typ)
 }
 
-func (c *marshalerCoder) encode(e *encoder, v reflect.Value) error {
-	data, err := guard(func() ([]byte, error) { return c.marshal(v.Addr().Interface()) })
-	if err != nil {
-		return &methodError{ErrUnsupported, c.typ, err}
+// keeps reports whether back is as good as v.
+func (e *encoder) keeps(v, back reflect.Value) bool {
+	// A key with a pointer in it would not be found.
+	return same(v, back) && (e.keys == 0 || v.Comparable() && v.Equal(back))
+}
+
+func (m *marshaling) append(e *encoder, data []byte) error {
+	if m.boxed {
+		if err := e.pack.EncodeArrayLen(1); err != nil {
+			return err
+		}
 	}
-	return c.append(e, data)
+	if m.text {
+		return e.pack.EncodeString(string(data))
+	}
+	if err := e.pack.EncodeBytesLen(len(data)); err != nil {
+		return err
+	}
+	_, err := e.Write(data)
+	return err
 }
 
 func (c *marshalerCoder) decode(d *decoder, v reflect.Value) error {
-	data, err := c.content(d)
+	code, err := d.peek()
 	if err != nil {
 		return err
 	}
-	_, err = guard(func() ([]byte, error) { return nil, c.unmarshal(v.Addr().Interface(), data) })
-	if err != nil {
-		return &methodError{ErrMalformed, c.typ, err}
+	boxed := code == msgpcode.FixedArrayLow|1
+	if boxed {
+		d.off++
+		if code, err = d.peek(); err != nil {
+			return err
+		}
 	}
-	return nil
+	for _, m := range c.methods {
+		if m.boxed != boxed || m.text != msgpcode.IsString(code) {
+			continue
+		}
+		content := d.bin
+		if m.text {
+			content = d.str
+		}
+		data, err := content()
+		if err != nil {
+			return err
+		}
+		if err := m.decode(v, data); err != nil {
+			return &methodError{ErrMalformed, c.typ, err}
+		}
+		return nil
+	}
+	return found(code, "what a method has made")
+}
+
+func (m *marshaling) decode(v reflect.Value, data []byte) error {
+	_, err := guard(func() ([]byte, error) { return nil, m.unmarshal(v.Addr().Interface(), slices.Clip(data)) })
+	return err
 }
 
 // guard calls a user's method and makes its panic an error.

@@ -32,38 +32,31 @@ type planKey struct {
 // empty reports whether the values have no content.
 func (k planKey) empty() bool { return k.typ.Size() == 0 }
 
-// time reports whether the values are instants.
+// time reports whether the values are times, whatever methods they have.
 func (k planKey) time() bool {
-	if k.typ == timeType {
-		return !k.fieldwise
-	}
-	_, marshals := k.marshaling()
-	return k.typ.Kind() == reflect.Struct && k.typ.ConvertibleTo(timeType) && !k.fieldwise && !marshals
+	return !k.fieldwise && k.typ.Kind() == reflect.Struct && k.typ.ConvertibleTo(timeType)
 }
 
-// marshaling returns how the values encode themselves, if they do.
-func (k planKey) marshaling() (marshaling, bool) {
-	if k.fieldwise {
-		return marshaling{}, false
+// pointsOut reports whether a value of k, whose plan is made or being made, is, or
+// has in its fields or elements, a pointer that is encoded as what it points to.
+func (c *compiler) pointsOut(k planKey) bool {
+	if p := c.plans[k]; p != nil {
+		if _, own := p.coder.(*marshalerCoder); own {
+			return false // each value is looked at
+		}
 	}
-	return marshalingOf(k.typ)
-}
-
-// pointsOut reports whether a value is, or has in its fields or elements, a
-// pointer that is encoded as what it points to.
-func (k planKey) pointsOut() bool {
-	if _, marshals := k.marshaling(); k.empty() || k.time() || marshals {
+	if k.empty() || k.time() {
 		return false
 	}
 	switch k.typ.Kind() {
 	case reflect.Pointer:
 		return true
 	case reflect.Array:
-		return planKey{typ: k.typ.Elem()}.pointsOut()
+		return c.pointsOut(planKey{typ: k.typ.Elem()})
 	case reflect.Struct:
 		for i := range k.typ.NumField() {
 			f := k.typ.Field(i)
-			if encoded(f) && fieldKey(f).pointsOut() {
+			if encoded(f) && c.pointsOut(fieldKey(f)) {
 				return true
 			}
 		}
