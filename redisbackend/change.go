@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
 var errFence = errors.New("txcache: redis: a fence needs an ID, and a lease of a millisecond at least")
@@ -102,7 +103,7 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 		return without(keys, db.hash), nil
 	}})
 	if err != nil {
-		return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", err)
+		return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", cause.Of(err))
 	}
 	return nil
 }
