@@ -85,7 +85,9 @@ func TestInterruptAtAQuestion(t *testing.T) {
 func (w *world) runAsking(in io.Reader, args ...string) (out, messages string, code int) {
 	var stdout, stderr bytes.Buffer
 	p := &program{in: in, out: &stdout, messages: &stderr, asks: true}
-	code = p.run(w.t.Context(), args)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	defer cancel()
+	code = p.run(ctx, args)
 	return stdout.String(), stderr.String(), code
 }
 
