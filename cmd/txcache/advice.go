@@ -24,6 +24,8 @@ var remedies = []struct{ answer, do string }{
 	{"ERR AUTH", "The server has no password, and takes none. Remove it from the configuration, or set one on the server."},
 	{"ERR Client sent AUTH, but no password is set", "The server has no password, and takes none. Remove it from the configuration, or set one on the server."},
 	{"NOPERM", "The user lacks rights; docs/redis.md has the list."},
+	{"ERR The user executing the script", "The user lacks rights; docs/redis.md has the list."},
+	{"ERR ACL failure in script", "The user lacks rights; docs/redis.md has the list."},
 	{"OOM", "The memory of the server is full, and its maxmemory-policy makes no room. See docs/redis.md."},
 	{"READONLY", "The server is a replica, which takes no clear. Name the master in cache.redis.uri, or use the scheme redis+sentinel."},
 	{"MISCONF", "The server cannot save its data to disk and takes no writes. txcache needs no persistence: see docs/redis.md."},

@@ -30,9 +30,11 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 				server.Do("CONFIG", "SET", "requirepass", "s3cret")
 			}
 			defer server.Client().ConfigSet(t.Context(), "requirepass", "")
-			_, messages, code := w.run("", "check")
-			if code == exitOK || !strings.Contains(messages, c.says) || strings.Contains(messages, c.not) || strings.Count(messages, "txcache:") != 1 {
-				t.Errorf("exit code %d, messages %q", code, messages)
+			for _, line := range []string{"check", "clear shop users --force"} {
+				_, messages, code := w.run("", strings.Fields(line)...)
+				if code == exitOK && line == "check" || code != exitOK && (!strings.Contains(messages, c.says) || strings.Contains(messages, c.not) || strings.Count(messages, "txcache:") != 1) {
+					t.Errorf("%s: exit code %d, messages %q", line, code, messages)
+				}
 			}
 		})
 	}

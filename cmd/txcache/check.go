@@ -80,9 +80,6 @@ func (p *program) check(ctx context.Context) error {
 		}
 		if failure = told(ctx, err); failure != nil {
 			r.Problems = append(r.Problems, cause.Of(err).Error())
-			if advice := remedy(err); advice != "" {
-				failure = fmt.Errorf("%w\n%s", failure, advice)
-			}
 		} else if len(r.Problems) > 0 {
 			failure = errors.New(refusal(c.Refused()))
 		} else {

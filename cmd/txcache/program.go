@@ -84,6 +84,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 		}
 	case err != nil:
 		fmt.Fprintf(p.messages, "txcache: %v\n", cause.Of(err))
+		if do := remedy(err); do != "" {
+			fmt.Fprintln(p.messages, do)
+		}
 		if !p.started {
 			if cmd.HasParent() {
 				fmt.Fprintf(p.messages, "Usage: %s\n", cmd.UseLine())
