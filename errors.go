@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
 // Errors to be tested for with errors.Is. Those that a method returns add what
@@ -83,5 +84,5 @@ func unavailable(ctx context.Context, doing, database string, err error) error {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("%w: %s of database %q: %w", ErrUnavailable, doing, database, err)
+	return fmt.Errorf("%w: %s of database %q: %w", ErrUnavailable, doing, database, cause.Of(err))
 }

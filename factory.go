@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -106,7 +107,7 @@ func FromConfig(ctx context.Context, cfg *config.Config) (backend.Backend, *Opti
 	b, err := open(ctx, cfg)
 	if err != nil {
 		if !strings.HasPrefix(err.Error(), "txcache: ") { // not one of package config
-			err = fmt.Errorf("txcache: class %q: %w", cfg.Class, err)
+			err = fmt.Errorf("txcache: class %q: %w", cfg.Class, cause.Of(err))
 		}
 		return nil, nil, err
 	}

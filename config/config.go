@@ -7,7 +7,9 @@
 // file. No error and no textual form of a [Config] shows a password.
 //
 // In every string of the file, ${NAME} stands for the environment variable
-// NAME, which must be set; a literal ${ is written $${. Keys are case-sensitive.
+// NAME, which must be set; a literal ${ is written $${. In the user, the password
+// and the query of the URI of Redis it stands for just that, whatever characters
+// it has: nothing in it needs an encoding. Keys are case-sensitive.
 package config
 
 import (

@@ -261,7 +261,7 @@ func TestURI(t *testing.T) {
 		"redis://a?x=%zz":                             "a malformed query",
 		"unix://host/run/redis.sock":                  "a host",
 		"unix://":                                     "no path",
-		"redis://us er@a":                             "malformed",
+		"redis://us er@a":                             "%20",
 	} {
 		c := config.Default()
 		c.Redis.URI = uri

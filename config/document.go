@@ -46,6 +46,9 @@ func newDocument(text []byte, name string) (*document, problems, error) {
 	if err != nil {
 		return nil, nil, syntaxError(err, text, name)
 	}
+	if line, key := redefinition(string(text)); line > 0 {
+		return nil, nil, definedTwice(name, line, key.String())
+	}
 	d := &document{name: name, index: map[string]*node{}, read: map[string]bool{}}
 	b := builder{document: d, lines: map[string]int{}}
 	b.locate(md, tables, text)
@@ -131,7 +134,11 @@ func (b *builder) build(parent *node, name, path string, value any, depth int) *
 			n.array[i] = b.build(n, name, fmt.Sprintf("%s[%d]", path, i), v, depth+1)
 		}
 	case string:
-		text, wrong := expand(value)
+		fill := expand
+		if path == uriKey {
+			fill = expandURI
+		}
+		text, wrong := fill(value)
 		n.value, n.raw = text, value
 		if wrong != "" {
 			n.bad = true
@@ -166,7 +173,7 @@ func syntaxError(err error, text []byte, name string) error {
 	errors.As(err, &at) // it is always one
 	line, key := lineOf(text, at.Position), at.LastKey
 	if twice, ok := strings.CutPrefix(at.Message, "Key '"); ok {
-		return fmt.Errorf("txcache: %s:%d: %s: is defined twice; expected it once", name, line, plain(twice[:max(0, strings.LastIndex(twice, "'"))]))
+		return definedTwice(name, line, twice[:max(0, strings.LastIndex(twice, "'"))])
 	}
 	says := "found text that is not TOML; expected key = value, or a [table]"
 	for _, m := range messages {
@@ -179,6 +186,10 @@ func syntaxError(err error, text []byte, name string) error {
 		return fmt.Errorf("txcache: %s:%d: %s", name, line, says)
 	}
 	return fmt.Errorf("txcache: %s:%d: %s: %s", name, line, plain(key), says)
+}
+
+func definedTwice(name string, line int, key string) error {
+	return fmt.Errorf("txcache: %s:%d: %s: is defined twice; expected it once", name, line, plain(key))
 }
 
 var messages = []struct{ theirs, ours string }{

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-dad15c92/txcache/internal/nearest"
 )
 
 // A problem is one thing that is wrong with a configuration.
@@ -80,7 +82,7 @@ func quote(text string) string {
 // suggest returns the end of an error about an unknown name: the one of names
 // that was probably meant, or all of them.
 func suggest(name string, names, elsewhere []string) string {
-	if near := nearest(name, names); near != "" {
+	if near := nearest.Of(name, names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	for _, key := range elsewhere {
@@ -92,43 +94,4 @@ func suggest(name string, names, elsewhere []string) string {
 		return "; expected none here"
 	}
 	return "; expected one of " + strings.Join(names, ", ")
-}
-
-// nearest returns the one of names that differs from name in case or spelling
-// only, or "".
-func nearest(name string, names []string) string {
-	best, least := "", 1+min(2, len(name)/3)
-	for _, other := range names {
-		if strings.EqualFold(name, other) {
-			return other
-		}
-		if n := distance(name, other); n < least {
-			best, least = other, n
-		}
-	}
-	return best
-}
-
-// distance counts the bytes to insert, delete, replace or swap with their
-// neighbour to make b of a (optimal string alignment).
-func distance(a, b string) int {
-	before, last, this := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		this[0] = i + 1
-		for j := range len(b) {
-			replaced := last[j]
-			if a[i] != b[j] {
-				replaced++
-			}
-			this[j+1] = min(last[j+1]+1, this[j]+1, replaced)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				this[j+1] = min(this[j+1], before[j-1]+1)
-			}
-		}
-		before, last, this = last, this, before
-	}
-	return last[len(b)]
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -80,16 +81,16 @@ func locate(uri string) (l location, wrong string) {
 	case strings.Contains(rest, "#"):
 		return l, "found a # (within a password, write it %23)"
 	}
-	end := strings.IndexAny(rest, "/?")
-	if end < 0 {
-		end = len(rest)
-	}
-	authority, tail := rest[:end], rest[end:]
+	begin, end := authority(uri)
+	part, tail := uri[begin:end], uri[end:]
 	if strings.Contains(tail, "@") {
 		return l, "found an @ after the host (within a password, write / as %2F and ? as %3F)"
 	}
-	at := strings.LastIndex(authority, "@") + 1
-	user, hosts := authority[:at], []string{authority[at:]}
+	at := strings.LastIndex(part, "@") + 1
+	user, hosts := part[:at], []string{part[at:]}
+	if wrong := unfit(strings.TrimSuffix(user, "@")); wrong != "" {
+		return l, wrong
+	}
 	if strings.HasSuffix(scheme, "+sentinel") || strings.HasSuffix(scheme, "+cluster") {
 		hosts = strings.Split(hosts[0], ",") // url.Parse takes but one
 	}
@@ -120,6 +121,29 @@ func locate(uri string) (l location, wrong string) {
 		l.shown += "?" + hidden
 	}
 	return l, ""
+}
+
+// unfit says which character of user and password a URI cannot have, and what to
+// do about it.
+func unfit(user string) string {
+	const remedy = "; a variable, as in redis://:${PASSWORD}@host, and the keys username and password need no such care"
+	for i := range len(user) {
+		switch c := user[i]; {
+		case c >= 0x80:
+			return "found a character in the user or password that is not ASCII, and must be percent-encoded as UTF-8" + remedy
+		case c < ' ' || c == 0x7f:
+			return "found a control character in the user or password, which must be percent-encoded" + remedy
+		case c == '%' && (i+2 >= len(user) || !isHex(user[i+1]) || !isHex(user[i+2])):
+			return "found a % in the user or password that begins no percent-encoding; a % itself is written %25" + remedy
+		case strings.IndexByte(" \"<>[]\\^`{|}", c) >= 0:
+			return fmt.Sprintf("found a %q in the user or password, which must be written %%%02X", c, c) + remedy
+		}
+	}
+	return ""
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // misplaced says what is wrong with the host, the port or the path of u.

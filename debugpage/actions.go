@@ -17,8 +17,9 @@ import (
 
 // actions are what is needed to clear and to drop by the page.
 //
-// Two things keep other sites from doing so through the browser of somebody who
-// is signed in. [http.CrossOriginProtection] refuses what a browser says comes
+// Three things keep other sites from doing so through the browser of somebody who
+// is signed in. The page answers only for names that no other site has, whatever
+// that lets its own point at. [http.CrossOriginProtection] refuses what a browser says comes
 // from elsewhere. It lets requests pass that say nothing of where they come from,
 // as those of old browsers; so the form has a token too, which nobody can know
 // who cannot read the page. It belongs to the process: after a restart, or with

@@ -26,9 +26,9 @@ func token(t *testing.T, h http.Handler) string {
 // post sends a form as a browser does from the page itself, with header changed.
 func post(t *testing.T, h http.Handler, form url.Values, header map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://cache.test/debug/txcache/action", strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/debug/txcache/action", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Origin", "http://cache.test")
+	r.Header.Set("Origin", "http://localhost")
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
@@ -140,7 +140,7 @@ func TestActionsThatMakeNoSenseAreRefused(t *testing.T) {
 		t.Errorf("something was done: %+v", s)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut} {
-		w := ask(h, httptest.NewRequestWithContext(t.Context(), method, "/debug/txcache/action?"+form("do", "clear-all", "database", "shop", "token", token(t, h)).Encode(), nil))
+		w := ask(h, httptest.NewRequestWithContext(t.Context(), method, "http://localhost/debug/txcache/action?"+form("do", "clear-all", "database", "shop", "token", token(t, h)).Encode(), nil))
 		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" {
 			t.Errorf("%s: status %d", method, w.Code)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 )
 
 // documentVersion changes when a field of data.json goes or means something
@@ -94,10 +95,10 @@ type detail struct {
 }
 
 type databaseCache struct {
-	Name       string `json:"name"`
-	Generation string `json:"generation"`
-	Fenced     bool   `json:"fenced"`
-	Values     int    `json:"values"`
+	Name       string        `json:"name"`
+	Generation backend.Token `json:"generation"`
+	Fenced     bool          `json:"fenced"`
+	Values     int           `json:"values"`
 }
 
 // document answers q. It reports false if the client has gone.
@@ -148,7 +149,7 @@ func newDetail(q *question, s *txcache.DatabaseStatus) *detail {
 	}
 	d.Count = len(s.Caches)
 	for _, c := range s.Caches[:min(q.Top, len(s.Caches))] {
-		d.Caches = append(d.Caches, databaseCache{c.Name, string(c.Generation), c.Fenced, c.Values})
+		d.Caches = append(d.Caches, databaseCache{c.Name, c.Generation, c.Fenced, c.Values})
 	}
 	return d
 }
@@ -239,6 +240,10 @@ func newHistory(thin []sample, i int) *history {
 	}
 	return h
 }
+
+// Collecting reports whether there is nothing yet to tell of what happens now: it
+// takes two looks to know what was counted between them.
+func (d *document) Collecting() bool { return len(d.Samples.At) == 0 }
 
 func (d *document) dropHistory() {
 	d.Samples, d.Total.History = nil, nil

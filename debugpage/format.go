@@ -23,6 +23,7 @@ var functions = template.FuncMap{
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"columns": func() []column { return columns },
 	"spark":   spark,
+	"cleared": cleared,
 }
 
 func orNaN(v *float64) float64 {

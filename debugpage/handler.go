@@ -7,7 +7,7 @@
 // The page shows names of caches and databases, and counts; never a key, a value
 // or an address. It changes nothing unless [Options.Actions] says so. Like
 // net/http/pprof it asks nobody who he is: serve it where only those who operate
-// the service can reach it.
+// the service can reach it, and tell it by which names they do, in [Options.Hosts].
 //
 // It costs nothing while nobody looks. There is no goroutine, and nothing on the
 // path of a hit; what is shown over time is what was counted when somebody asked.
@@ -19,6 +19,7 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -40,6 +41,14 @@ type Options struct {
 	// sites that act in the name of who is signed in, and against nothing else.
 	// By default the page only reads.
 	Actions bool
+
+	// Hosts are the names, without ports, by which browsers ask for the page,
+	// such as "web-1.internal", or that of a reverse proxy which passes it on.
+	// Requests for other names are refused, except for IP addresses and
+	// localhost: a site could let its own name point here, and would read the
+	// page, and act, as if it were its own. The default is none with Actions, and
+	// for requests that come over a loopback address; else it is any name.
+	Hosts []string
 }
 
 // Handler returns a handler that serves the page of store, data.json, and what
@@ -97,6 +106,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
 
+	if h.options.misdirected(r) {
+		http.Error(w, fmt.Sprintf("txcache: refused, as the page does not know the name %q; ask for it by its IP address or as localhost, "+
+			"or let the service give the name in debugpage.Options.Hosts", bare(r.Host)), http.StatusMisdirectedRequest)
+		return
+	}
 	if h.store == nil {
 		http.Error(w, "txcache: debugpage.Handler was given no store", http.StatusServiceUnavailable)
 		return

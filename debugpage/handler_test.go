@@ -21,7 +21,7 @@ import (
 // get answers a request for the page that is mounted at /debug/txcache/.
 func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 	t.Helper()
-	return ask(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/txcache/"+path, nil))
+	return ask(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/debug/txcache/"+path, nil))
 }
 
 func ask(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
@@ -138,7 +138,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	}
 	h := debugpage.Handler(store, &debugpage.Options{Title: names[0], Actions: true})
 	for _, name := range names {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/txcache/", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/debug/txcache/", nil)
 		q := r.URL.Query()
 		for _, key := range []string{"database", "databases", "caches", "cache"} {
 			q.Set(key, name)
@@ -194,7 +194,7 @@ func TestItOnlyReads(t *testing.T) {
 	h := debugpage.Handler(filled(t, 1, "users"), nil)
 	for _, path := range []string{"", "data.json", "page.js", "action", "confirm"} {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions} {
-			w := ask(h, httptest.NewRequestWithContext(t.Context(), method, "/debug/txcache/"+path, nil))
+			w := ask(h, httptest.NewRequestWithContext(t.Context(), method, "http://localhost/debug/txcache/"+path, nil))
 			if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %q: status %d, Allow %q", method, path, w.Code, w.Header().Get("Allow"))
 			}

@@ -2,6 +2,7 @@ package debugpage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,9 +17,14 @@ const (
 // shortest is what the whole width of a sparkline stands for at least.
 const shortest = 30 * time.Second
 
+// dot is the length of the line that stands for a lone sample. Of a line without
+// a length nothing is to be seen.
+const dot = "h1.5"
+
 // spark returns the path of the share of hits over time: the whole width is the
-// time that there are samples of, the whole height from none to all. Where
-// nothing was looked up the line is broken.
+// time that there are samples of, the whole height from none to all. The line is
+// broken where nothing was looked up, and where nobody looked: what is known then
+// is what happened on the whole, which is shown at the end.
 func spark(t *times, h *history) string {
 	if len(t.At) == 0 {
 		return ""
@@ -27,11 +33,20 @@ func spark(t *times, h *history) string {
 	width := max(shortest, newest.Sub(t.At[0]))
 	var b strings.Builder
 	joined, lone := false, false
+	longest := longestInterval(t)
+	before := t.From
 	for i, at := range t.At {
+		if at.Sub(before) > longest {
+			if lone {
+				b.WriteString(dot)
+			}
+			joined, lone = false, false
+		}
+		before = at
 		r := lookups{h.Hits[i], h.Misses[i]}.ratio()
 		if r == nil {
 			if lone {
-				b.WriteString("h0") // a dot, by its round ends
+				b.WriteString(dot)
 			}
 			joined, lone = false, false
 			continue
@@ -46,9 +61,22 @@ func spark(t *times, h *history) string {
 		joined, lone = true, !joined
 	}
 	if lone {
-		b.WriteString("h0")
+		b.WriteString(dot)
 	}
 	return b.String()
+}
+
+// longestInterval returns how far apart samples are at most while somebody looks:
+// the page asks every two seconds, but counting may take long, and without scripts
+// the page is as new as it is reloaded.
+func longestInterval(t *times) time.Duration {
+	intervals := make([]time.Duration, len(t.At))
+	before := t.From
+	for i, at := range t.At {
+		intervals[i], before = at.Sub(before), at
+	}
+	slices.Sort(intervals)
+	return max(15*time.Second, 3*intervals[len(intervals)/2])
 }
 
 // Trend says in words what the sparkline of the cache shows.
@@ -63,7 +91,7 @@ func (c cache) Trend() string {
 		}
 	}
 	if first == "" {
-		return "no look-ups seen yet"
+		return "collecting: no look-ups seen yet"
 	}
 	return fmt.Sprintf("share of hits over time: from %s to %s", first, last)
 }

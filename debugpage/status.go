@@ -77,6 +77,19 @@ func (s status) State() string {
 	}
 }
 
+// Follows says what State means for those who use the service, "" where all is well.
+func (s status) Follows() string {
+	switch {
+	case s.Backend != nil && s.Backend.BreakerOpen:
+		return "Transactions read the database. Commits that clear are refused, or with outage = \"commit\" announced later."
+	case s.Waiting > 0:
+		return "Others have not learnt of these commits. Do not end the process before they have."
+	case s.Backend != nil && s.Backend.Announced && !s.Backend.Listening:
+		return "Each transaction asks the backend as it begins, and waits for the answer."
+	}
+	return ""
+}
+
 // Tone is "bad", "warn" or "good".
 func (s status) Tone() string {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
@@ -102,7 +103,7 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 		return without(keys, db.hash), nil
 	}})
 	if err != nil {
-		return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", err)
+		return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", cause.Of(err))
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ type Checkup struct {
 	Server string        // its software and version, as far as it tells
 	Role   string        // "master" or "slave"; "" if it does not tell
 	Policy string        // what it does when its memory is full; "" if it does not tell
+	// MaxMemory is the limit of its memory in bytes: 0 is none, -1 is not known.
+	MaxMemory int64
 	Ping   time.Duration // the median of a few round trips
 	Steps  []Step
 }
@@ -41,7 +43,7 @@ func (b *Backend) Check(ctx context.Context) (*Checkup, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
-	c := &Checkup{}
+	c := &Checkup{MaxMemory: -1}
 	if err := c.measure(ctx, b); err != nil {
 		return c, err
 	}
@@ -130,6 +132,9 @@ func (c *Checkup) introduce(ctx context.Context, b *Backend) {
 		}
 	}
 	c.Role, c.Policy = fields["role"], fields["maxmemory_policy"]
+	if limit, err := strconv.ParseInt(fields["maxmemory"], 10, 64); err == nil {
+		c.MaxMemory = limit
+	}
 	switch {
 	case fields["valkey_version"] != "":
 		c.Server = "Valkey " + fields["valkey_version"]

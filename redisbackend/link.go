@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
 const (
@@ -184,7 +185,7 @@ func (l *link) fail(key string, err error) error {
 	if l.b.closed.Load() {
 		return backend.ErrClosed
 	}
-	err = fmt.Errorf("txcache: redis cannot be used: %w", err)
+	err = fmt.Errorf("txcache: redis cannot be used: %w", cause.Of(err))
 	if l.breaker.trip(err) {
 		l.b.options.Logger.Warn("txcache: redis cannot be used, it is left alone until it can", "error", err)
 		l.b.distrust()

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
 
 // A user and a password of the URI, or of the configuration, are those that the
 // server is told, whatever way leads to it.
 func TestUserAndPassword(t *testing.T) {
-	const password = "s:e/c@r?e%t"
+	const password = "s:e/c@r?e%41t^|[]{}\"\\<>`é 密"
 	user := func(servers ...*redistest.Server) {
 		for _, s := range servers {
 			s.Do("acl", "setuser", "app", "on", ">"+password, "allkeys", "allchannels", "allcommands")
@@ -45,6 +46,15 @@ func TestUserAndPassword(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			uri := c.start(t)
 			cfg := settings(strings.Replace(uri, "://", "://"+login, 1))
+			awaitSync(t, open(t, cfg), "shop")
+
+			t.Setenv("TXCACHE_TEST_PASSWORD", password)
+			text := strings.NewReader("cache.redis.uri = '" + strings.Replace(uri, "://", "://app:${TXCACHE_TEST_PASSWORD}@", 1) + "'")
+			parsed, err := config.Parse(text, "x.toml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Redis.URI = parsed.Redis.URI
 			awaitSync(t, open(t, cfg), "shop")
 
 			cfg.Redis.URI, cfg.Redis.Username, cfg.Redis.Password = uri, "app", password

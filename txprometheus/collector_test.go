@@ -48,35 +48,35 @@ func TestCollectsWhatTheStoreCounts(t *testing.T) {
 	use(t, servers...)
 	store := servers[1] // which found the first server's value in Redis
 	if err := testutil.CollectAndCompare(txprometheus.NewCollector(store, nil), strings.NewReader(`
-# HELP txcache_hits_total Values found, in the process (the transaction or the near cache) or in the remote backend.
+# HELP txcache_hits_total Look-ups of a cache that found a value: tier process in the transaction or the near cache, tier remote in the backend. More is better; many of tier remote in a cache with evictions ask for a larger size.
 # TYPE txcache_hits_total counter
 txcache_hits_total{cache="prices",tier="process"} 0
 txcache_hits_total{cache="prices",tier="remote"} 0
 txcache_hits_total{cache="users",tier="process"} 1
 txcache_hits_total{cache="users",tier="remote"} 1
-# HELP txcache_misses_total Values not found, or not looked for because the cache was private or fenced.
+# HELP txcache_misses_total Look-ups of a cache that found no value, or did not look because the transaction had cleared the cache or it was fenced. Worry when they grow faster than hits: see bypassed reads, evictions and clears.
 # TYPE txcache_misses_total counter
 txcache_misses_total{cache="prices"} 0
 txcache_misses_total{cache="users"} 1
-# HELP txcache_load_errors_total Calls of loaders that failed.
+# HELP txcache_load_errors_total Calls of loaders of a cache that returned an error or panicked; what they return for an absent value is none. Worry when they grow: the service cannot load.
 # TYPE txcache_load_errors_total counter
 txcache_load_errors_total{cache="prices"} 0
 txcache_load_errors_total{cache="users"} 1
-# HELP txcache_clears_total Commits that cleared the cache, those that failed included.
+# HELP txcache_clears_total Commits of this process that cleared the cache, those that failed included. Worry when they come more often than changes of the data: each costs the database what was cached.
 # TYPE txcache_clears_total counter
 txcache_clears_total{cache="prices"} 0
 txcache_clears_total{cache="users"} 1
-# HELP txcache_near_values Values in the process now; expired ones count until they are replaced.
+# HELP txcache_near_values Values of a cache in this process now, over all databases; an expired one counts until it is replaced. No reason to worry; it bounds the memory.
 # TYPE txcache_near_values gauge
 txcache_near_values{cache="prices"} 0
 txcache_near_values{cache="users"} 1
-# HELP txcache_fences_total Commits that fenced what they cleared.
+# HELP txcache_fences_total Commits that placed a fence on what they cleared, as every commit with a clear does. No reason to worry; they grow with the changes of the data.
 # TYPE txcache_fences_total counter
 txcache_fences_total 1
-# HELP txcache_databases Databases that the process has used.
+# HELP txcache_databases Databases, such as tenants, that this process has used and has caches of. Worry only about memory: each has near caches of its own.
 # TYPE txcache_databases gauge
 txcache_databases 2
-# HELP txcache_backend_breaker_open 1 while the authority does not answer and calls are refused at once.
+# HELP txcache_backend_breaker_open 1 while the backend does not answer and calls to it are refused at once, else 0. Worry while it is 1: every read goes to the database, and commits with a clear are refused unless outage is commit.
 # TYPE txcache_backend_breaker_open gauge
 txcache_backend_breaker_open 0
 `), "txcache_hits_total", "txcache_misses_total", "txcache_load_errors_total", "txcache_clears_total", "txcache_near_values",

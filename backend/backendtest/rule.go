@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
 // ErrSkipped is what Check returns, wrapped, for a rule that does not apply.
@@ -62,7 +64,7 @@ func (r Rule) Check(ctx context.Context, a Authority) error {
 	if err := t.outcome(); errors.Is(err, ErrSkipped) {
 		return err
 	} else if err != nil {
-		return fmt.Errorf("txcache: backend breaks the rule %s: %w\n%s", r.Name, err, r.Why)
+		return fmt.Errorf("txcache: backend breaks the rule %s: %w\n%s", r.Name, cause.Of(err), r.Why)
 	}
 	return nil
 }

@@ -76,6 +76,8 @@ the server. Meanwhile it keeps the server as busy as its clients can.`,
 }
 
 func (p *program) bench(ctx context.Context, clients int, duration time.Duration) error {
+	p.cleaning.Store(true) // it drops its database also when it is interrupted
+	defer p.cleaning.Store(false)
 	near, err := p.benchStore(ctx, false)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ only and extrapolates; it says so. --exact looks at all and measures every value
 		Example: `  txcache --config cache.toml caches shop
   txcache --config cache.toml caches shop --exact --json`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completes(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case exact:
@@ -103,7 +103,7 @@ func (r *cachesResult) write(w io.Writer) {
 	if r.Epoch == "" {
 		fmt.Fprintf(w, "The server keeps no generations of %s: it is new, was dropped, or lost them.\n", shown(r.Database))
 	} else {
-		fmt.Fprintf(w, "Database %s, epoch %s, version %d\n", shown(r.Database), r.Epoch, r.Version)
+		fmt.Fprintf(w, "Database %s, epoch %s, version %d\n", shown(r.Database), shown(r.Epoch), r.Version)
 	}
 	if r.Sampled {
 		fmt.Fprintf(w, "Sampled: extrapolated from %d of %d keys; a cache with few values may be missing. See --exact.\n", r.Looked, r.Keys)
@@ -116,7 +116,7 @@ func (r *cachesResult) write(w io.Writer) {
 			if c.Fenced {
 				fenced = "fenced"
 			}
-			t.row(shown(c.Name), dash(c.Generation), strconv.FormatInt(c.Values, 10), size(c.Bytes),
+			t.row(shown(c.Name), shownToken(c.Generation), strconv.FormatInt(c.Values, 10), size(c.Bytes),
 				strconv.FormatInt(c.Dead, 10), size(c.DeadBytes), fenced)
 		}
 		t.write(w)
@@ -129,7 +129,7 @@ func (r *cachesResult) write(w io.Writer) {
 			if f.All {
 				of = "all"
 			}
-			t.row(f.ID, moment(f.Deadline), of)
+			t.row(shown(f.ID), moment(f.Deadline), of)
 		}
 		t.write(w)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -17,12 +18,14 @@ type checkResult struct {
 	Settings []setting     `json:"settings"`
 	Server   *serverResult `json:"server"` // null for class memory
 	Problems []string      `json:"problems"`
+	Remarks  []string      `json:"remarks"` // of what works and could be better
 }
 
 type serverResult struct {
 	Software string       `json:"software"`
 	Role     string       `json:"role"`
 	Policy   string       `json:"maxmemory_policy"`
+	Memory   int64        `json:"maxmemory"` // bytes; 0: no limit, -1: it does not tell
 	Ping     float64      `json:"round_trip_ms"`
 	Steps    []stepResult `json:"steps"`
 }
@@ -43,7 +46,9 @@ func (p *program) checkCommand() *cobra.Command {
 defaults marked. Passwords, user names and values that the file takes from the
 environment are hidden; where the server does not answer, the error names its
 address. Then it does with the server all that a service does, in a
-database of its own, and says what is refused and how long it takes.`,
+database of its own, and says what is refused and how long it takes, and remarks on
+what could be better: what the server does when its memory is full, and whether it
+asks for the password at all.`,
 		Example: `  txcache --config cache.toml check
   txcache --config cache.toml check --json | jq .problems`,
 		Args:              cobra.NoArgs,
@@ -57,8 +62,8 @@ func (p *program) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := checkResult{Config: p.config, Problems: []string{}}
-	if r.Settings, err = settings(cfg, p.config); err != nil {
+	r := checkResult{Config: p.config, Problems: []string{}, Remarks: []string{}}
+	if r.Settings, err = settings(cfg, p.text.String()); err != nil {
 		return err
 	}
 	var failure error
@@ -71,12 +76,14 @@ func (p *program) check(ctx context.Context) error {
 		c, err := b.Check(ctx)
 		r.Server = server(c)
 		for _, step := range c.Refused() {
-			r.Problems = append(r.Problems, fmt.Sprintf("cannot %s: %v", step.Name, step.Err))
+			r.Problems = append(r.Problems, fmt.Sprintf("cannot %s: %v", step.Name, cause.Of(step.Err)))
 		}
 		if failure = told(ctx, err); failure != nil {
-			r.Problems = append(r.Problems, err.Error())
+			r.Problems = append(r.Problems, cause.Of(err).Error())
 		} else if len(r.Problems) > 0 {
-			failure = errors.New("the server refuses what a service needs; see the rights in docs/redis.md")
+			failure = errors.New(refusal(c.Refused()))
+		} else {
+			r.Remarks = append(remarks(c), p.openness(ctx, cfg)...)
 		}
 	}
 	return errors.Join(p.print(r, r.write), failure)
@@ -87,11 +94,11 @@ func server(c *redisbackend.Checkup) *serverResult {
 	if c.Ping == 0 {
 		return nil
 	}
-	r := &serverResult{Software: c.Server, Role: c.Role, Policy: c.Policy, Ping: float64(c.Ping.Microseconds()) / 1000, Steps: []stepResult{}}
+	r := &serverResult{Software: c.Server, Role: c.Role, Policy: c.Policy, Memory: c.MaxMemory, Ping: float64(c.Ping.Microseconds()) / 1000, Steps: []stepResult{}}
 	for _, s := range c.Steps {
 		step := stepResult{Name: s.Name, OK: s.Err == nil, Optional: s.Optional, Took: float64(s.Took.Microseconds()) / 1000}
 		if s.Err != nil {
-			step.Error = s.Err.Error()
+			step.Error = cause.Of(s.Err).Error()
 		}
 		r.Steps = append(r.Steps, step)
 	}
@@ -124,4 +131,10 @@ func (r *checkResult) write(w io.Writer) {
 		t.row(s.Name, fmt.Sprintf("%.3f ms", s.Took), verdict)
 	}
 	t.write(w)
+	for i, remark := range r.Remarks {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "Remark: %s.\n", remark)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -20,20 +21,24 @@ type clearResult struct {
 }
 
 func (p *program) clearCommand() *cobra.Command {
-	var all bool
+	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "clear DATABASE CACHE...",
 		Short: "Clear caches of a database, as a transaction does",
 		Long: `Clear clears caches of a database in the way that a transaction does which commits:
 through a fence, announced to every server. It costs the same for any number of
-values. A name that no cache has does no harm, and nobody notices either.
+values.
+
+A database or a cache that is not known is refused, as its name may be misspelt:
+one that was never cleared by name and of which the server keeps no value. --force
+clears it all the same.
 
 It fails if the clear cannot be announced, also with outage = "commit": a clear
 that would be tried again later is lost when this command ends.`,
 		Example: `  txcache --config cache.toml clear shop users roles
   txcache --config cache.toml clear shop --all`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completes(math.MaxInt - 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := clearResult{Database: args[0], Caches: args[1:], All: all}
 			switch {
@@ -44,15 +49,24 @@ that would be tried again later is lost when this command ends.`,
 			case !all && len(r.Caches) == 0:
 				return usage("name the caches to clear, or give --all for all caches of the database")
 			}
-			return p.clear(cmd.Context(), r)
+			return p.clear(cmd.Context(), r, force)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "clear all caches of the database")
+	cmd.Flags().BoolVar(&force, "force", false, "clear what is not known, too")
 	return cmd
 }
 
-func (p *program) clear(ctx context.Context, r clearResult) error {
-	err := p.operate(ctx, func(s *txcache.Store, _ *redisbackend.Backend) error {
+func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
+	err := p.operate(ctx, func(s *txcache.Store, b *redisbackend.Backend) error {
+		if !force {
+			switch err := known(ctx, b, r.Database, r.Caches...); {
+			case err != nil && p.code(ctx, err) == exitFailed:
+				return fmt.Errorf("%w\nNothing was cleared; --force clears it all the same.", err)
+			case err != nil:
+				return fmt.Errorf("%w\nNothing was cleared, and it is not tried again; repeat the command.", err)
+			}
+		}
 		if r.All {
 			return s.ClearAll(ctx, r.Database)
 		}

@@ -28,6 +28,8 @@ var commands = []struct {
 	{name: "databases-json", args: "databases --json"},
 	{name: "caches", args: "caches shop", real: true},
 	{name: "caches-sampled", args: "caches shop --sample 5 --json", real: true},
+	{name: "keys", args: "keys shop users"},
+	{name: "keys-json", args: "keys shop users --limit 1 --json"},
 	{name: "get", args: "get shop users 42"},
 	{name: "get-json", args: "get shop users i64.42 --json"},
 	{name: "get-absent", args: "get shop users 43"},
@@ -35,6 +37,7 @@ var commands = []struct {
 	{name: "get-any", args: "get shop misc anything"},
 	{name: "get-nothing", args: "get shop users Ada", code: exitFailed},
 	{name: "clear", args: "clear shop labels misc"},
+	{name: "clear-unknown", args: "clear shop uesrs", code: exitFailed},
 	{name: "clear-all", args: "clear a~tenant:~* --all --json"},
 	{name: "sweep", args: "sweep"},
 	{name: "drop-asks", args: "drop shop", stdin: "shop\n"},
@@ -44,6 +47,7 @@ var commands = []struct {
 	{name: "bench", args: "bench --clients 2 --duration 500ms", real: true},
 	{name: "version", args: "version"},
 	{name: "usage", args: "clear shop", code: exitUsage},
+	{name: "usage-line", args: "get shop users", code: exitUsage},
 }
 
 func TestCommandsOverRedis(t *testing.T) {

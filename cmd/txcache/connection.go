@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
@@ -14,12 +16,20 @@ import (
 
 const module = "github.com/seed-dad15c92/txcache/"
 
-// load reads the configuration file.
+// load reads the configuration file, once: it may be a pipe.
 func (p *program) load() (*config.Config, error) {
-	cfg, err := config.Load(p.config)
+	if p.cfg != nil {
+		return p.cfg, nil
+	}
+	f, err := os.Open(p.config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usage("there is no configuration file %q; name it with --config", p.config)
 	}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer f.Close()
+	cfg, err := config.Parse(io.TeeReader(f, &p.text), p.config)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -27,6 +37,7 @@ func (p *program) load() (*config.Config, error) {
 		return nil, usage("class %q is not built in: this command knows the classes %q and %q only; "+
 			"a backend of one's own needs a command of its own", cfg.Class, config.ClassMemory, config.ClassRedis)
 	}
+	p.cfg = cfg
 	return cfg, nil
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ func TestServerThatIsAway(t *testing.T) {
 	server.Kill()
 	w := inWorld(t, onRedis(server.URI(), ""))
 	for _, line := range []string{
-		"check", "databases", "caches shop", "get shop users 42", "clear shop users", "clear shop --all",
+		"check", "databases", "caches shop", "keys shop users", "get shop users 42", "clear shop users", "clear shop --all",
 		"drop shop --yes", "sweep", "watch", "watch shop --json", "bench --duration 100ms",
 	} {
 		out, messages, code := w.run("", strings.Fields(line)...)
@@ -77,7 +79,7 @@ func TestClassMemory(t *testing.T) {
 	if out := w.must("check"); !strings.Contains(out, "Class memory needs no server.") {
 		t.Errorf("check prints\n%s", out)
 	}
-	for _, line := range []string{"databases", "caches shop", "get shop users 42", "clear shop users", "drop shop --yes", "sweep", "watch", "bench"} {
+	for _, line := range []string{"databases", "caches shop", "keys shop users", "get shop users 42", "clear shop users", "drop shop --yes", "sweep", "watch", "bench"} {
 		_, messages, code := w.run("", strings.Fields(line)...)
 		if code != exitFailed || !strings.Contains(messages, "cannot be seen or changed from outside") {
 			t.Errorf("%s: exit code %d, messages %q", line, code, messages)
@@ -107,6 +109,23 @@ func TestUsage(t *testing.T) {
 		out, messages, code := w.run("", strings.Fields(line)...)
 		if code != exitUsage || out != "" || !strings.Contains(messages, says) {
 			t.Errorf("%s: exit code %d, output %q, messages %q; expected %q", line, code, out, messages, says)
+		}
+	}
+	for range 2 { // a pipe can be read once
+		r, pipe, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if _, err := pipe.WriteString("[cache]\nsize = 77\n"); err != nil || pipe.Close() != nil {
+			t.Fatal(err)
+		}
+		path := fmt.Sprintf("/dev/fd/%d", r.Fd())
+		if _, err := os.Stat(path); err != nil {
+			break
+		}
+		if out := w.must("check", "--config", path); !strings.Contains(out, "77\n") {
+			t.Errorf("from a pipe, check prints\n%s", out)
 		}
 	}
 	w.configure("[cache]\nsize = -1\n")
@@ -151,7 +170,7 @@ func TestNothingSecretIsShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := inWorld(t, text)
-			for _, line := range []string{"check", "check --json", "databases", "caches shop", "sweep", "clear shop users -v", "drop shop --yes -v"} {
+			for _, line := range []string{"check", "check --json", "databases", "caches shop", "sweep", "clear shop users --force -v", "drop shop --yes --force -v"} {
 				out, messages, code := w.run("", strings.Fields(line)...)
 				if strings.Contains(out+messages, "s3cret") {
 					t.Errorf("%s prints\n%s%s", line, out, messages)

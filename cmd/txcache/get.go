@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,15 +56,18 @@ are known by their digest only. It says so where a key is known to be absent fro
 the database, or where a process is loading it.
 
 KEY is text, a number, a boolean or an address; i64.42, the canonical form, is the
-int64 42 and nothing else. Structs are shown as arrays of their fields, and an any
-within a struct as an array of two: the tag of its type, and the value.
+int64 42 and nothing else. A key that is a struct has a digest for its canonical
+form, such as k#…: keys lists them, and Cache.KeyText tells a service that of a key.
+Values that are structs are shown as arrays of their fields, and an any within a
+struct as an array of two: the tag of its type, and the value.
 
 It walks over all keys of the server, gently. Together with a user context a key
-of more than about 50 characters is kept as a digest, and is not found.`,
+of more than about 50 characters is kept as a digest of both, such as !…, and is
+found by that alone; keys lists them, too.`,
 		Example: `  txcache --config cache.toml get shop users 42
   txcache --config cache.toml get shop translations 'en:Save' --json | jq .values[0].value`,
 		Args:              cobra.ExactArgs(3),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completes(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.get(cmd.Context(), args[0], args[1], args[2], backend.Token(token))
 		},
@@ -87,7 +91,8 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 			}
 		}
 		if token == "" {
-			return fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them", shown(database))
+			_, _, err := generation(ctx, b, database, cache)
+			return err
 		}
 		r.Generation = string(token)
 		list := candidates(key)
@@ -104,12 +109,25 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 			v, _ := variantOf(&found[i].Entry, list)
 			r.Values = append(r.Values, valueOf(&found[i], v, now))
 		}
+		if len(found) == 0 {
+			if err := known(ctx, b, database, cache); err != nil {
+				return err
+			}
+		}
 		err = p.print(r, r.write)
 		if len(found) == 0 {
-			err = errors.Join(err, fmt.Errorf("nothing is kept under %s in cache %s of %s", shown(key), shown(cache), shown(database)))
+			err = errors.Join(err, fmt.Errorf("nothing is kept under %s in cache %s of %s%s", shown(key), shown(cache), shown(database), ofStruct(key)))
 		}
 		return err
 	})
+}
+
+// ofStruct returns the end of an error about a key that looks like a struct's.
+func ofStruct(key string) string {
+	if strings.HasPrefix(key, "{") || strings.HasPrefix(key, "[") {
+		return "; a struct is kept under a digest, which keys lists and Cache.KeyText tells"
+	}
+	return ""
 }
 
 func valueOf(f *redisbackend.Found, v variant, now time.Time) valueResult {
@@ -130,7 +148,7 @@ func valueOf(f *redisbackend.Found, v variant, now time.Time) valueResult {
 }
 
 func (r *getResult) write(w io.Writer) {
-	fmt.Fprintf(w, "Cache %s of %s, generation %s", shown(r.Cache), shown(r.Database), r.Generation)
+	fmt.Fprintf(w, "Cache %s of %s, generation %s", shown(r.Cache), shown(r.Database), shown(r.Generation))
 	if !r.Current {
 		fmt.Fprint(w, ", which is over: nobody reads it")
 	}
@@ -142,13 +160,18 @@ func (r *getResult) write(w io.Writer) {
 		who := "for everybody"
 		switch {
 		case v.User != "":
-			who = "for the user context " + v.User
+			who = "for the user context " + shown(v.User)
+		case v.Kind == digested:
+			who = "for whoever it is"
 		case v.Context:
 			who = "for the empty user context"
 		}
 		kind := "of type " + v.Kind
-		if v.Kind == canonical {
+		switch v.Kind {
+		case canonical:
 			kind = "in canonical form"
+		case digested:
+			kind = "as a digest"
 		}
 		fmt.Fprintf(w, "\nKey %s, %s, schema %s, %d bytes\n", kind, who, shown(v.Schema), v.Bytes)
 		expired := ""

@@ -15,8 +15,12 @@ type candidate struct {
 	text string // its canonical form
 }
 
-// canonical is the kind of a key that was given in its canonical form.
-const canonical = "canonical"
+// The kinds of keys that were given in their canonical form, and as the digest of
+// key and user context under which a long one is kept.
+const (
+	canonical = "canonical"
+	digested  = "digest"
+)
 
 // candidates returns every key that word may stand for: a cache of numbers and
 // one of strings may both know 42. The canonical form itself, such as i64.42, is
@@ -94,6 +98,9 @@ const contextDigest = 43
 // the context behind it; no text begins with a tilde, and no digest has one.
 func variantOf(e *redisbackend.Entry, list []candidate) (variant, bool) {
 	for _, c := range list {
+		if digest, ok := strings.CutPrefix(c.text, "!"); ok && c.kind == canonical && e.Digest != "" && e.Digest == digest {
+			return variant{kind: digested}, true
+		}
 		if e.Is(c.text) {
 			return variant{kind: c.kind}, true
 		}

@@ -70,6 +70,14 @@ func dash(text string) string {
 	return text
 }
 
+// shownToken returns a token as a terminal can take it, or a dash in place of none.
+func shownToken(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return shown(text)
+}
+
 // size returns a number of bytes for people; one below zero is not known.
 func size(bytes int64) string {
 	switch {

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
 // The exit codes.
@@ -33,41 +36,91 @@ type program struct {
 	messages io.Writer // all else
 	asks     bool      // somebody can be asked: in and messages are a terminal
 	shows    bool      // messages are a terminal, which can show progress
+	terminal io.Writer // messages, for what moves the cursor
 
 	config  string
 	json    bool
 	verbose bool
 	timeout time.Duration
 
-	started bool // the command line was understood
-	cancel  context.CancelFunc
+	cfg      *config.Config
+	text     bytes.Buffer // of the file that cfg comes from
+	started  bool         // the command line was understood
+	cancel   context.CancelFunc
+	cleaning atomic.Bool // what an interrupted command leaves behind is being removed
 }
+
+// grace is how long an interrupted command may take to end.
+const grace = time.Second
 
 // run carries out a command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
+	out := &checked{to: p.out}
+	p.terminal = p.messages
+	p.out, p.messages = escaper{out}, escaper{p.messages}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.messages)
-	err := root.ExecuteContext(ctx)
+	cmd, err, ended := p.execute(ctx, root)
+	if !ended {
+		fmt.Fprintln(p.messages, "txcache: interrupted; what was under way may not have been done")
+		return exitInterrupted
+	}
 	if p.cancel != nil {
 		p.cancel()
+	}
+	if err == nil && out.err != nil {
+		p.started = true // help and completions do without
+		err = fmt.Errorf("the output could not be written: %w", out.err)
 	}
 	code := p.code(ctx, err)
 	switch {
 	case code == exitInterrupted:
 		fmt.Fprintln(p.messages, "txcache: interrupted")
 		if more := err.Error(); more != context.Cause(ctx).Error() {
-			fmt.Fprintln(p.messages, more)
+			fmt.Fprintln(p.messages, cause.Of(err))
 		}
 	case err != nil:
-		fmt.Fprintln(p.messages, "txcache: "+strings.TrimPrefix(err.Error(), "txcache: "))
+		fmt.Fprintf(p.messages, "txcache: %v\n", cause.Of(err))
+		if do := remedy(err); do != "" {
+			fmt.Fprintln(p.messages, do)
+		}
 		if !p.started {
-			fmt.Fprintln(p.messages, "See txcache --help.")
+			if cmd.HasParent() {
+				fmt.Fprintf(p.messages, "Usage: %s\n", cmd.UseLine())
+			}
+			fmt.Fprintf(p.messages, "See %s --help.\n", cmd.CommandPath())
 		}
 	}
 	return code
+}
+
+// execute carries out the command line. An interrupted command that hangs, in a
+// read that no context ends or a write to a pipe that nobody reads, is left to
+// itself after a while: it ends with the process.
+func (p *program) execute(ctx context.Context, root *cobra.Command) (cmd *cobra.Command, err error, ended bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cmd, err = root.ExecuteContextC(ctx)
+	}()
+	select {
+	case <-done:
+		return cmd, err, true
+	case <-ctx.Done():
+	}
+	for {
+		select {
+		case <-done:
+			return cmd, err, true
+		case <-time.After(grace):
+			if !p.cleaning.Load() {
+				return nil, nil, false
+			}
+		}
+	}
 }
 
 func (p *program) root() *cobra.Command {
@@ -95,7 +148,7 @@ configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
 	flags.DurationVar(&p.timeout, "timeout", 0, "give up after this long, such as 30s; 0: when it takes as long as it takes")
 	flags.BoolVarP(&p.verbose, "verbose", "v", false, "show the library's log records")
 	root.AddCommand(
-		p.checkCommand(), p.databasesCommand(), p.cachesCommand(), p.getCommand(),
+		p.checkCommand(), p.databasesCommand(), p.cachesCommand(), p.keysCommand(), p.getCommand(),
 		p.clearCommand(), p.dropCommand(), p.sweepCommand(), p.watchCommand(),
 		p.benchCommand(), p.versionCommand(),
 	)

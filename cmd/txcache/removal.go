@@ -23,7 +23,7 @@ type removalResult struct {
 }
 
 func (p *program) dropCommand() *cobra.Command {
-	var yes bool
+	var yes, force bool
 	cmd := &cobra.Command{
 		Use:   "drop DATABASE",
 		Short: "Forget all that is cached for a database",
@@ -32,43 +32,73 @@ anew, and those that are open see nothing cached any more. Then it removes the
 values, by a walk over all keys of the server that does not rest as others do.
 
 It asks for the name of the database to be typed, unless --yes is given. The data
-of the service itself is not touched: what is dropped is loaded again.`,
+of the service itself is not touched: what is dropped is loaded again. A database of
+which the server keeps nothing is refused, as its name may be misspelt, unless
+--force is given.`,
 		Example: `  txcache --config cache.toml drop shop
   txcache --config cache.toml drop shop --yes --json`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completes(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return usage("the name of a database cannot be empty")
+			}
 			if !yes {
-				if err := p.confirm(args[0]); err != nil {
+				if err := p.confirm(cmd.Context(), args[0]); err != nil {
 					return err
 				}
 			}
-			return p.drop(cmd.Context(), args[0])
+			return p.drop(cmd.Context(), args[0], force)
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&force, "force", false, "drop it though the server keeps nothing of it")
 	return cmd
 }
 
 // confirm has the name of the database typed.
-func (p *program) confirm(database string) error {
+func (p *program) confirm(ctx context.Context, database string) error {
 	if !p.asks {
 		return usage("there is no terminal to ask on; to drop %s without a question, give --yes", shown(database))
 	}
 	fmt.Fprintf(p.messages, "All that is cached for %s will be forgotten, on every server.\nType its name to go on: ", shown(database))
-	line, err := bufio.NewReader(p.in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	// No context ends a read: one that goes on ends with the process.
+	type answer struct {
+		line string
+		err  error
 	}
-	if strings.TrimRight(line, "\r\n") != database {
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(p.in).ReadString('\n')
+		answers <- answer{line, err}
+	}()
+	var a answer
+	select {
+	case a = <-answers:
+	case <-ctx.Done():
+		fmt.Fprintln(p.messages)
+		return context.Cause(ctx)
+	}
+	if a.err != nil && !errors.Is(a.err, io.EOF) {
+		return a.err
+	}
+	if strings.TrimRight(a.line, "\r\n") != database {
 		return errors.New("that is not its name; nothing was dropped")
 	}
 	return nil
 }
 
-func (p *program) drop(ctx context.Context, database string) error {
+func (p *program) drop(ctx context.Context, database string, force bool) error {
 	r := removalResult{Database: database}
 	err := p.operate(ctx, func(s *txcache.Store, b *redisbackend.Backend) error {
+		if !force {
+			switch err := known(ctx, b, database); {
+			case err != nil && p.code(ctx, err) == exitFailed:
+				return fmt.Errorf("%w\nNothing was dropped; --force drops it all the same.", err)
+			case err != nil:
+				return err
+			}
+		}
 		defer p.progress("Removing values", func() int64 { return int64(b.Stats().Removed) })()
 		err := s.Drop(ctx, database)
 		r.Removed = b.Stats().Removed
@@ -122,7 +152,7 @@ func (p *program) progress(what string, done func() int64) (end func()) {
 		return func() {}
 	}
 	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(p.messages),
+		progressbar.OptionSetWriter(p.terminal),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),

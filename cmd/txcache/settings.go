@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -24,10 +23,10 @@ type setting struct {
 	Environment bool   `json:"environment,omitempty"` // the file takes it from the environment, so it is hidden
 }
 
-// settings returns every key of cfg, which was loaded from path, in the order of
-// the reference. Nothing secret is in them: no credential, and nothing that came
+// settings returns every key of cfg, which text configures, in the order of the
+// reference. Nothing secret is in them: no credential, and nothing that came
 // from the environment.
-func settings(cfg *config.Config, path string) ([]setting, error) {
+func settings(cfg *config.Config, text string) ([]setting, error) {
 	inEffect, err := tables(cfg.String())
 	if err != nil {
 		return nil, err
@@ -36,11 +35,7 @@ func settings(cfg *config.Config, path string) ([]setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	written, err := tables(string(text))
+	written, err := tables(text)
 	if err != nil {
 		return nil, err
 	}

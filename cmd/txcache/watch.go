@@ -36,7 +36,7 @@ it, tells what changed meanwhile, and says when it is listening again (ready).`,
 		Example: `  txcache --config cache.toml watch
   txcache --config cache.toml watch shop --json --timeout 1h`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completes(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, only := cmd.Context(), ""
 			if len(args) > 0 {
@@ -45,8 +45,15 @@ it, tells what changed meanwhile, and says when it is listening again (ready).`,
 				}
 			}
 			return p.inspect(ctx, func(b *redisbackend.Backend) error {
-				err := b.Watch(ctx, only, p.event)
-				if ctx.Err() != nil {
+				var unwritten error
+				err := b.Watch(ctx, only, func(c redisbackend.Change) error {
+					unwritten = p.event(c)
+					return unwritten
+				})
+				switch {
+				case unwritten != nil:
+					return unwritten
+				case ctx.Err() != nil:
 					return nil // that is how a watch ends
 				}
 				return told(ctx, err)

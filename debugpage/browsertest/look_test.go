@@ -13,8 +13,19 @@ import (
 	"github.com/seed-dad15c92/txcache/txcachetest"
 )
 
-// TestPagesFit looks at every page in the size of a phone and of a desk, in light
-// and in dark. With TXCACHE_SCREENSHOTS=<folder> it leaves pictures there.
+// crossed is the text that the large line over time lies over, if any.
+const crossed = `(() => {
+	const line = document.querySelector(".wide .spark")?.getBoundingClientRect();
+	if (!line) return "";
+	return [...document.querySelectorAll(".tile h2, .tile p")].filter(e => {
+		const range = document.createRange();
+		range.selectNodeContents(e);
+		return [...range.getClientRects()].some(r => r.left < line.right && line.left < r.right && r.top < line.bottom && line.top < r.bottom);
+	}).map(e => e.textContent).join(", ");
+})()`
+
+// TestPagesFit looks at every page in sizes from a phone to a desk, in light and in
+// dark. With TXCACHE_SCREENSHOTS=<folder> it leaves pictures there.
 func TestPagesFit(t *testing.T) {
 	tab := newTab(t)
 	store := txcachetest.Redis(t)
@@ -37,12 +48,15 @@ func TestPagesFit(t *testing.T) {
 	}
 	pages := map[string]string{"page": "", "database": "?database=shop-00&databases=shop-0", "confirm": "confirm?do=drop&database=shop-00"}
 	for name, query := range pages {
-		for device, width := range map[string]int64{"phone": 375, "desk": 1440} {
+		for device, width := range map[string]int64{"phone": 375, "tablet": 820, "laptop": 1100, "desk": 1440} {
 			for _, scheme := range []string{"light", "dark"} {
-				tab.view(width, map[string]int64{"phone": 812, "desk": 1000}[device], scheme)
+				tab.view(width, map[string]int64{"phone": 812, "tablet": 1180, "laptop": 800, "desk": 1000}[device], scheme)
 				tab.do(chromedp.Navigate(address + query))
 				if tab.text(fits) != "true" {
 					t.Errorf("%s, %s, %s: the page is wider than the window", name, device, scheme)
+				}
+				if got := tab.text(crossed); got != "" {
+					t.Errorf("%s, %s, %s: the line over time runs through %q", name, device, scheme, got)
 				}
 				if pictured != "" {
 					tab.picture(filepath.Join(pictured, name+"-"+device+"-"+scheme+".png"), chromedp.CaptureScreenshot())

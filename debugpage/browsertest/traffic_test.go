@@ -79,8 +79,13 @@ func use(t *testing.T, store *txcache.Store, caches []*txcache.Cache[int, string
 // serve returns the address of the page, under a path of its own.
 func serve(t *testing.T, store *txcache.Store, opts *debugpage.Options) string {
 	t.Helper()
+	var o debugpage.Options
+	if opts != nil {
+		o = *opts
+	}
+	o.Hosts = []string{host}
 	mux := http.NewServeMux()
-	mux.Handle("/debug/txcache/", debugpage.Handler(store, opts))
+	mux.Handle("/debug/txcache/", debugpage.Handler(store, &o))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "127.0.0.1", host, 1) + "/debug/txcache/"

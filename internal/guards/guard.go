@@ -13,7 +13,7 @@ import (
 // A guard is something that the code does so that a promise holds.
 type guard struct {
 	name    string
-	keeps   string // the promise, P1 to P10
+	keeps   string // the promise, P1 to P10, or "operators" for what they rely on
 	without string // what goes wrong where the guard is missing
 
 	file string // from the root of the module
@@ -34,6 +34,7 @@ func all() []guard {
 		transactionGuards, sharedTransactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
 		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
+		operatorGuards,
 	)
 }
 
