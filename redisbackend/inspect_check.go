@@ -16,13 +16,13 @@ import (
 
 // A Checkup is how a server does what a Backend asks of it.
 type Checkup struct {
-	Server string        // its software and version, as far as it tells
-	Role   string        // "master" or "slave"; "" if it does not tell
-	Policy string        // what it does when its memory is full; "" if it does not tell
+	Server string // its software and version, as far as it tells
+	Role   string // "master" or "slave"; "" if it does not tell
+	Policy string // what it does when its memory is full; "" if it does not tell
 	// MaxMemory is the limit of its memory in bytes: 0 is none, -1 is not known.
 	MaxMemory int64
-	Ping   time.Duration // the median of a few round trips
-	Steps  []Step
+	Ping      time.Duration // the median of a few round trips
+	Steps     []Step
 }
 
 // A Step is something that a Backend needs of its server.
