@@ -7,7 +7,11 @@ import (
 	"github.com/seed-dad15c92/txcache"
 )
 
-type User struct{ Name string }
+type (
+	User     struct{ Name string }
+	Page     struct{ Theme string }
+	Settings struct{ Theme string }
+)
 
 var (
 	ctx   context.Context
@@ -16,7 +20,13 @@ var (
 	store *txcache.Store
 	tx    *txcache.Tx
 	cache *txcache.Cache[int64, User]
+
+	user        int64
+	pages       *txcache.Cache[int64, Page]
+	allSettings *txcache.Cache[string, Settings]
 )
+
+func loadSettings(ctx context.Context) (Settings, error) { return Settings{}, nil }
 
 func selectUser(ctx context.Context, db *sql.DB, id int64) (User, error) { return User{}, nil }
 func selectUsers(ctx context.Context, db *sql.DB, ids []int64) (map[int64]User, error) {
