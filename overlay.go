@@ -12,6 +12,9 @@ type overlay interface {
 	// publish puts the values into g, appends to values what is to be kept
 	// remotely, and returns how many there were.
 	publish(database string, g generation, values []backend.Value) (all []backend.Value, published int)
+
+	size() int // how many values there are
+	lose()     // forgets all values, as if there had been no room for them
 }
 
 // overlayOf is an overlay of a Cache[K, V]. The transaction's mutex guards it.
@@ -51,12 +54,19 @@ func (o *overlayOf[K, V]) get(key entryKey[K]) (r result[V], open bool) {
 	return result[V]{e.value, present}, true
 }
 
+func (o *overlayOf[K, V]) size() int { return len(o.values) }
+
+func (o *overlayOf[K, V]) lose() {
+	o.values = map[entryKey[K]]entry[V]{}
+	o.partial = true
+}
+
 // set keeps e under key, for a transaction that has done w.
 func (o *overlayOf[K, V]) set(w *work, key entryKey[K], e entry[V], readOnly bool) {
 	before, was := o.values[key]
 	if w.savepoints > 0 {
 		if e.step = before.step; e.step <= w.mark { // once a savepoint is enough
-			w.record(func() {
+			w.record(0, func() {
 				if was {
 					o.values[key] = before
 				} else {

@@ -123,7 +123,7 @@ func (tx *Tx) ClearAll() error {
 	}
 	w := t.worked()
 	cleared, caches := w.cleared, w.caches
-	w.record(func() { w.cleared, w.caches = cleared, caches })
+	w.record(w.values(), func() { w.cleared, w.caches = cleared, caches })
 	w.cleared, w.caches = true, nil
 	t.touched.Store(allCaches)
 	return nil
@@ -295,7 +295,7 @@ func (t *transaction) clear(c *core) error {
 	}
 	l := t.local(c)
 	before := *l
-	t.work.record(func() { *l = before })
+	t.work.record(l.size(), func() { *l = before })
 	*l = local{cleared: true}
 	return nil
 }
