@@ -11,6 +11,9 @@ type overlay interface {
 	// publish puts the values into g, and into out what the backend is to keep.
 	// It returns how many there were.
 	publish(g generation, out *outbox) (published int)
+
+	size() int // how many values there are
+	lose()     // forgets all values, as if there had been no room for them
 }
 
 // overlayOf is an overlay of a Cache[K, V]. The transaction's mutex guards it.
@@ -50,12 +53,19 @@ func (o *overlayOf[K, V]) get(key entryKey[K]) (r result[V], open bool) {
 	return result[V]{e.value, present}, true
 }
 
+func (o *overlayOf[K, V]) size() int { return len(o.values) }
+
+func (o *overlayOf[K, V]) lose() {
+	o.values = map[entryKey[K]]entry[V]{}
+	o.partial = true
+}
+
 // set keeps e under key, for a transaction that has done w.
 func (o *overlayOf[K, V]) set(w *work, key entryKey[K], e entry[V], readOnly bool) {
 	before, was := o.values[key]
 	if w.savepoints > 0 {
 		if e.step = before.step; e.step <= w.mark { // once a savepoint is enough
-			w.record(func() {
+			w.record(0, func() {
 				if was {
 					o.values[key] = before
 				} else {

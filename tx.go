@@ -126,7 +126,7 @@ func (tx *Tx) ClearAll() error {
 	}
 	w := t.worked()
 	cleared, caches := w.cleared, w.caches
-	w.record(func() { w.cleared, w.caches = cleared, caches })
+	w.record(w.values(), func() { w.cleared, w.caches = cleared, caches })
 	w.cleared, w.caches = true, nil
 	w.cutAll()
 	t.touched.Store(allCaches)
@@ -316,7 +316,7 @@ func (t *transaction) refuse(err error) error {
 	}
 	w := t.worked()
 	before := w.refused
-	w.record(func() { w.refused = before })
+	w.record(0, func() { w.refused = before })
 	w.refused = fmt.Errorf("%w: the commit is refused as a clear was", err)
 	return err
 }
@@ -330,7 +330,7 @@ func (t *transaction) clear(c *core) error {
 	}
 	l := t.local(c)
 	before := *l
-	t.work.record(func() { *l = before })
+	t.work.record(l.size(), func() { *l = before })
 	t.work.cuts++
 	*l = local{cleared: true, cut: t.work.cuts}
 	return nil

@@ -16,6 +16,8 @@ type work struct {
 	// what came after they began, and nothing else.
 	savepoints int // that are open
 	undo       []step
+	undoSize   int    // how many values the steps of undo keep, about
+	undoLimit  int    // from which on that is compared with what there is
 	steps      uint64 // the number of the last step
 	mark       uint64 // the number of the last step before the latest savepoint
 
@@ -30,6 +32,7 @@ type work struct {
 // A step is one change, and how to undo it.
 type step struct {
 	number uint64
+	size   int // how many values it keeps
 	undo   func()
 }
 
@@ -57,12 +60,60 @@ func (t *transaction) inSavepoint() bool {
 	return t.work != nil && t.work.savepoints > 0
 }
 
-// record keeps what undoes a change while a savepoint is open.
-func (w *work) record(undo func()) {
-	if w.savepoints > 0 {
-		w.steps++
-		w.undo = append(w.undo, step{w.steps, undo})
+// leastUndo is how many values may be kept for undoing, however few there are.
+const leastUndo = 10_000
+
+// record keeps what undoes a change while a savepoint is open; size is how many
+// values that are. Where steps keep far more than there is, as values have had to
+// make room for others again and again, they are given up: to undo is then to
+// forget all that was set, which is a miss, and to clear what was cleared. // P10
+func (w *work) record(size int, undo func()) {
+	if w.savepoints == 0 {
+		return
 	}
+	w.steps++
+	w.undo = append(w.undo, step{w.steps, size + 1, undo})
+	if w.undoSize += size + 1; w.undoSize <= max(w.undoLimit, leastUndo) {
+		return
+	}
+	if w.undoLimit = leastUndo + 2*w.values(); w.undoSize > w.undoLimit {
+		w.undo, w.undoSize, w.undoLimit = []step{{w.steps, 1, w.lose}}, 1, 0
+	}
+}
+
+// undone carries out and removes the last step.
+func (w *work) undone() {
+	last := &w.undo[len(w.undo)-1]
+	last.undo()
+	w.undoSize -= last.size
+	*last = step{}
+	w.undo = w.undo[:len(w.undo)-1]
+}
+
+// values returns how many values there are.
+func (w *work) values() (n int) {
+	for _, l := range w.caches {
+		n += l.size()
+	}
+	return n
+}
+
+// lose forgets all that was set. It is no longer known what others may have set
+// before, so that nothing of theirs is read either. // P1, P2
+func (w *work) lose() {
+	for _, l := range w.caches {
+		if l.overlay != nil {
+			l.overlay.lose()
+		}
+	}
+}
+
+// size is how many values the transaction has set in the cache.
+func (l *local) size() int {
+	if l.overlay == nil {
+		return 0
+	}
+	return l.overlay.size()
 }
 
 // cuts returns how many cuts there were.
@@ -142,12 +193,11 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 		if !kept {
 			w.cutAll()
 			for n := len(w.undo); n > 0 && w.undo[n-1].number > mark; n-- { // P2
-				w.undo[n-1].undo()
-				w.undo = w.undo[:n-1]
+				w.undone()
 			}
 		}
 		if w.savepoints--; w.savepoints == 0 {
-			w.undo = nil
+			w.undo, w.undoSize, w.undoLimit = nil, 0, 0
 		}
 	}()
 	if err := fn(tx); err != nil {

@@ -117,4 +117,28 @@ var boundGuards = []guard{{
 	text:    "some([]byte(owner)), some(nil)",
 	gone:    "some([]byte(\"another\")), some(nil)",
 	by:      "TestTheRightToSweepIsTakenFromNobody",
+}, {
+	name:    "what a savepoint keeps for undoing is bounded",
+	keeps:   "P10",
+	without: "A savepoint that sets a million values keeps a million, however few the cache may have.",
+	file:    "work.go",
+	text:    "w.undoSize > w.undoLimit {",
+	gone:    "w.undoSize > w.undoLimit && w.steps == 0 {",
+	by:      "TestWhatASavepointKeepsIsBounded",
+}, {
+	name:    "what cannot be undone uncovers nothing",
+	keeps:   "P1",
+	without: "After a savepoint that set too much, a transaction reads others' older values in the place of its own.",
+	file:    "overlay.go",
+	text:    "	o.partial = true\n",
+	gone:    "",
+	by:      "TestSavepointsThatKeepTooMuch",
+}, {
+	name:    "what cannot be undone is lost",
+	keeps:   "P2",
+	without: "A savepoint that set too much is not undone.",
+	file:    "overlay.go",
+	text:    "	o.values = map[entryKey[K]]entry[V]{}\n	o.partial",
+	gone:    "	o.partial",
+	by:      "TestSavepointsThatKeepTooMuch",
 }}

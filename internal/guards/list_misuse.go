@@ -22,7 +22,7 @@ var misuseGuards = []guard{{
 	keeps:   "P2",
 	without: "A transaction cannot commit though the savepoint that was refused a clear was undone.",
 	file:    "tx.go",
-	text:    `w.record(func() { w.refused = before })`,
+	text:    `w.record(0, func() { w.refused = before })`,
 	gone:    ``,
 	by:      "TestARefusedClearFailsItsCommit",
 }}

@@ -103,7 +103,7 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "What was set before a savepoint is lost by a clear within it that was undone, and the cache is cleared for all.",
 	file:    "tx.go",
-	text:    `t.work.record(func() { *l = before })`,
+	text:    `t.work.record(l.size(), func() { *l = before })`,
 	gone:    `_ = before`,
 	by:      "TestSavepoints",
 }, {
@@ -111,7 +111,7 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "What was set before a savepoint is lost by a clear of all within it that was undone.",
 	file:    "tx.go",
-	text:    `w.record(func() { w.cleared, w.caches = cleared, caches })`,
+	text:    `w.record(w.values(), func() { w.cleared, w.caches = cleared, caches })`,
 	gone:    `_, _ = cleared, caches`,
 	by:      "TestSavepoints",
 }, {
