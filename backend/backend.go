@@ -84,6 +84,16 @@ type Backend interface {
 	Close() error
 }
 
+// Aged is implemented by a Backend whose Sync may show late what others have done.
+type Aged interface {
+	Backend
+
+	// SyncAged is Sync, and tells how late: the state is at least as new as every
+	// change whose call had returned age before SyncAged was called. It is 0 where
+	// the authority was asked, and never more than Stats.Staleness.
+	SyncAged(ctx context.Context, database string) (state *State, age time.Duration, err error)
+}
+
 // A Fence says that one transaction is about to commit a clear.
 //
 // It is a value: a backend does not change what it refers to, nor keep
@@ -124,6 +134,19 @@ type Values interface {
 	Set(ctx context.Context, values []Value) error
 }
 
+// Timed is implemented by Values that tell how much longer they keep a value, by
+// a clock that is the same for all processes. Without it, the age of a value is
+// judged by the clock of the process that has set it.
+type Timed interface {
+	Values
+
+	// GetTimed is Get, and returns for each of keys how much longer what is kept
+	// under it stays there if nobody sets it again: what is left of the TTL that
+	// it was set with, at the moment of the call or later, never more. It is
+	// negative for what stays for ever, and means nothing for what is not there.
+	GetTimed(ctx context.Context, keys []Key) (data [][]byte, left []time.Duration, err error)
+}
+
 // Limited is implemented by Values that keep nothing for ever.
 type Limited interface {
 	// TTL returns how long a value that is set without a TTL of its own is
@@ -149,7 +172,7 @@ type Stats struct {
 	Garbage    int64         // values of generations that are over, about, which are still there
 	Open       bool          // a breaker is open: calls are refused, as the authority does not answer
 	Listening  bool          // changes are announced to the Backend, and nothing was missed
-	Staleness  time.Duration // how late Sync may show what others did, if announcements cease; 0: it never is
+	Staleness  time.Duration // how late Sync may show what others did, at most; 0: it never is
 }
 
 // Swapper is implemented by Values that can change a value depending on what is

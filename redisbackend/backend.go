@@ -54,9 +54,12 @@ type Backend struct {
 	dials atomic.Uint64
 	blind bool
 
+	scriptless atomic.Bool // the log has it that the server runs no scripts
+
 	prompt bool // the client's own time limits are not above that of Options
 
 	databases sync.Map // of name to *database
+	digests   sync.Map // of what is announced for a long name to that name
 	versions  atomic.Uint64
 	links     links
 	feed      feed
@@ -72,7 +75,8 @@ type Backend struct {
 
 var (
 	_ backend.Backend = (*Backend)(nil)
-	_ backend.Values  = (*Backend)(nil)
+	_ backend.Aged    = (*Backend)(nil)
+	_ backend.Timed   = (*Backend)(nil)
 	_ backend.Swapper = (*Backend)(nil)
 )
 

@@ -191,7 +191,7 @@ func Unavailable(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrClosed) {
 		return false
 	}
-	for _, ours := range []error{errFence, errReply, errUnsettled} {
+	for _, ours := range []error{errFence, errReply, errUnsettled, errNoScripts} {
 		if errors.Is(err, ours) {
 			return false
 		}

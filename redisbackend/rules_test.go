@@ -48,6 +48,7 @@ func TestRulesOverMiniredis(t *testing.T) {
 func bubbleServer(t *testing.T) *miniredis.Miniredis {
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true)
+	redistest.Identify(server)
 	t.Cleanup(server.Close)
 	return server
 }
