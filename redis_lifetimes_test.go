@@ -24,7 +24,9 @@ func (b *bubble) alter(change func(data string, left time.Duration) (string, tim
 		}
 		data, left := change(data, b.TTL(key))
 		_ = b.Set(key, data)
-		b.SetTTL(key, left)
+		if left > 0 {
+			b.SetTTL(key, left)
+		}
 	}
 }
 

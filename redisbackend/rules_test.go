@@ -32,6 +32,7 @@ func TestRulesOverMiniredis(t *testing.T) {
 					},
 					Lease:   time.Minute,
 					Advance: time.Sleep,
+					Restart: server.FlushAll,
 				})
 				if errors.Is(err, backendtest.ErrSkipped) {
 					t.Skip(err)
