@@ -46,7 +46,10 @@ type Backend interface {
 
 	// Fence marks the caches of f as about to be cleared, or renews the mark.
 	// From its return until Clear, Unfence or the end of f.Lease, whichever
-	// is first, every State shows them as fenced.
+	// is first, every State shows them as fenced. A Backend that was not
+	// there to see the fence placed or renewed may show them so for up to
+	// f.Lease from when it has first looked: no clock tells it since when the
+	// fence stands.
 	//
 	// Several fences may stand on one cache; it is fenced while one stands.
 	// A fence whose lease has ended counts as cleared, not as lifted: its
@@ -112,8 +115,9 @@ type Fence struct {
 	// that Caches does not name.
 	All bool
 
-	// Lease is how long the fence stands if its owner dies, measured by the
-	// authority's clock from the last Fence call. It is positive.
+	// Lease is how long the fence stands if its owner dies, from the last
+	// Fence call, by a clock that nobody sets: a monotonic one, of the
+	// authority's process or of those that look. It is positive.
 	Lease time.Duration
 }
 

@@ -30,7 +30,8 @@ type Options struct {
 	// Channel lets Sync rely on announced changes instead of asking the server
 	// each time. What another process changed may then stay unknown for as
 	// long as a message takes; for 2 seconds if the messages silently cease;
-	// and for 10 seconds whatever becomes of them.
+	// and for 10 seconds whatever becomes of them. SyncAged tells how long ago
+	// the server was asked.
 	Channel bool
 
 	// Logger is told when the server becomes unreachable, when it is back, and

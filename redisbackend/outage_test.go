@@ -163,7 +163,7 @@ func TestTheSmallestACL(t *testing.T) {
 func restrict(server *redistest.Server, prefix string, more ...any) {
 	server.Do(append([]any{
 		"acl", "setuser", "app", "on", ">secret", "resetchannels", "&" + prefix + ":@changes", "~" + prefix + ":*", "nocommands",
-		"+get", "+mget", "+set", "+hmget", "+eval", "+evalsha", "+hget", "+hset", "+hdel", "+hlen", "+hkeys", "+hgetall",
+		"+get", "+mget", "+set", "+pttl", "+hmget", "+eval", "+evalsha", "+hget", "+hset", "+hdel", "+hlen", "+hkeys", "+hgetall",
 		"+del", "+exists", "+unlink", "+scan", "+dbsize", "+info", "+time", "+publish", "+subscribe", "+unsubscribe", "+ping", "+hello", "+select",
 	}, more...)...)
 }
@@ -179,9 +179,10 @@ func useWithin(t *testing.T, cfg *config.Config) {
 	key := backend.Key{Database: "shop", Cache: "c", Token: s.Token("c"), Key: "k"}
 	_, cleared := b.Clear(t.Context(), "shop", f)
 	_, got := b.Get(t.Context(), []backend.Key{key, key})
+	_, _, timed := b.GetTimed(t.Context(), []backend.Key{key, key})
 	_, swept := b.Sweep(t.Context())
 	for what, err := range map[string]error{
-		"Clear": cleared, "Get": got, "Sweep": swept,
+		"Clear": cleared, "Get": got, "GetTimed": timed, "Sweep": swept,
 		"Set":     b.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("v")}}),
 		"Fence":   b.Fence(t.Context(), "shop", f),
 		"Unfence": b.Unfence(t.Context(), "shop", f),
