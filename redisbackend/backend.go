@@ -56,6 +56,7 @@ type Backend struct {
 	blind bool
 
 	scriptless atomic.Bool // the log has it that the server runs no scripts
+	timeless   atomic.Bool // the log has it that the user may not run PTTL
 
 	prompt bool // the client's own time limits are not above that of Options
 

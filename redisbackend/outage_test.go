@@ -159,6 +159,26 @@ func TestTheSmallestACL(t *testing.T) {
 	})
 }
 
+// A user that may not ask how old a value is finds none that has time left; what has
+// no Duration is not concerned.
+func TestWithoutTheRightToAskForTheTime(t *testing.T) {
+	server := redistest.Start(t)
+	cfg := settings("redis://app:secret@" + server.Addr)
+	restrict(server, cfg.Prefix, "-pttl")
+	b := open(t, cfg)
+	key := backend.Key{Database: "shop", Cache: "c", Token: mustSync(t, b, "shop").Base, Key: "k"}
+	if err := b.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("v"), TTL: time.Minute}}); err != nil {
+		t.Fatal(err)
+	}
+	data, left, err := b.GetTimed(t.Context(), []backend.Key{key})
+	if err != nil || string(data[0]) != "v" || left[0] != 0 {
+		t.Errorf("GetTimed: %q, %v, %v; want the value with no time left", data, left, err)
+	}
+	if data, err := b.Get(t.Context(), []backend.Key{key}); err != nil || string(data[0]) != "v" {
+		t.Errorf("Get: %q, %v", data, err)
+	}
+}
+
 // restrict makes a user of no more rights than docs/redis.md names.
 func restrict(server *redistest.Server, prefix string, more ...any) {
 	server.Do(append([]any{

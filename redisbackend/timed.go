@@ -13,6 +13,9 @@ import (
 // GetTimed is Get, and tells how much longer the server keeps each value, by its
 // own clock, in one request. The time is asked for before the value. Should another
 // value of the key be set in between, it comes with the time of the one before it.
+//
+// Where the user may not ask for the time, no value has any left: values of caches
+// with a Duration are then not shared, rather than used on the word of a clock.
 func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, nil, err
@@ -35,7 +38,14 @@ func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, [
 	}
 	for i := range keys {
 		var err error
-		if left[i], err = cmds[2*i].(*redis.DurationCmd).Result(); err != nil {
+		left[i], err = cmds[2*i].(*redis.DurationCmd).Result()
+		if redis.HasErrorPrefix(err, "NOPERM") {
+			if !b.timeless.Swap(true) {
+				b.options.Logger.Warn("txcache: the user may not run PTTL, so values of caches with a Duration are not shared; docs/redis.md has the rights", "error", err)
+			}
+			left[i], err = 0, nil
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("txcache: redis: %w", err)
 		}
 		if left[i] == gone {
