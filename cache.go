@@ -41,6 +41,7 @@ type core struct {
 	overlaySize   int
 	lifetime      time.Duration // 0: until cleared
 	limited       bool          // lifetime is the backend's
+	timed         bool          // the backend is asked how old what it keeps is
 	absence       time.Duration // of what is absent; 0: as for values, negative: none
 	jitter        float64       // of lifetimes
 	staleFor      time.Duration
@@ -126,6 +127,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	if c.lifetime == 0 {
 		c.lifetime, c.limited = s.longest, s.longest > 0
 	}
+	c.timed = s.timed != nil && (opts.Duration > 0 || opts.Absent > 0)
 	c.newGeneration = c.generation
 	if err := s.add(&c.core, opts.IgnoreContext); err != nil {
 		return nil, err
@@ -259,8 +261,8 @@ func (c *Cache[K, V]) Clear(tx *Tx) error {
 }
 
 // SyncSince reports whether the state that tx began with was synchronised
-// before t: what was committed at t or later may be missing from what the
-// transaction reads here.
+// before t; see [Tx.SyncedAt]. Then what was committed at t or later may be
+// missing from what the transaction reads here.
 func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
 	return tx.SyncedAt().Before(t)
 }

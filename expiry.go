@@ -7,12 +7,18 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
+// life returns how long a value, or an absence, of the cache is good for at most
+// after it was set; 0 for ever.
+func (c *core) life(absent bool) time.Duration {
+	if absent && c.absence > 0 && (c.lifetime == 0 || c.absence < c.lifetime) {
+		return c.absence
+	}
+	return c.lifetime
+}
+
 // expiry returns when what is set now expires, as near.Now counts; 0 for never.
 func (c *core) expiry(absent bool) int64 {
-	lifetime := c.lifetime
-	if absent && c.absence > 0 && (lifetime == 0 || c.absence < lifetime) {
-		lifetime = c.absence
-	}
+	lifetime := c.life(absent)
 	if lifetime == 0 {
 		return 0
 	}

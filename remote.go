@@ -24,7 +24,15 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 		remote[i] = c.remoteKey(t.db.name, g, k)
 	}
 	ctx, end := s.trace(ctx, "get", t.db.name, c.name, len(keys))
-	data, err := s.values.Get(ctx, remote)
+	var data [][]byte
+	var left []time.Duration
+	var err error
+	asked := near.Now() // before the call: what is left is rather less
+	if c.timed {
+		data, left, err = s.timed.GetTimed(ctx, remote)
+	} else {
+		data, err = s.values.Get(ctx, remote)
+	}
 	end(err)
 	if err != nil {
 		if ctx.Err() == nil { // else the caller has left, and the backend is well
@@ -37,15 +45,37 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 		if d == nil || i >= len(results) {
 			continue
 		}
-		results[i], _ = c.receive(ctx, t, g, keys[i], d)
+		k := kept{data: d, asked: asked}
+		if i < len(left) {
+			k.left = left[i]
+		}
+		results[i], _ = c.take(ctx, t, g, keys[i], k)
 	}
 	return results
 }
 
-// receive takes what the backend has kept under key, and keeps it near if it is
-// any good. If it is not, leased says that another process is loading the value.
+// receive takes what the backend has answered with for key, outside of fetch, and
+// keeps it near if it is any good. If it is not, leased says that another process
+// is loading the value.
 func (c *Cache[K, V]) receive(ctx context.Context, t *transaction, g *generationOf[K, V], key entryKey[K], data []byte) (r result[V], leased bool) {
-	value, expires, err := c.codec.Decode(data)
+	if c.timed {
+		if _, _, err := c.codec.Decode(data); err != codec.ErrLease {
+			return c.fetch(ctx, t, g, []entryKey[K]{key})[0], false // which tells how old it is
+		}
+	}
+	return c.take(ctx, t, g, key, kept{data: data, asked: near.Now()})
+}
+
+// kept is what the backend has under a key.
+type kept struct {
+	data  []byte
+	left  time.Duration // how long it stays there, negative for ever; if the cache is timed
+	asked int64         // when the backend was asked, as near.Now counts
+}
+
+// take is receive for what the backend has told all of.
+func (c *Cache[K, V]) take(ctx context.Context, t *transaction, g *generationOf[K, V], key entryKey[K], k kept) (r result[V], leased bool) {
+	value, expires, err := c.codec.Decode(k.data)
 	e := entry[V]{value: value, absent: err == codec.ErrAbsent}
 	switch {
 	case err == nil, e.absent:
@@ -59,21 +89,52 @@ func (c *Cache[K, V]) receive(ctx context.Context, t *transaction, g *generation
 	if r.value, r.found = value, present; e.absent {
 		r.found = absent
 	}
-	if !expires.IsZero() {
-		left := time.Until(expires)
-		if left <= 0 {
-			if r.found = expired; e.absent || left <= -c.staleFor {
-				return result[V]{}, false
-			}
-			return r, false
+	left, limited, ok := c.left(k.left, expires, e.absent)
+	switch {
+	case !ok:
+		return result[V]{}, false
+	case limited && left <= 0:
+		if r.found = expired; e.absent || left <= -c.staleFor {
+			return result[V]{}, false
 		}
-		e.expires = near.In(left)
+		return r, false
+	case limited:
+		e.expires = near.After(k.asked, left)
 	}
 	if w := c.store.witness.Load(); w != nil && !e.absent {
 		(*w)(c.name, key.key, e.value)
 	}
 	g.set(key, e)
 	return r, false
+}
+
+// left returns how long what the backend has kept is good for yet, if that is
+// limited; not ok if it is not to be believed. It is never more than the cache's
+// own values have.
+//
+// The backend tells it by its own clock, if it can: stays is how long it keeps
+// the value, which has StaleFor to go when it expires. Where that is longer than
+// any value of the cache is kept, it was set with another Duration, or the clock
+// was set back. Else it rests on the clock of the process that has set the value,
+// which has said when it expires.
+func (c *core) left(stays time.Duration, expires time.Time, absent bool) (left time.Duration, limited, ok bool) {
+	life := c.life(absent)
+	if !c.timed {
+		if expires.IsZero() {
+			return life, life > 0, true
+		}
+		if left = time.Until(expires); life > 0 {
+			left = min(left, life)
+		}
+		return left, true, true
+	}
+	if stays < 0 {
+		return 0, false, life == 0
+	}
+	if left = stays; !absent {
+		left -= c.staleFor
+	}
+	return left, true, life == 0 || left <= life
 }
 
 // encode returns what is to be kept remotely of an entry that has left to live,

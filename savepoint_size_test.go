@@ -51,7 +51,7 @@ func TestWhatASavepointKeepsIsBounded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := setups[0].open(t, 1, txcache.Options{Size: 100})[0]
+			store := setups[0].open(t, 1, txcache.Options{Size: 100, OverlaySize: 100})[0]
 			c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
 			tx := begin(t, store, "db")
 			_ = tx.Savepoint(func(tx *txcache.Tx) error {
@@ -77,7 +77,7 @@ func TestWhatASavepointKeepsIsBounded(t *testing.T) {
 func TestSavepointsThatKeepTooMuch(t *testing.T) {
 	for seed := range uint64(4) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		store := setups[0].open(t, 1, txcache.Options{Size: 100})[0]
+		store := setups[0].open(t, 1, txcache.Options{Size: 100, OverlaySize: 100})[0]
 		c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
 		const keys = 40
 		for k := range keys {

@@ -23,7 +23,7 @@ type Status struct {
 
 	Waiting   int           // committed clears that the backend could not be told of yet
 	Databases int           // those that this process has used
-	Staleness time.Duration // how late a transaction may learn what other processes commit; 0: it knows as it begins
+	Staleness time.Duration // how late a transaction may learn what other processes commit, at most; 0: it knows as it begins
 
 	Backend *backend.Stats // nil if the backend keeps none
 }

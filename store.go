@@ -24,7 +24,9 @@ import (
 // transaction of its database.
 type Store struct {
 	backend backend.Backend
+	aged    backend.Aged    // nil if the backend always knows the newest state
 	values  backend.Values  // nil if the backend keeps none
+	timed   backend.Timed   // nil if the backend keeps no values, or does not tell for how long
 	swapper backend.Swapper // nil if the backend keeps no values, or cannot
 	longest time.Duration   // for which values keeps any; 0: no limit
 	opts    Options
@@ -62,11 +64,13 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger), ignored: canon.NewIgnored(o.ContextIgnoredKeys...), names: map[string]bool{}}
+	s.aged, _ = b.(backend.Aged)
 	s.values, _ = b.(backend.Values)
 	if s.values == nil {
 		s.opts.NoNear = false
 	} else {
 		s.swapper, _ = b.(backend.Swapper)
+		s.timed, _ = b.(backend.Timed)
 		if limited, ok := b.(backend.Limited); ok {
 			s.longest = limited.TTL()
 		}
@@ -136,18 +140,28 @@ func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (db *
 				return db, v, moment{now, synced}, nil
 			}
 		}
-		state, err := s.backend.Sync(ctx, name)
+		state, age, err := s.state(ctx, name)
 		if err != nil {
 			return db, nil, at, unavailable(ctx, "synchronisation", name, err)
 		}
 		if v := db.install(state); v != nil {
+			synced := now - int64(age)
 			if s.opts.Poll > 0 {
-				db.synced.Store(now)
+				db.synced.Store(synced)
 			}
-			return db, v, moment{now, now}, nil
+			return db, v, moment{now, synced}, nil
 		}
 		// Dropped since it was looked up: its successor has another state.
 	}
+}
+
+// state asks the backend for the state of a database, and how late it may be.
+func (s *Store) state(ctx context.Context, name string) (*backend.State, time.Duration, error) {
+	if s.aged != nil {
+		return s.aged.SyncAged(ctx, name)
+	}
+	state, err := s.backend.Sync(ctx, name)
+	return state, 0, err
 }
 
 // database returns what is known of a database, nothing yet if it is new.

@@ -62,9 +62,12 @@ func (tx *Tx) Database() string {
 	return tx.t.db.name
 }
 
-// SyncedAt returns when the backend was asked for the state that the
-// transaction began with: it reads nothing older than what had been committed
-// by then. It is the zero time if the backend could not be reached.
+// SyncedAt returns the moment as of which the transaction knows what others have
+// cleared: it reads nothing older than what had been committed by then. That is
+// when it began, unless Options.Poll lets it begin with a state of before, or the
+// backend is told of changes (redis: sync = "channel"): then it is when the
+// backend was last asked, as announcements can get lost. It is the zero time if
+// the backend could not be reached.
 func (tx *Tx) SyncedAt() time.Time {
 	tx.made()
 	t := tx.t

@@ -46,7 +46,10 @@ type Backend interface {
 
 	// Fence marks the caches of f as about to be cleared, or renews the mark.
 	// From its return until Clear, Unfence or the end of f.Lease, whichever
-	// is first, every State shows them as fenced.
+	// is first, every State shows them as fenced. A Backend that was not
+	// there to see the fence placed or renewed may show them so for up to
+	// f.Lease from when it has first looked: no clock tells it since when the
+	// fence stands.
 	//
 	// Several fences may stand on one cache; it is fenced while one stands.
 	// A fence whose lease has ended counts as cleared, not as lifted: its
@@ -84,6 +87,16 @@ type Backend interface {
 	Close() error
 }
 
+// Aged is implemented by a Backend whose Sync may show late what others have done.
+type Aged interface {
+	Backend
+
+	// SyncAged is Sync, and tells how late: the state is at least as new as every
+	// change whose call had returned age before SyncAged was called. It is 0 where
+	// the authority was asked, and never more than Stats.Staleness.
+	SyncAged(ctx context.Context, database string) (state *State, age time.Duration, err error)
+}
+
 // A Fence says that one transaction is about to commit a clear.
 //
 // It is a value: a backend does not change what it refers to, nor keep
@@ -102,8 +115,9 @@ type Fence struct {
 	// that Caches does not name.
 	All bool
 
-	// Lease is how long the fence stands if its owner dies, measured by the
-	// authority's clock from the last Fence call. It is positive.
+	// Lease is how long the fence stands if its owner dies, from the last
+	// Fence call, by a clock that nobody sets: a monotonic one, of the
+	// authority's process or of those that look. It is positive.
 	Lease time.Duration
 }
 
@@ -122,6 +136,19 @@ type Values interface {
 	// than its TTL; it may keep any of them for less. It does not keep or change
 	// the slices it is given.
 	Set(ctx context.Context, values []Value) error
+}
+
+// Timed is implemented by Values that tell how much longer they keep a value, by
+// a clock that is the same for all processes. Without it, the age of a value is
+// judged by the clock of the process that has set it.
+type Timed interface {
+	Values
+
+	// GetTimed is Get, and returns for each of keys how much longer what is kept
+	// under it stays there if nobody sets it again: what is left of the TTL that
+	// it was set with, at the moment of the call or later, never more. It is
+	// negative for what stays for ever, and means nothing for what is not there.
+	GetTimed(ctx context.Context, keys []Key) (data [][]byte, left []time.Duration, err error)
 }
 
 // Limited is implemented by Values that keep nothing for ever.
@@ -149,7 +176,7 @@ type Stats struct {
 	Garbage    int64         // values of generations that are over, about, which are still there
 	Open       bool          // a breaker is open: calls are refused, as the authority does not answer
 	Listening  bool          // changes are announced to the Backend, and nothing was missed
-	Staleness  time.Duration // how late Sync may show what others did, if announcements cease; 0: it never is
+	Staleness  time.Duration // how late Sync may show what others did, at most; 0: it never is
 }
 
 // Swapper is implemented by Values that can change a value depending on what is

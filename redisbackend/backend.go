@@ -32,7 +32,8 @@ type Options struct {
 	// Channel lets Sync rely on announced changes instead of asking the server
 	// each time. What another process changed may then stay unknown for as
 	// long as a message takes; for 2 seconds if the messages silently cease;
-	// and for 10 seconds whatever becomes of them.
+	// and for 10 seconds whatever becomes of them. SyncAged tells how long ago
+	// the server was asked.
 	Channel bool
 
 	// Logger is told when the server becomes unreachable, when it is back, and
@@ -56,9 +57,13 @@ type Backend struct {
 	dials atomic.Uint64
 	blind bool
 
+	scriptless atomic.Bool // the log has it that the server runs no scripts
+	timeless   atomic.Bool // the log has it that the user may not run PTTL
+
 	prompt bool // the client's own time limits are not above that of Options
 
 	databases sync.Map // of name to *database
+	digests   sync.Map // of what is announced for a long name to that name
 	versions  atomic.Uint64
 	links     links
 	feed      feed
@@ -74,7 +79,8 @@ type Backend struct {
 
 var (
 	_ backend.Backend = (*Backend)(nil)
-	_ backend.Values  = (*Backend)(nil)
+	_ backend.Aged    = (*Backend)(nil)
+	_ backend.Timed   = (*Backend)(nil)
 	_ backend.Swapper = (*Backend)(nil)
 )
 

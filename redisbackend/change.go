@@ -24,7 +24,6 @@ func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error
 		names.WriteByte(' ')
 		names.WriteString(escape(g.Cache))
 	}
-	b.links.of(b.database(name).hash).clock.met(f.Lease)
 	_, err := b.change(ctx, name, &fenceScript, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
 	return err
 }
@@ -90,11 +89,11 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 		return err
 	}
 	db := b.database(name)
-	cmd := dropScript.command(db.hash, b.layout.channel(), escape(name))
+	cmd := dropScript.command(db.hash, b.layout.channel(), db.announced)
 	err := b.do(ctx, db.hash, cmd)
 	db.forget()
 	if err == nil && cmd.Err() != nil {
-		err = fmt.Errorf("txcache: redis: %w", cmd.Err())
+		err = b.refused(cmd.Err())
 	}
 	if err != nil {
 		return err

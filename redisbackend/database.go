@@ -11,14 +11,16 @@ import (
 
 // A database is what a process knows of one.
 type database struct {
-	name string
-	hash string                // the key of its hash
-	last atomic.Pointer[known] // nil: nothing; stored under mu
+	name      string
+	hash      string                // the key of its hash
+	announced string                // what stands for it in messages
+	last      atomic.Pointer[known] // nil: nothing; stored under mu
 
 	mu      sync.Mutex
 	changes uint64 // how often another State, or none, took the place of last
 	marks   uint64 // how often a change was announced or begun
 	mark    mark   // the last of them
+	vigil   vigil
 
 	flying  *flight // the request on its way
 	waiting *flight // the one that those join who came too late for flying
@@ -30,7 +32,8 @@ type known struct {
 	state    *backend.State
 	version  uint64        // in Redis
 	head     string        // the field e of the hash: epoch and version
-	standing bool          // a fence stands, so that the clock matters
+	standing bool          // a fence stands, which may lapse
+	vague    bool          // the server does not tell its run: it may be another at any time
 	dials    uint64        // Backend.dials before the script was sent that checked the run
 	gaps     uint64        // feed.gaps before the last confirmation was asked for
 	at       time.Duration // when it was asked for
@@ -50,6 +53,7 @@ type moment struct {
 	changes, marks, gaps uint64
 	dials                uint64
 	at                   time.Duration
+	overdue              string // the fences that a script may take to have lapsed
 }
 
 // database returns the entry of name.
@@ -57,8 +61,24 @@ func (b *Backend) database(name string) *database {
 	if db, ok := b.databases.Load(name); ok {
 		return db.(*database)
 	}
-	db, _ := b.databases.LoadOrStore(name, &database{name: name, hash: b.layout.hash(name)})
+	fresh := &database{name: name, hash: b.layout.hash(name), announced: announced(name)}
+	if isDigest(fresh.announced) {
+		b.digests.Store(fresh.announced, name) // before anybody can rely on hearing of it
+	}
+	db, _ := b.databases.LoadOrStore(name, fresh)
 	return db.(*database)
+}
+
+// called returns the name of the database that a message is about. One that is
+// announced by a digest is known if the process has used it. It reports false
+// if what the message says stands for no database.
+func (b *Backend) called(announced string) (name string, ok bool) {
+	if !isDigest(announced) {
+		return unescape(announced)
+	}
+	long, _ := b.digests.Load(announced)
+	name, _ = long.(string)
+	return name, true
 }
 
 // moment returns the present.
@@ -66,52 +86,53 @@ func (b *Backend) moment(db *database) moment {
 	m := moment{dials: b.dials.Load(), gaps: b.feed.gaps.Load(), at: b.now()}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	m.last, m.changes, m.marks = db.last.Load(), db.changes, db.marks
+	m.last, m.changes, m.marks, m.overdue = db.last.Load(), db.changes, db.marks, db.vigil.overdue(m.at)
 	return m
 }
 
 // learn takes note of a script's reply to what was asked at m, and returns the
 // newest State. It returns nil where there is no telling which is newer, the
 // reply or what was learnt since m: then the server has to be asked again.
-func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, time.Duration, error) {
+func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, error) {
 	var state *backend.State
-	var lease time.Duration
+	vague := false
 	if r.fields != nil {
 		var err error
-		if state, lease, err = r.state(); err != nil {
-			return nil, 0, err
+		if state, vague, err = r.state(); err != nil {
+			return nil, err
 		}
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	db.vigil.see(r.fences, b.now())
 	next := known{version: r.version, head: string(r.epoch) + " " + strconv.FormatUint(r.version, 10), dials: m.dials, gaps: m.gaps, at: m.at, clean: db.covers(m, r.epoch, r.version)}
 	last := db.last.Load()
 	if last != nil && last.state.Epoch == r.epoch {
 		switch {
 		case last.version > r.version:
-			return last.state, lease, nil
+			return last.state, nil
 		case last.version == r.version:
-			next.state, next.standing = last.state, last.standing
+			next.state, next.standing, next.vague = last.state, last.standing, last.vague
 			if m.at < last.at { // an earlier request, answered later
-				return last.state, lease, nil
+				return last.state, nil
 			}
 			db.last.Store(&next)
-			return last.state, lease, nil
+			return last.state, nil
 		}
 	} else if db.changes != m.changes {
 		// Epochs have no order, but for one that was known before the request
 		// was sent: that is the older.
-		return nil, lease, nil
+		return nil, nil
 	}
 	if state == nil {
-		return nil, lease, nil // the caller knew more when it asked
+		return nil, nil // the caller knew more when it asked
 	}
 	state.Version = b.versions.Add(1)
-	next.state, next.standing = state, state.AllFenced || len(state.Fenced) > 0
+	next.state, next.standing, next.vague = state, r.fences != "", vague
 	db.changes++
 	db.last.Store(&next)
 	b.garbage.add(b, db.died(state))
-	return state, lease, nil
+	return state, nil
 }
 
 // confirm takes note that at m, or later, the database was still at m.last. It
@@ -169,5 +190,6 @@ func (db *database) forget() {
 	db.marks++
 	db.mark = mark{}
 	db.last.Store(nil)
+	db.vigil = nil
 	db.written = nil
 }

@@ -20,7 +20,12 @@
 // written by another run of a server starts a new epoch. So a plain read of
 // the field that holds both is enough to know that nothing changed, as long as the
 // process has made no connection since it last ran a script: a new connection
-// may lead to another server, or to one that was restored from a snapshot.
+// may lead to another server, or to one that was restored from a snapshot. Where
+// a server does not tell its run, a connection that lives proves nothing either,
+// and only scripts are asked; one that is no master is refused.
+//
+// No clock is trusted but the process's own: a fence lapses when a process has
+// seen it for a lease without a renewal.
 //
 // # Outages
 //

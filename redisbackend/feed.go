@@ -51,13 +51,15 @@ func (f *feed) start(b *Backend) {
 	b.spawn(func() { f.probe(b) })
 }
 
-// fresh reports whether k can be used without asking the server.
-func (b *Backend) fresh(k *known) bool {
+// fresh reports whether k can be used without asking the server, and how long
+// ago k was asked for.
+func (b *Backend) fresh(k *known) (age time.Duration, ok bool) {
 	if !k.clean || k.standing || k.dials != b.dials.Load() || k.gaps != b.feed.gaps.Load() {
-		return false
+		return 0, false
 	}
 	now := b.now()
-	return now-k.at < knownLasts && b.feed.proving(now)
+	age = now - k.at
+	return age, age < knownLasts && b.feed.proving(now)
 }
 
 // proving reports whether announcements arrive.
@@ -150,7 +152,7 @@ func (f *feed) take(b *Backend, message string) bool {
 		}
 		return true
 	}
-	if name, ok = unescape(name); !ok {
+	if name, ok = b.called(name); !ok {
 		return false
 	}
 	if db, ok := b.databases.Load(name); ok {

@@ -31,8 +31,8 @@ type Database struct {
 	// server, which counts the changes within an epoch.
 	State *backend.State
 
-	// Fences are those that were placed, also those past their deadline: the
-	// next transaction turns them into clears.
+	// Fences are those that were placed, also those past their deadline: a
+	// process that has seen one for its lease turns it into a clear.
 	Fences []PlacedFence
 
 	// Values is the number of its values, dead ones included. Only
@@ -43,7 +43,7 @@ type Database struct {
 // A PlacedFence is a fence as the server keeps it.
 type PlacedFence struct {
 	ID       backend.Token
-	Deadline time.Time // by the server's clock
+	Deadline time.Time // by the server's clock, for people to read
 	Lease    time.Duration
 	All      bool     // it stands on every cache
 	Caches   []string // that it was placed for by name
@@ -191,7 +191,7 @@ func Unavailable(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrClosed) {
 		return false
 	}
-	for _, ours := range []error{errFence, errReply, errUnsettled} {
+	for _, ours := range []error{errFence, errReply, errUnsettled, errNoScripts} {
 		if errors.Is(err, ours) {
 			return false
 		}

@@ -17,7 +17,7 @@ import (
 // A Checkup is how a server does what a Backend asks of it.
 type Checkup struct {
 	Server string // its software and version, as far as it tells
-	Role   string // "master" or "slave"; "" if it does not tell
+	Role   string // "master", or what it is else; "" if it does not tell
 	Policy string // what it does when its memory is full; "" if it does not tell
 	// MaxMemory is the limit of its memory in bytes: 0 is none, -1 is not known.
 	MaxMemory int64
@@ -28,10 +28,14 @@ type Checkup struct {
 // A Step is something that a Backend needs of its server.
 type Step struct {
 	Name     string // such as "fence a cache"
-	Optional bool   // only those who operate a service need it
+	Optional bool   // a service works without it
 	Took     time.Duration
 	Err      error // nil if it was done
 }
+
+// errVague is no reason to refuse all calls: what is promised holds as long as the
+// server loses nothing.
+var errVague = errors.New("txcache: redis: INFO does not tell role, run_id and master_replid, so a failover, or a restart from a snapshot, cannot be noticed")
 
 // pings is of how many round trips Check takes the median.
 const pings = 11
@@ -60,6 +64,9 @@ func (b *Backend) Check(ctx context.Context) (*Checkup, error) {
 	if err := c.Steps[0].Err; err != nil && Unavailable(err) {
 		return c, err
 	}
+	if k := b.database(name).last.Load(); k != nil && k.vague {
+		c.try(b, "tell one run from another", func() error { return errVague })
+	}
 	c.try(b, "fence a cache", func() error { return b.Fence(ctx, name, f) })
 	c.try(b, "clear a cache", func() error { _, err := b.Clear(ctx, name, f); return err })
 	c.try(b, "announce a change", func() error { return b.hear(ctx) })
@@ -79,7 +86,7 @@ func (b *Backend) Check(ctx context.Context) (*Checkup, error) {
 	c.optional(b, "tell when a value expires", func() error { return b.one(ctx, at, left) })
 	c.try(b, "remove values", func() error { return b.vanish(ctx, at, b.layout.value(&other)) })
 	c.try(b, "drop a database", func() error {
-		return b.one(ctx, b.layout.hash(name), dropScript.command(b.layout.hash(name), b.layout.channel(), escape(name)))
+		return b.one(ctx, b.layout.hash(name), dropScript.command(b.layout.hash(name), b.layout.channel(), announced(name)))
 	})
 	return c, ctx.Err()
 }

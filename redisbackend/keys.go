@@ -8,12 +8,18 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// longestKey is the length up to which the key part of a value's key is kept
-// readable. Longer ones are replaced by a digest.
-const longestKey = 100
+const (
+	// longestKey is the length up to which the key part of a value's key is kept
+	// readable. Longer ones are replaced by a digest.
+	longestKey = 100
+
+	// longestAnnounced is the same for what a message says of a database. So no
+	// name makes a message so long that listeners do not look at it.
+	longestAnnounced = 200
+)
 
 // A layout makes the names of everything that a Backend keeps in Redis. An
-// escaped part holds none of ':', '@', '!', braces, spaces and glob characters,
+// escaped part holds none of ':', '@', '!', '#', braces, spaces and glob characters,
 // so the separators below cannot be forged.
 type layout struct{ prefix string } // escaped
 
@@ -34,6 +40,23 @@ func (l layout) everything() string { return l.prefix + ":*" }
 
 // channel is where changes are announced.
 func (l layout) channel() string { return l.prefix + ":@changes" }
+
+// announced is what stands for database in a message.
+func announced(database string) string {
+	name := escape(database)
+	if len(name) <= longestAnnounced {
+		return name
+	}
+	sum := sha256.Sum256([]byte(database))
+	return "#" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// isDigest reports whether announced stands for a database whose name is long.
+func isDigest(announced string) bool {
+	digest, ok := strings.CutPrefix(announced, "#")
+	sum, err := base64.RawURLEncoding.DecodeString(digest)
+	return ok && err == nil && len(sum) == sha256.Size
+}
 
 // lease is the key that the process holds that removes garbage. It has one
 // colon less than a database's hash, so it is none.

@@ -28,7 +28,6 @@ const (
 type link struct {
 	b       *Backend
 	breaker breaker
-	clock   clock
 
 	mu     sync.Mutex
 	active int

@@ -159,11 +159,31 @@ func TestTheSmallestACL(t *testing.T) {
 	})
 }
 
+// A user that may not ask how old a value is finds none that has time left; what has
+// no Duration is not concerned.
+func TestWithoutTheRightToAskForTheTime(t *testing.T) {
+	server := redistest.Start(t)
+	cfg := settings("redis://app:secret@" + server.Addr)
+	restrict(server, cfg.Prefix, "-pttl")
+	b := open(t, cfg)
+	key := backend.Key{Database: "shop", Cache: "c", Token: mustSync(t, b, "shop").Base, Key: "k"}
+	if err := b.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("v"), TTL: time.Minute}}); err != nil {
+		t.Fatal(err)
+	}
+	data, left, err := b.GetTimed(t.Context(), []backend.Key{key})
+	if err != nil || string(data[0]) != "v" || left[0] != 0 {
+		t.Errorf("GetTimed: %q, %v, %v; want the value with no time left", data, left, err)
+	}
+	if data, err := b.Get(t.Context(), []backend.Key{key}); err != nil || string(data[0]) != "v" {
+		t.Errorf("Get: %q, %v", data, err)
+	}
+}
+
 // restrict makes a user of no more rights than docs/redis.md names.
 func restrict(server *redistest.Server, prefix string, more ...any) {
 	server.Do(append([]any{
 		"acl", "setuser", "app", "on", ">secret", "resetchannels", "&" + prefix + ":@changes", "~" + prefix + ":*", "nocommands",
-		"+get", "+mget", "+set", "+hmget", "+eval", "+evalsha", "+hget", "+hset", "+hdel", "+hlen", "+hkeys", "+hgetall",
+		"+get", "+mget", "+set", "+pttl", "+hmget", "+eval", "+evalsha", "+hget", "+hset", "+hdel", "+hlen", "+hkeys", "+hgetall",
 		"+del", "+exists", "+unlink", "+scan", "+dbsize", "+info", "+time", "+publish", "+subscribe", "+unsubscribe", "+ping", "+hello", "+select",
 	}, more...)...)
 }
@@ -179,9 +199,10 @@ func useWithin(t *testing.T, cfg *config.Config) {
 	key := backend.Key{Database: "shop", Cache: "c", Token: s.Token("c"), Key: "k"}
 	_, cleared := b.Clear(t.Context(), "shop", f)
 	_, got := b.Get(t.Context(), []backend.Key{key, key})
+	_, _, timed := b.GetTimed(t.Context(), []backend.Key{key, key})
 	_, swept := b.Sweep(t.Context())
 	for what, err := range map[string]error{
-		"Clear": cleared, "Get": got, "Sweep": swept,
+		"Clear": cleared, "Get": got, "GetTimed": timed, "Sweep": swept,
 		"Set":     b.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("v")}}),
 		"Fence":   b.Fence(t.Context(), "shop", f),
 		"Unfence": b.Unfence(t.Context(), "shop", f),

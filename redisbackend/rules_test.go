@@ -32,6 +32,7 @@ func TestRulesOverMiniredis(t *testing.T) {
 					},
 					Lease:   time.Minute,
 					Advance: time.Sleep,
+					Restart: server.FlushAll,
 				})
 				if errors.Is(err, backendtest.ErrSkipped) {
 					t.Skip(err)
@@ -48,6 +49,7 @@ func TestRulesOverMiniredis(t *testing.T) {
 func bubbleServer(t *testing.T) *miniredis.Miniredis {
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true)
+	redistest.Identify(server)
 	t.Cleanup(server.Close)
 	return server
 }

@@ -33,7 +33,7 @@ func (b *Backend) Stats() Stats {
 	})
 	if b.options.Channel {
 		s.Listening = b.feed.proving(b.now())
-		s.Staleness = proofLasts
+		s.Staleness = knownLasts
 	}
 	return s
 }

@@ -32,15 +32,31 @@ var errUnsettled = errors.New("txcache: redis: the database keeps starting new e
 // otherwise, and shares the request with other callers (P3): one is on its way
 // at a time, and serves those who called before it was sent.
 func (b *Backend) Sync(ctx context.Context, name string) (*backend.State, error) {
+	state, _, err := b.SyncAged(ctx, name)
+	return state, err
+}
+
+// SyncAged is Sync, and tells how long ago the server was asked for a state
+// that announcements have not contradicted since. They may have been lost, so
+// that is what the state is known to be as new as.
+func (b *Backend) SyncAged(ctx context.Context, name string) (state *backend.State, age time.Duration, err error) {
 	if err := b.usable(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	db := b.database(name)
 	if b.options.Channel {
-		if k := db.last.Load(); k != nil && b.fresh(k) {
-			return k.state, nil
+		if k := db.last.Load(); k != nil {
+			if age, ok := b.fresh(k); ok {
+				return k.state, age, nil
+			}
 		}
 	}
+	state, err = b.sync(ctx, db)
+	return state, 0, err
+}
+
+// sync asks the server.
+func (b *Backend) sync(ctx context.Context, db *database) (*backend.State, error) {
 	if err := b.links.of(db.hash).breaker.refusal(); err != nil {
 		return nil, err // rather than wait for a flight that is stuck
 	}
@@ -72,7 +88,7 @@ func (db *database) board() (f *flight, first bool) {
 func (b *Backend) launch(db *database, f *flight, here bool) {
 	m := b.moment(db)
 	f.sent = m.at
-	if m.last == nil || m.last.standing || m.last.dials != m.dials || b.blind {
+	if m.last == nil || m.last.standing || m.last.vague || m.last.dials != m.dials || b.blind {
 		b.ask(db, f, &m, here)
 		return
 	}
@@ -138,7 +154,7 @@ func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool,
 		epoch, version = string(m.last.state.Epoch), strconv.FormatUint(m.last.version, 10)
 	}
 	all := append([]any{
-		string(backend.NewToken()), b.layout.channel(), escape(db.name), epoch, version, l.clock.limit(m.at),
+		string(backend.NewToken()), b.layout.channel(), db.announced, epoch, version, m.overdue,
 	}, args...)
 	cmd := s.cached(db.hash, all...)
 	r := &request{key: db.hash, cmds: []redis.Cmder{cmd}}
@@ -152,7 +168,7 @@ func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool,
 			return
 		}
 		if err == nil && cmd.Err() != nil {
-			err = fmt.Errorf("txcache: redis: %w", cmd.Err())
+			err = b.refused(cmd.Err())
 		}
 		if err != nil {
 			finish(nil, err)
@@ -163,16 +179,28 @@ func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool,
 			finish(nil, err)
 			return
 		}
-		l.clock.observe(reply.clock, m.at, b.now())
-		state, lease, err := b.learn(db, m, &reply)
+		state, err := b.learn(db, m, &reply)
 		if err != nil {
 			b.discard(db, finish)
 			return
 		}
-		l.clock.met(lease)
 		finish(state, nil)
 	}
 	l.start(r, here)
+}
+
+// errNoScripts is no outage: it will not pass by itself.
+var errNoScripts = errors.New("txcache: redis: the server runs no scripts (EVAL), without which nothing works; docs/redis.md says which servers are fit")
+
+// refused returns what a caller is told of a script that the server has not run.
+func (b *Backend) refused(err error) error {
+	if !redis.HasErrorPrefix(err, "unknown command") && !redis.HasErrorPrefix(err, "unsupported command") {
+		return fmt.Errorf("txcache: redis: %w", err)
+	}
+	if !b.scriptless.Swap(true) {
+		b.options.Logger.Error(errNoScripts.Error())
+	}
+	return errNoScripts
 }
 
 // discard makes the next script start a new epoch, with the fences that stand,

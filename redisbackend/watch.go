@@ -163,9 +163,15 @@ func (w *watch) take(ctx context.Context, message string) error {
 	if len(message) > longestMessage || len(parts) != 3 || parts[0] == "!" {
 		return nil
 	}
-	name, ok := unescape(parts[0])
 	version, err := strconv.ParseUint(parts[2], 10, 64)
-	if !ok || err != nil || w.only != "" && name != w.only {
+	if err != nil || w.only != "" && parts[0] != announced(w.only) {
+		return nil
+	}
+	name, ok := w.called(parts[0])
+	if !ok {
+		if isDigest(parts[0]) { // of a database that is new
+			return w.look(ctx)
+		}
 		return nil
 	}
 	if parts[1] == "-" {
@@ -180,6 +186,22 @@ func (w *watch) take(ctx context.Context, message string) error {
 		return err
 	}
 	return w.report(databases[0])
+}
+
+// called returns the name of the database that an announcement is about.
+func (w *watch) called(said string) (name string, ok bool) {
+	switch {
+	case w.only != "":
+		return w.only, true
+	case !isDigest(said):
+		return unescape(said)
+	}
+	for name := range w.known {
+		if announced(name) == said {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // report tells in what d differs from what was known.

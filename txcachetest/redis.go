@@ -37,6 +37,7 @@ func RedisServers(t testing.TB, n int) []*txcache.Store {
 	t.Helper()
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true) // values expire by the clock of package time
+	redistest.Identify(server)
 	t.Cleanup(server.Close)
 	stores := make([]*txcache.Store, n)
 	for i := range stores {

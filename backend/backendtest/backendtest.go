@@ -57,6 +57,12 @@ type Authority struct {
 	// What a server did itself it must know at once all the same.
 	// 0: Sync sees everything.
 	Staleness time.Duration
+
+	// Restart ends the authority and starts it again, where the Backends find it,
+	// without anything that it kept only in memory, and with a clock that may be
+	// behind that of the life before. It returns when the authority answers.
+	// nil: there is nothing to restart, as the authority lives in the process.
+	Restart func()
 }
 
 func (a Authority) validate() error {

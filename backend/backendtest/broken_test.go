@@ -25,12 +25,13 @@ type broken struct {
 	get     func(context.Context, []backend.Key) ([][]byte, error)
 	set     func(context.Context, []backend.Value) error
 	swap    func(context.Context, []backend.Swap) ([][]byte, error)
+	timed   func(context.Context, []backend.Key) ([][]byte, []time.Duration, error)
 }
 
 func newBroken(s *server, breakIt func(*broken)) *broken {
 	b := &broken{
 		server: s, sync: s.Sync, fence: s.Fence, clear: s.Clear, unfence: s.Unfence,
-		drop: s.Drop, close: s.Close, get: s.Get, set: s.Set, swap: s.Swap,
+		drop: s.Drop, close: s.Close, get: s.Get, set: s.Set, swap: s.Swap, timed: s.GetTimed,
 	}
 	breakIt(b)
 	return b
@@ -66,6 +67,10 @@ func (b *broken) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, erro
 	return b.swap(ctx, swaps)
 }
 
+func (b *broken) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
+	return b.timed(ctx, keys)
+}
+
 // check runs one rule in a bubble on backends that breakIt has broken.
 func check(t *testing.T, rule backendtest.Rule, staleness time.Duration, breakIt func(*broken)) (err error) {
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +103,7 @@ func TestEveryRuleFindsWhoBreaksIt(t *testing.T) {
 		rules[rule.Name] = rule
 	}
 	found := map[string]bool{}
-	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenDrops, brokenValues, brokenSwaps, brokenCalls) {
+	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenRestarts, brokenDrops, brokenValues, brokenTimes, brokenSwaps, brokenCalls) {
 		t.Run(strings.ReplaceAll(v.what, " ", "-"), func(t *testing.T) {
 			rule, ok := rules[v.rule]
 			if !ok {

@@ -18,6 +18,7 @@ type authority struct {
 	generations *memorybackend.Backend
 	staleness   time.Duration
 	lapse       func(database string, f backend.Fence) // what a fence does that lapsed
+	behind      bool                                   // versions begin anew with a restart
 
 	mu     sync.Mutex
 	leases map[string]map[backend.Token]leased
@@ -54,6 +55,22 @@ func (a *authority) resolve(database string) {
 			delete(a.leases[database], id)
 			a.lapse(database, l.fence)
 		}
+	}
+}
+
+// restart loses all that there is.
+func (a *authority) restart() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	newest := func() uint64 {
+		s, _ := a.generations.Clear(context.Background(), "of no one", backend.Fence{ID: backend.NewToken(), All: true})
+		return s.Version
+	}
+	last := newest()
+	a.generations = memorybackend.New()
+	clear(a.leases)
+	clear(a.values)
+	for !a.behind && newest() <= last {
 	}
 }
 
@@ -174,6 +191,19 @@ func (s *server) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) 
 	return found, nil
 }
 
+func (s *server) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
+	data, err := s.Get(ctx, keys)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := make([]time.Duration, len(keys))
+	for i, k := range keys {
+		if left[i] = -1; !s.values[k].end.IsZero() {
+			left[i] = time.Until(s.values[k].end)
+		}
+	}
+	return data, left, err
+}
+
 func (s *server) Set(ctx context.Context, values []backend.Value) error {
 	if err := s.enter(ctx, ""); err != nil {
 		return err
@@ -222,5 +252,6 @@ func (a *authority) underTest(open func(*server) backend.Backend) backendtest.Au
 		Lease:     lease,
 		Advance:   time.Sleep,
 		Staleness: a.staleness,
+		Restart:   a.restart,
 	}
 }

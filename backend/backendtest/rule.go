@@ -23,16 +23,18 @@ type Rule struct {
 
 // needs is what an authority must have for a rule to apply.
 type needs struct {
-	time   bool // Advance
-	lapse  bool // fences with a lease
-	values bool // Backends that implement backend.Values
-	swaps  bool // and backend.Swapper
+	time    bool // Advance
+	lapse   bool // fences with a lease
+	restart bool // Restart
+	values  bool // Backends that implement backend.Values
+	swaps   bool // and backend.Swapper
+	timed   bool // and backend.Timed
 }
 
 // Rules returns all rules, in the order in which they are best read.
 func Rules() []Rule {
 	return slices.Concat(syncRules, stateRules, tokenRules, fenceRules, clearRules, leaseRules,
-		dropRules, islandRules, valueRules, valueLifeRules, swapRules, closeRules, concurrentRules)
+		restartRules, dropRules, islandRules, valueRules, valueLifeRules, swapRules, closeRules, concurrentRules)
 }
 
 // Check holds the Backends of a to the rule. It returns nil if they keep it, an
@@ -47,6 +49,8 @@ func (r Rule) Check(ctx context.Context, a Authority) error {
 		return fmt.Errorf("%w: the fences of this authority have no lease", ErrSkipped)
 	case r.needs.time && a.Advance == nil:
 		return fmt.Errorf("%w: time stands still", ErrSkipped)
+	case r.needs.restart && a.Restart == nil:
+		return fmt.Errorf("%w: the authority cannot be restarted", ErrSkipped)
 	}
 
 	t := &trial{Authority: a, ctx: ctx}
@@ -57,6 +61,9 @@ func (r Rule) Check(ctx context.Context, a Authority) error {
 		}
 		if r.needs.swaps {
 			t.requireSwaps()
+		}
+		if r.needs.timed {
+			t.requireTimed()
 		}
 		r.run(t)
 	})

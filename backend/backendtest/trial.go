@@ -122,6 +122,12 @@ func (t *trial) requireSwaps() {
 	}
 }
 
+func (t *trial) requireTimed() {
+	if _, ok := t.first.Backend.(backend.Timed); !ok {
+		t.failf("%w: the backend does not tell how long it keeps a value", ErrSkipped)
+	}
+}
+
 // A server is a Backend whose calls fail the trial if they return an error,
 // panic or do not return at all.
 type server struct {
@@ -168,6 +174,19 @@ func (s *server) get(keys ...backend.Key) [][]byte {
 		s.failf("Get of %d keys returned %d values", len(keys), len(data))
 	}
 	return data
+}
+
+func (s *server) getTimed(keys ...backend.Key) ([][]byte, []time.Duration) {
+	var data [][]byte
+	var left []time.Duration
+	s.do("GetTimed", "", func(ctx context.Context) (err error) {
+		data, left, err = s.Backend.(backend.Timed).GetTimed(ctx, keys)
+		return err
+	})
+	if len(data) != len(keys) || len(left) != len(keys) {
+		s.failf("GetTimed of %d keys returned %d values and %d times", len(keys), len(data), len(left))
+	}
+	return data, left
 }
 
 func (s *server) swap(swaps ...backend.Swap) [][]byte {

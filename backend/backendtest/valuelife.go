@@ -48,6 +48,36 @@ var valueLifeRules = []Rule{{
 		t.missing(t.first, "after its time to live", long)
 	},
 }, {
+	Name:  "value-tells-its-time",
+	Why:   "A value that is thought to stay for longer than it does is used by other servers for longer than its cache allows.",
+	needs: needs{values: true, time: true, timed: true},
+	run: func(t *trial) {
+		ttl := t.Lease
+		if ttl == 0 {
+			ttl = time.Minute
+		}
+		second := t.open("the second server")
+		k, none := keyOf("k"), keyOf("none")
+		check := func(s *server, when, want string, least, most time.Duration) {
+			data, left := s.getTimed(none, k)
+			if data[0] != nil || string(data[1]) != want {
+				t.failf("%s: GetTimed returned %q and %q, want nothing and %q", when, data[0], data[1], want)
+			}
+			if left[1] < least || left[1] > most {
+				t.failf("%s: GetTimed returned %v; want the value to stay for %v at least and %v at most", when, left[1], least, most)
+			}
+		}
+		t.first.set(backend.Value{Key: k, Data: []byte("one"), TTL: ttl})
+		check(second, "after Set", "one", 0, ttl)
+		t.Advance(ttl / 2)
+		check(second, "after half of the time to live", "one", 0, ttl-ttl/2)
+		check(t.first, "after half of the time to live, on the server that has set it", "one", 0, ttl-ttl/2)
+		second.set(backend.Value{Key: k, Data: []byte("two"), TTL: 10 * ttl})
+		check(t.first, "after it was set anew, for longer", "two", 5*ttl, 10*ttl)
+		second.set(backend.Value{Key: k, Data: []byte("three"), TTL: ttl})
+		check(t.first, "after it was set anew, for less", "three", 0, ttl)
+	},
+}, {
 	Name:  "value-bytes-are-the-callers",
 	Why:   "Callers encode into buffers that they use again, and decode what they get in place: others would read garbage.",
 	needs: needs{values: true},

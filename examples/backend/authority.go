@@ -18,7 +18,7 @@ import (
 //
 // It trusts whoever reaches it. Let nobody but the service's own processes do so.
 type Authority struct {
-	started uint64 // of which every version is the higher one
+	life backend.Token // this one's, told with each state
 
 	mu       sync.Mutex
 	states   *memorybackend.Backend
@@ -34,8 +34,15 @@ type leased struct {
 // A request is the body of each call. Its path says which.
 type request struct {
 	Database string
-	Known    uint64        // sync: the version that the caller has
+	Life     backend.Token // sync: of the authority that the caller has a state of
+	Known    uint64        // sync: its version in that life
 	Fence    backend.Fence // of the other calls but drop
+}
+
+// An answer is a state, whose Version counts in one life of the authority.
+type answer struct {
+	Life  backend.Token
+	State *backend.State
 }
 
 const maxRequest = 1 << 20 // bytes
@@ -43,8 +50,8 @@ const maxRequest = 1 << 20 // bytes
 // NewAuthority returns an Authority that has seen no database yet.
 func NewAuthority() *Authority {
 	return &Authority{
-		// The next run must not answer with versions that this one has used.
-		started:  uint64(time.Now().UnixNano()),
+		// The next life begins to count anew, so it must not be taken for this one.
+		life:     backend.NewToken(),
 		states:   memorybackend.New(),
 		standing: map[string]map[backend.Token]leased{},
 	}
@@ -58,23 +65,23 @@ func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request is not understood", http.StatusBadRequest)
 		return
 	}
-	state, err := a.do(r.Context(), r.URL.Path, q)
+	found, err := a.do(r.Context(), r.URL.Path, q)
 	switch {
 	case errors.Is(err, errUnknownCall):
 		http.NotFound(w, r)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-	case state == nil:
+	case found == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		json.NewEncoder(w).Encode(state) // who has gone away needs no answer
+		json.NewEncoder(w).Encode(found) // who has gone away needs no answer
 	}
 }
 
 var errUnknownCall = errors.New("unknown call")
 
 // do does one call. Calls run one after another: each sees all of those before.
-func (a *Authority) do(ctx context.Context, call string, q request) (*backend.State, error) {
+func (a *Authority) do(ctx context.Context, call string, q request) (*answer, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.lapse(ctx, q.Database); err != nil {
@@ -123,15 +130,11 @@ func (a *Authority) lapse(ctx context.Context, database string) error {
 }
 
 // numbered returns what makes the answer of a state: none if the caller has it.
-func (a *Authority) numbered(q request) func(*backend.State, error) (*backend.State, error) {
-	return func(s *backend.State, err error) (*backend.State, error) {
-		if err != nil {
+func (a *Authority) numbered(q request) func(*backend.State, error) (*answer, error) {
+	return func(s *backend.State, err error) (*answer, error) {
+		if err != nil || q.Life == a.life && q.Known == s.Version {
 			return nil, err
 		}
-		state := *s // which is shared
-		if state.Version += a.started; state.Version == q.Known {
-			return nil, nil
-		}
-		return &state, nil
+		return &answer{a.life, s}, nil
 	}
 }

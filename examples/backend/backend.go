@@ -58,10 +58,18 @@ type Backend struct {
 	client *http.Client
 	closed atomic.Bool
 
-	mu    sync.Mutex
-	known map[string]*backend.State // the newest, by database
+	mu       sync.Mutex
+	known    map[string]known // by database
+	versions uint64           // of states, as this Backend counts
 
 	roundTrips, failures atomic.Uint64
+}
+
+// A known state is the newest, with its version as the authority counts in that life.
+type known struct {
+	life    backend.Token
+	version uint64
+	state   *backend.State
 }
 
 // New returns a Backend of the Authority at base, an http or https URL. The client
@@ -71,19 +79,13 @@ func New(base string, client *http.Client) (*Backend, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return nil, errors.New("expected a URL such as http://localhost:7070, without user and password")
 	}
-	return &Backend{base: u.String(), client: client, known: map[string]*backend.State{}}, nil
+	return &Backend{base: u.String(), client: client, known: map[string]known{}}, nil
 }
 
 // Sync returns the state of database. The answer is short where nothing has
 // changed.
 func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, error) {
-	b.mu.Lock()
-	q := request{Database: database}
-	if known := b.known[database]; known != nil {
-		q.Known = known.Version
-	}
-	b.mu.Unlock()
-	return b.state(ctx, "sync", q)
+	return b.state(ctx, "sync", request{Database: database})
 }
 
 // Fence places f.
@@ -121,28 +123,54 @@ func (b *Backend) Stats() backend.Stats {
 	return backend.Stats{RoundTrips: b.roundTrips.Load(), Failures: b.failures.Load()}
 }
 
-// state makes a call that is answered with a state. Answers may overtake each
-// other: the newest is kept, and a state that is known keeps its pointer.
+// state makes a call that is answered with a state. Where another life of the
+// authority was met while the answer was on its way, there is no telling which of
+// the two is the newer: then the authority is asked again.
 func (b *Backend) state(ctx context.Context, name string, q request) (*backend.State, error) {
-	state, err := b.call(ctx, name, q)
-	if err != nil {
-		return nil, err
+	for {
+		b.mu.Lock()
+		before := b.known[q.Database]
+		b.mu.Unlock()
+		q.Life, q.Known = before.life, before.version
+		a, err := b.call(ctx, name, q)
+		if err != nil {
+			return nil, err
+		}
+		if a == nil && before.state == nil {
+			return nil, errors.New("txcache: the authority answered without a state")
+		}
+		if state := b.learn(q.Database, before, a); state != nil {
+			return state, nil
+		}
+		name = "sync"
 	}
+}
+
+// learn takes in the answer to what was asked when before was known, and returns
+// the newest state, nil if there is no telling. Answers may overtake each other,
+// and a state that is known keeps its pointer.
+func (b *Backend) learn(database string, before known, a *answer) *backend.State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known := b.known[q.Database]
-	if state != nil && (known == nil || state.Version > known.Version) {
-		known = state
-		b.known[q.Database] = known
+	now := b.known[database]
+	if a == nil { // nothing has changed since before
+		a = &answer{Life: before.life, State: &backend.State{Version: before.version}}
 	}
-	if known == nil {
-		return nil, errors.New("txcache: the authority answered without a state")
+	if a.Life != now.life && now.life != before.life {
+		return nil
 	}
-	return known, nil
+	if a.Life == now.life && a.State.Version <= now.version {
+		return now.state
+	}
+	state := *a.State
+	b.versions++
+	state.Version = b.versions
+	b.known[database] = known{a.Life, a.State.Version, &state}
+	return &state
 }
 
 // call makes one call. The answer is nil if it has no content.
-func (b *Backend) call(ctx context.Context, name string, q request) (state *backend.State, err error) {
+func (b *Backend) call(ctx context.Context, name string, q request) (a *answer, err error) {
 	if b.closed.Load() {
 		return nil, backend.ErrClosed
 	}
@@ -161,18 +189,24 @@ func (b *Backend) call(ctx context.Context, name string, q request) (state *back
 	if err != nil {
 		return nil, err
 	}
-	answer, err := b.client.Do(r)
+	reply, err := b.client.Do(r)
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
-	defer io.Copy(io.Discard, io.LimitReader(answer.Body, maxRequest)) // so that the connection can be used again
-	switch answer.StatusCode {
+	defer reply.Body.Close()
+	defer io.Copy(io.Discard, io.LimitReader(reply.Body, maxRequest)) // so that the connection can be used again
+	switch reply.StatusCode {
 	case http.StatusNoContent:
 		return nil, nil
 	case http.StatusOK:
-		state = new(backend.State)
-		return state, json.NewDecoder(answer.Body).Decode(state)
+		a = new(answer)
+		if err := json.NewDecoder(reply.Body).Decode(a); err != nil {
+			return nil, err
+		}
+		if a.State == nil || a.Life == "" {
+			return nil, errors.New("the answer has no state")
+		}
+		return a, nil
 	}
-	return nil, errors.New(answer.Status)
+	return nil, errors.New(reply.Status)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,18 +32,35 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// Lives are those of an authority, one after another.
+type lives struct {
+	atomic.Pointer[httpbackend.Authority]
+}
+
+func newLives() *lives {
+	l := &lives{}
+	l.restart()
+	return l
+}
+
+// restart begins the next life, which knows nothing of the one before.
+func (l *lives) restart() { l.Store(httpbackend.NewAuthority()) }
+
+func (l *lives) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.Load().ServeHTTP(w, r) }
+
 // Each rule in a bubble of its own, where leases end without waiting.
 func TestBackendKeepsEveryRule(t *testing.T) {
 	for _, rule := range backendtest.Rules() {
 		t.Run(rule.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				authority := httpbackend.NewAuthority()
+				authority := newLives()
 				err := rule.Check(t.Context(), backendtest.Authority{
 					Open: func(context.Context) (backend.Backend, error) {
 						return httpbackend.New("http://authority", &http.Client{Transport: direct{authority}})
 					},
 					Lease:   time.Minute,
 					Advance: time.Sleep,
+					Restart: authority.restart,
 				})
 				if errors.Is(err, backendtest.ErrSkipped) {
 					t.Skip(err)
@@ -58,9 +76,11 @@ func TestBackendKeepsEveryRule(t *testing.T) {
 // The rules that need no time, over connections.
 func TestBackendKeepsTheRulesOverTheNetwork(t *testing.T) {
 	backendtest.Run(t, func(t *testing.T) backendtest.Authority {
-		server := httptest.NewServer(httpbackend.NewAuthority())
+		authority := newLives()
+		server := httptest.NewServer(authority)
 		t.Cleanup(server.Close)
 		return backendtest.Authority{
+			Restart: authority.restart,
 			Open: func(context.Context) (backend.Backend, error) {
 				return httpbackend.New(server.URL, &http.Client{Transport: &http.Transport{}})
 			},
@@ -175,6 +195,52 @@ func TestAuthorityStartsAnew(t *testing.T) {
 		t.Errorf("the state after the restart is %+v, before %+v; want a newer one of another epoch", after, before)
 	}
 }
+
+// An answer of the life before, which arrives when the next one is known, is not
+// taken for news.
+func TestAnAnswerOfALifeBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		authority := newLives()
+		held := make(chan struct{})
+		late := roundTripper(func(r *http.Request) (*http.Response, error) {
+			reply, err := direct{authority}.RoundTrip(r)
+			if r.Context().Value(slow{}) != nil {
+				<-held
+			}
+			return reply, err
+		})
+		b := txcache.Must(httpbackend.New("http://authority", &http.Client{Transport: late}))
+		defer b.Close()
+		clear := func(ctx context.Context) *backend.State {
+			s, err := b.Clear(ctx, "shop", backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "a"}}, Lease: time.Minute})
+			if err != nil {
+				t.Error(err)
+			}
+			return s
+		}
+		for range 3 {
+			clear(t.Context())
+		}
+		answers := make(chan *backend.State)
+		go func() { answers <- clear(context.WithValue(t.Context(), slow{}, true)) }()
+		synctest.Wait()
+		authority.restart()
+		newest := clear(t.Context())
+		go close(held)
+		if got := <-answers; got.Epoch != newest.Epoch || got.Token("a") != newest.Token("a") {
+			t.Errorf("the late answer shows %+v, the newest state is %+v", got, newest)
+		}
+		if got, err := b.Sync(t.Context(), "shop"); err != nil || got != newest {
+			t.Errorf("after the late answer: %+v, %v; want %+v", got, err, newest)
+		}
+	})
+}
+
+type slow struct{}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestBadConfigurationIsAnError(t *testing.T) {
 	for _, test := range []struct{ section, want string }{

@@ -34,7 +34,7 @@ func all() []guard {
 		transactionGuards, sharedTransactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
 		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
-		operatorGuards,
+		clockGuards, operatorGuards,
 	)
 }
 

@@ -16,7 +16,7 @@ var boundGuards = []guard{{
 	keeps:   "P6",
 	without: "Values without end that come from the backend have expired as they come.",
 	file:    "internal/near/clock.go",
-	text:    "	if int64(d) > math.MaxInt64-now {\n		return math.MaxInt64\n	}\n",
+	text:    "	if int64(d) > math.MaxInt64-at {\n		return math.MaxInt64\n	}\n",
 	gone:    "	_ = math.MaxInt64\n",
 	by:      "TestAValueWithoutEndIsKeptNear|TestExtremesOfCacheOptions/memory/Duration",
 	in:      ".",

@@ -156,7 +156,7 @@ var generationGuards = []guard{{
 	keeps:   "P3",
 	without: "What another process commits while the state is asked for counts as known: SyncedAt is too late, and a poll too long.",
 	file:    "store.go",
-	text:    `			return db, v, moment{now, now}, nil`,
-	gone:    `			return db, v, moment{now, near.Now()}, nil`,
+	text:    "			}\n			return db, v, moment{now, synced}, nil\n		}\n		// Dropped",
+	gone:    "			}\n			return db, v, moment{now, near.Now() - int64(age)}, nil\n		}\n		// Dropped",
 	by:      "TestAStateIsAsNewAsItsRequest",
 }}

@@ -18,12 +18,14 @@ const offset = 1 << 61
 // testing/synctest bubble it follows the bubble's clock.
 func Now() int64 { return int64(time.Since(base)) + offset }
 
-// In returns the moment that is d from now. A moment that is too far away to be
+// In returns the moment that is d from now, as After does.
+func In(d time.Duration) int64 { return After(Now(), d) }
+
+// After returns the moment that is d after at. A moment that is too far away to be
 // counted is the last one that can be, in two centuries.
-func In(d time.Duration) int64 {
-	now := Now()
-	if int64(d) > math.MaxInt64-now {
+func After(at int64, d time.Duration) int64 {
+	if int64(d) > math.MaxInt64-at {
 		return math.MaxInt64
 	}
-	return now + int64(d)
+	return at + int64(d)
 }

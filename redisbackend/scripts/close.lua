@@ -1,10 +1,9 @@
 -- The end of every script on the hash of a database: it writes what changed,
 -- announces it, and returns what the caller needs to know: the epoch and
--- version, and where those are not the ones it knows, the whole hash.
+-- version, the fences, and where epoch and version are not the ones it knows,
+-- the whole hash.
 local lines = {}
-for i, fence in ipairs(standing) do
-  lines[i] = fence.id .. ' ' .. string.format('%.0f', fence.deadline) .. ' ' .. fence.lease .. ' ' .. fence.all .. fence.names
-end
+for i, fence in ipairs(standing) do lines[i] = fence.line end
 local written = table.concat(lines, '\n')
 local text = string.format('%.0f', version)
 if changed or written ~= fences then
@@ -15,6 +14,5 @@ if changed then
   local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. epoch .. ' ' .. text)
   if type(sent) == 'table' then return sent end
 end
-local clockText = string.format('%.0f', now)
-if epoch == ARGV[4] and text == ARGV[5] then return { clockText, epoch, text } end
-return { clockText, epoch, text, redis.call('HGETALL', key) }
+if epoch == ARGV[4] and text == ARGV[5] then return { epoch, text, written } end
+return { epoch, text, written, redis.call('HGETALL', key) }

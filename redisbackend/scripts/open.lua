@@ -2,34 +2,42 @@
 -- the hash can be trusted and resolves the fences whose lease has ended.
 --
 -- KEYS[1]  the hash
--- ARGV     1 a fresh token, 2 the channel, 3 the database's name, escaped,
+-- ARGV     1 a fresh token, 2 the channel, 3 the database as it is announced,
 --          4 and 5 the epoch and version that the caller knows,
---          6 the latest that the caller thinks it can be, "" if it has no idea;
+--          6 the lines of fences that the caller has seen for a whole lease;
 --          then a script's own
 --
 -- Fields: e epoch and version, which one small read tells, b base token, r run,
--- n number of all fields, f fences, one a line: id, deadline, lease (milliseconds), all ("0" or "1")
--- and caches; c<cache> a token. Names are escaped, so spaces separate them.
+-- n number of all fields, f fences, one a line: id, deadline (by the server's
+-- clock, for people to read), lease (milliseconds), all ("0" or "1"), "!" with
+-- the token of the last renewal, and caches; c<cache> a token. Names are
+-- escaped, so spaces separate them.
 local key, fresh = KEYS[1], ARGV[1]
 
 local denied
-local function info(section, pattern)
+local function info(section)
   local text = redis.pcall('INFO', section)
-  if type(text) == 'table' then
-    -- A server that knows no such section is taken for one that never changes.
-    if string.find(text.err, 'NOPERM', 1, true) or string.find(text.err, "can't run this command", 1, true) then
-      denied = redis.error_reply('NOPERM the user may not run INFO')
-    end
-    return ''
+  if type(text) ~= 'table' then return text end
+  if string.find(text.err, 'NOPERM', 1, true) or string.find(text.err, "can't run this command", 1, true) then
+    denied = redis.error_reply('NOPERM the user may not run INFO')
   end
-  return string.match(text, pattern) or ''
+  return ''
 end
-if info('replication', 'role:(%a+)') == 'slave' then
-  return redis.error_reply('READONLY the server is a replica')
+local function field(text, name)
+  return string.match('\n' .. text .. '\n', '\n' .. name .. ':[ \t]*([^\r\n]-)[ \t]*[\r\n]') or ''
+end
+-- Servers that only look like Redis have roles in which they take writes that
+-- get lost, such as active-replica.
+local replication = info('replication')
+local role = string.lower(field(replication, 'role'))
+if role ~= '' and role ~= 'master' then
+  return redis.error_reply('READONLY the server is ' .. (role == 'slave' and 'a replica' or 'no master, its role is ' .. role))
 end
 -- A server is another one after a restart (run_id), and after it was a replica
--- (master_replid): both may have lost changes.
-local run = info('server', 'run_id:(%w+)') .. '/' .. info('replication', 'master_replid:(%w+)')
+-- (master_replid): both may have lost changes. One that does not tell both, and
+-- that it is a master, may be another at any time: its run has a part missing.
+local run = role == '' and '' or field(info('server'), 'run_id')
+run = run .. '/' .. field(replication, 'master_replid')
 if denied then return denied end
 
 -- Once a script has written, it is not stopped for want of memory. So a server
@@ -46,10 +54,6 @@ local epoch, version = string.match(head[1] or '', '^(%S+) (%d+)$')
 local base, fences = head[2], head[5]
 version = tonumber(version)
 if version and version >= 2 ^ 53 then version = nil end -- it could not be counted on
-
--- A clock that was set forward must not end the leases of the living. Whoever
--- notices leaves them alone until their owners had time to renew them.
-local hold = ARGV[6] ~= '' and now > tonumber(ARGV[6])
 
 local changed = false
 local function change()
@@ -82,19 +86,22 @@ local function clear(all, names)
   for name in string.gmatch(names, '%S+') do redis.call('HSET', key, 'c' .. name, t) end
 end
 
+-- A fence lapses when a process has seen the very same line for a whole lease,
+-- by its own clock: then its owner has not renewed it. What the server's clock
+-- shows, which may be set, does not matter.
+local overdue = '\n' .. ARGV[6] .. '\n'
 local standing = {}
 for line in string.gmatch(fences, '[^\n]+') do
   local id, deadline, lease, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
-  if id and #lease < 13 and #deadline < 16 then
-    -- No fence stands for longer than its lease, should the clock be set back.
-    deadline = math.min(tonumber(deadline), now + tonumber(lease))
-    if deadline > now or hold then
-      standing[#standing + 1] = { id = id, deadline = deadline, lease = lease, all = all, names = names }
-    else
-      clear(all, names)
-    end
-  else
+  if not id or #lease > 12 or #deadline > 15 then
     clear('1', '')
+  else
+    names = string.gsub(names, '^ !%S*', '')
+    if string.find(overdue, '\n' .. line .. '\n', 1, true) then
+      clear(all, names)
+    else
+      standing[#standing + 1] = { id = id, all = all, names = names, line = line }
+    end
   end
 end
 

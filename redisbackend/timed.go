@@ -1,0 +1,62 @@
+package redisbackend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// GetTimed is Get, and tells how much longer the server keeps each value, by its
+// own clock, in one request. The time is asked for before the value. Should another
+// value of the key be set in between, it comes with the time of the one before it.
+//
+// Where the user may not ask for the time, no value has any left: values of caches
+// with a Duration are then not shared, rather than used on the word of a clock.
+func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, nil, err
+	}
+	data, left := make([][]byte, len(keys)), make([]time.Duration, len(keys))
+	if len(keys) == 0 {
+		return data, left, nil
+	}
+	names := make([]string, 0, 2*len(keys))
+	cmds := make([]redis.Cmder, 0, 2*len(keys))
+	for i := range keys {
+		name := b.layout.value(&keys[i])
+		names = append(names, name, name)
+		cmds = append(cmds,
+			redis.NewDurationCmd(context.Background(), time.Millisecond, "pttl", name),
+			redis.NewStringCmd(context.Background(), "get", name))
+	}
+	if err := b.spread(ctx, names, cmds); err != nil {
+		return nil, nil, err
+	}
+	for i := range keys {
+		var err error
+		left[i], err = cmds[2*i].(*redis.DurationCmd).Result()
+		if redis.HasErrorPrefix(err, "NOPERM") {
+			if !b.timeless.Swap(true) {
+				b.options.Logger.Warn("txcache: the user may not run PTTL, so values of caches with a Duration are not shared; docs/redis.md has the rights", "error", err)
+			}
+			left[i], err = 0, nil
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("txcache: redis: %w", err)
+		}
+		if left[i] == gone {
+			continue // what came since is looked up again
+		}
+		if data[i], err = got(cmds[2*i+1].(*redis.StringCmd)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return data, left, nil
+}
+
+// gone is what the client makes of a PTTL of nothing.
+const gone = -2
