@@ -52,6 +52,7 @@ type core struct {
 	stats         counters
 
 	unencodableSeen atomic.Bool  // the log has it
+	oversizedSeen   atomic.Bool  // the log has it
 	noRefresh       atomic.Int64 // until when none is tried, as one has failed
 }
 

@@ -143,10 +143,12 @@ func (b *batch[K, V]) loadOwned(ctx context.Context, mine []*wish[K, V], owner [
 // left alone.
 func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner []byte) {
 	swaps := make([]backend.Swap, len(mine))
+	bytes := 0
 	for i, w := range mine {
 		swaps[i] = backend.Swap{Key: b.c.remoteKey(b.tx.Database(), b.g, w.key), Old: owner, New: w.replaced, TTL: b.c.staleFor}
+		bytes += len(w.replaced)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceWith(len(mine), bytes))
 	defer cancel()
 	if _, err := b.c.store.swapper.Swap(ctx, swaps); err != nil {
 		b.c.stats.remoteErrors.Add(1) // they end by themselves
@@ -160,9 +162,8 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
 	if t.shared(&c.core) == nil { // nobody asks for them any more
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
 	values := make([]backend.Value, 0, len(mine))
+	bytes := 0
 	for _, w := range mine {
 		e, ok := c.entryOf(t, w.key)
 		if !ok {
@@ -176,13 +177,22 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) bool {
 		}
 		if v, ok := c.encode(t.db.name, b.g, w.key, e, left); ok {
 			values = append(values, v)
+			bytes += len(v.Data)
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceWith(len(values), bytes))
+	defer cancel()
 	if !c.store.setRemote(ctx, t.db.name, values) {
 		c.stats.remoteErrors.Add(1)
 		return false
 	}
 	return len(values) == len(mine)
+}
+
+// patienceWith is for how long a backend may be busy with n values of so many
+// bytes: with many it takes longer, and is not away.
+func patienceWith(n, bytes int) time.Duration {
+	return patience + time.Duration(n)*100*time.Microsecond + time.Duration(bytes)*time.Microsecond
 }
 
 // entryOf returns what the transaction has set under key, and marks it as known

@@ -25,6 +25,7 @@ type Store struct {
 	values  backend.Values  // nil if the backend keeps none
 	swapper backend.Swapper // nil if the backend keeps no values, or cannot
 	longest time.Duration   // for which values keeps any; 0: no limit
+	largest int             // that values keeps; 0: no limit
 	opts    Options
 	quiet   *quieter
 	counts  storeCounts
@@ -58,6 +59,9 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 		s.swapper, _ = b.(backend.Swapper)
 		if limited, ok := b.(backend.Limited); ok {
 			s.longest = limited.TTL()
+		}
+		if bounded, ok := b.(backend.Bounded); ok {
+			s.largest = bounded.Largest()
 		}
 	}
 	s.announcer, s.tasks = newAnnouncer(s), newTasks()

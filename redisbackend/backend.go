@@ -3,6 +3,7 @@ package redisbackend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,8 +25,16 @@ type Options struct {
 	Duration time.Duration
 
 	// Timeout is how long a call may wait for the server, connecting included.
-	// Default 700 ms.
+	// What is sent or asked for in several requests, because it is much, may
+	// take as long for each: some hundred kilobytes, a part of a large value, or
+	// 256 values. Default 700 ms.
 	Timeout time.Duration
+
+	// LargestValue is how many bytes a value may have; a larger one is not kept,
+	// and its Set says so. One of more than 64 kB is kept in parts of that size,
+	// which go over a connection of their own, one at a time. Default 64 MB, at
+	// most 512 MB.
+	LargestValue int
 
 	// Channel lets Sync rely on announced changes instead of asking the server
 	// each time. What another process changed may then stay unknown for as
@@ -59,6 +68,7 @@ type Backend struct {
 	databases sync.Map // of name to *database
 	versions  atomic.Uint64
 	links     links
+	sizes     sizes
 	feed      feed
 	garbage   garbage
 	counters  counters
@@ -74,6 +84,7 @@ var (
 	_ backend.Backend = (*Backend)(nil)
 	_ backend.Values  = (*Backend)(nil)
 	_ backend.Swapper = (*Backend)(nil)
+	_ backend.Bounded = (*Backend)(nil)
 )
 
 // New returns a Backend over client: a [*redis.Client], also of Sentinel, a
@@ -110,6 +121,9 @@ func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
 	if b.options.Duration < 0 || b.options.Timeout < 0 {
 		return nil, errors.New("txcache: redisbackend: a duration is negative")
 	}
+	if n := b.options.LargestValue; n < 0 || n > mostValue {
+		return nil, fmt.Errorf("txcache: redisbackend: LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, mostValue)
+	}
 	b.options.setDefaults()
 	b.prompt = prompt(client, b.options.Timeout)
 	b.layout = newLayout(b.options.Prefix)
@@ -133,6 +147,11 @@ func prompt(client redis.UniversalClient, limit time.Duration) bool {
 	return within(o.DialTimeout) && within(o.ReadTimeout) && within(o.WriteTimeout) && o.MaxRetries <= 0 && o.DialerRetries <= 1
 }
 
+const (
+	largestValue = 64_000_000  // unless Options say otherwise
+	mostValue    = 512_000_000 // that they may say; nothing larger is encoded
+)
+
 func (o *Options) setDefaults() {
 	if o.Prefix == "" {
 		o.Prefix = "txcache"
@@ -142,6 +161,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 700 * time.Millisecond
+	}
+	if o.LargestValue == 0 {
+		o.LargestValue = largestValue
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -20,6 +20,7 @@ type Entry struct {
 	Digest string
 
 	name string // on the server
+	part bool   // it is that of a part of the value
 }
 
 // Is reports whether the entry is that of key, whether or not it is readable.
@@ -57,7 +58,12 @@ func (l layout) entry(key string) (e Entry, ok bool) {
 		return e, false
 	}
 	e.name = key
-	text, digested := strings.CutPrefix(parts[3], "!")
+	text := parts[3]
+	if e.part = isPart(key); e.part {
+		text = text[:strings.LastIndexByte(text, '!')]
+		text = text[:max(0, strings.LastIndexByte(text, '!'))]
+	}
+	text, digested := strings.CutPrefix(text, "!")
 	if digested {
 		e.Digest, text = text, ""
 	}

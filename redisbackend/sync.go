@@ -48,7 +48,7 @@ func (b *Backend) Sync(ctx context.Context, name string) (*backend.State, error)
 	if first {
 		b.launch(db, f, b.patient(ctx))
 	}
-	if err := b.await(ctx, db.hash, f.done); err != nil {
+	if err := b.links.of(db.hash).await(ctx, db.hash, f.done); err != nil {
 		return nil, err
 	}
 	return f.state, f.err
