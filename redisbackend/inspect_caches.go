@@ -139,7 +139,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 	}
 	for len(cmds) > 0 {
 		n := min(len(cmds), batchSize)
-		if err := s.b.spread(ctx, names[:n], cmds[:n]); err != nil {
+		if err := s.b.spread(ctx, names[:n], cmds[:n], 0); err != nil {
 			return err
 		}
 		for i, cmd := range cmds[:n] {
