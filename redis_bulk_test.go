@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,7 @@ func bulks() []bulk {
 	}
 	return []bulk{
 		{name: "many small", values: small(20_000)},
-		{name: "few large", values: []int{10 << 20, 10 << 20, 100, 10 << 20, 70_000, 10 << 20, 60_000}},
+		{name: "few large", values: append(slices.Repeat([]int{10 << 20}, 12), 100, 60_000, 70_000)},
 		{name: "beyond a limit of the server", server: []string{"--proto-max-bulk-len", "1mb", "--client-query-buffer-limit", "1mb"}, values: append(small(500), 3<<20)},
 		{name: "beyond the setting", config: func(cfg *config.Config) { cfg.Redis.LargestValue = 1_000_000 }, values: append(small(500), 1_000_000, 3<<20), lost: 2},
 	}

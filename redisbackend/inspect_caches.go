@@ -125,7 +125,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 		if !ok || e.Database != s.database.Name {
 			continue
 		}
-		g := group{e.Cache, e.Token, e.part}
+		g := group{e.Cache, e.Token, isPart(key)}
 		if s.groups[g] == nil {
 			s.groups[g] = &sample{}
 		}

@@ -20,7 +20,6 @@ type Entry struct {
 	Digest string
 
 	name string // on the server
-	part bool   // it is that of a part of the value
 }
 
 // Is reports whether the entry is that of key, whether or not it is readable.
@@ -42,8 +41,8 @@ func (l layout) database(key string) (name string, ok bool) {
 	return unescape(rest)
 }
 
-// entry takes the key of a value apart; it undoes value. It reports false for any
-// other key.
+// entry takes the key of a value, or of a part of it, apart; it undoes value. It
+// reports false for any other key.
 func (l layout) entry(key string) (e Entry, ok bool) {
 	rest, ok := strings.CutPrefix(key, l.prefix+":")
 	if !ok {
@@ -59,7 +58,7 @@ func (l layout) entry(key string) (e Entry, ok bool) {
 	}
 	e.name = key
 	text := parts[3]
-	if e.part = isPart(key); e.part {
+	if isPart(key) {
 		text = text[:strings.LastIndexByte(text, '!')]
 		text = text[:max(0, strings.LastIndexByte(text, '!'))]
 	}

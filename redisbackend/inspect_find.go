@@ -32,7 +32,7 @@ func (b *Backend) Find(ctx context.Context, database, cache string, token backen
 	err = b.look(ctx, pattern, func(_ context.Context, keys []string) error {
 		for _, key := range keys {
 			e, ok := b.layout.entry(key)
-			if !ok || e.part || seen[key] || !match(&e) {
+			if !ok || isPart(key) || seen[key] || !match(&e) {
 				continue
 			}
 			seen[key] = true

@@ -19,7 +19,7 @@ type links struct {
 
 // mostParts is how many requests may wait for the lane of parts. More would wait
 // for longer than the time limit of a call, and hold memory for it.
-const mostParts = 1000
+const mostParts = 500
 
 func (ls *links) init(b *Backend) {
 	ls.b = b

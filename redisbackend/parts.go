@@ -39,9 +39,16 @@ const (
 	summarySize = len(summarySign) + 8 + sha256.Size
 )
 
-// summarize returns the summary of data.
+// summarize returns the summary of data. It goes over it part by part: while a
+// digest is being made, its goroutine cannot be interrupted.
 func summarize(data []byte) summary {
-	return summary{len(data), sha256.Sum256(data)}
+	digest := sha256.New()
+	for part := range slices.Chunk(data, partSize) {
+		digest.Write(part)
+	}
+	s := summary{length: len(data)}
+	digest.Sum(s.digest[:0])
+	return s
 }
 
 // summarized reports whether data that the server keeps is a summary. What is a
@@ -127,7 +134,8 @@ func (b *Backend) assemble(ctx context.Context, name string, text []byte) ([]byt
 	if !ok {
 		return nil, nil
 	}
-	var data []byte
+	var all [][]byte
+	digest := sha256.New()
 	for i := range parts(s.length) {
 		key := s.part(name, i)
 		cmd := redis.NewStringCmd(context.Background(), "get", key)
@@ -135,16 +143,18 @@ func (b *Backend) assemble(ctx context.Context, name string, text []byte) ([]byt
 			return nil, err
 		}
 		part, err := got(cmd)
-		if err != nil || len(part) != min(partSize, s.length-len(data)) {
+		if err != nil || len(part) != min(partSize, s.length-i*partSize) {
 			return nil, err
 		}
-		if len(data)+len(part) > cap(data) { // no more than twice what has come
-			data = slices.Grow(data, min(s.length-len(data), max(len(data), len(part))))
-		}
-		data = append(data, part...)
+		digest.Write(part)
+		all = append(all, part)
 	}
-	if sha256.Sum256(data) != s.digest {
+	if string(digest.Sum(nil)) != string(s.digest[:]) {
 		return nil, nil
+	}
+	data := make([]byte, 0, s.length) // now that so much has come
+	for _, part := range all {
+		data = append(data, part...)
 	}
 	return data, nil
 }

@@ -61,6 +61,8 @@ var ofCache = []measure[txcache.Stats]{
 		counter: func(s txcache.Stats) uint64 { return s.BadPayloads }},
 	{name: "txcache.unencodable_values", unit: "{value}", help: "Values that could not be encoded and were kept in the process only.",
 		counter: func(s txcache.Stats) uint64 { return s.Unencodable }},
+	{name: "txcache.oversized_values", unit: "{value}", help: "Values that are larger than the backend keeps and were kept in the process only.",
+		counter: func(s txcache.Stats) uint64 { return s.Oversized }},
 }
 
 // ofStore are the metrics of a store.
