@@ -167,7 +167,7 @@ func (l *link) send(batch []*request, cmds []redis.Cmder) {
 	}
 	switch {
 	case err == nil:
-		l.good()
+		l.good(batch)
 	case broken(err) && l != l.control && l.alive(batch[0].key):
 		l.sift(batch, err)
 		return
@@ -186,14 +186,16 @@ func forget(cmds []redis.Cmder) {
 	}
 }
 
-// good takes note that a request was answered.
-func (l *link) good() {
+// good takes note that a batch was answered.
+func (l *link) good(batch []*request) {
 	if l.control == &l.b.links.first && l.b.cluster != nil {
 		l.b.links.ready.Store(true)
 	}
-	l.served.Store(int64(l.b.now()))
-	if l != l.control {
-		l.wait.Store(0)
+	if slices.ContainsFunc(batch, func(r *request) bool { return !r.abandoned.Load() }) { // in time
+		l.served.Store(int64(l.b.now()))
+		if l != l.control {
+			l.wait.Store(0)
+		}
 	}
 }
 
