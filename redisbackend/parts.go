@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -106,11 +105,10 @@ func isPart(key string) bool {
 	return strings.LastIndexByte(last, '!') > 0
 }
 
-// put keeps the parts of data, the value called name, one after another, and
-// returns its summary.
-func (b *Backend) put(ctx context.Context, name string, data []byte, ttl time.Duration) ([]byte, error) {
+// put keeps the parts of data, the value called name, for so many milliseconds,
+// one after another, and returns its summary.
+func (b *Backend) put(ctx context.Context, name string, data []byte, ms int64) ([]byte, error) {
 	s := summarize(data)
-	ms := ttl.Milliseconds()
 	for i := 0; len(data) > 0; i++ {
 		n := min(partSize, len(data))
 		key := s.part(name, i)

@@ -45,15 +45,15 @@ type swap struct {
 func (b *Backend) swapSome(ctx context.Context, swaps []backend.Swap, found [][]byte) error {
 	all := make([]*swap, len(swaps))
 	for i := range swaps {
-		s, ttl := &swaps[i], b.life(swaps[i].TTL)
-		one := &swap{name: b.layout.value(&s.Key), old: kept(s.Old), new: s.New, ms: max(1, ttl.Milliseconds())}
+		s := &swaps[i]
+		one := &swap{name: b.layout.value(&s.Key), old: kept(s.Old), new: s.New, ms: max(1, b.life(s.TTL).Milliseconds())}
 		all[i] = one
 		if divided(s.New) {
 			if len(s.New) > b.options.LargestValue {
 				return fmt.Errorf("txcache: redis: a value of %d bytes is larger than the largest that is kept, of %d", len(s.New), b.options.LargestValue)
 			}
 			var err error
-			if one.new, err = b.put(ctx, one.name, s.New, ttl); err != nil {
+			if one.new, err = b.put(ctx, one.name, s.New, one.ms); err != nil {
 				return err
 			}
 		}

@@ -248,16 +248,16 @@ func (b *Backend) setLarge(ctx context.Context, v *backend.Value) error {
 	if len(v.Data) > b.options.LargestValue {
 		return fmt.Errorf("txcache: redis: a value of %d bytes is larger than the largest that is kept, of %d", len(v.Data), b.options.LargestValue)
 	}
-	ttl := b.life(v.TTL)
-	if ttl < time.Millisecond {
+	ms := b.life(v.TTL).Milliseconds()
+	if ms < 1 {
 		return nil
 	}
 	name := b.layout.value(&v.Key)
-	text, err := b.put(ctx, name, v.Data, ttl)
+	text, err := b.put(ctx, name, v.Data, ms)
 	if err != nil {
 		return err
 	}
-	cmd := redis.NewStatusCmd(context.Background(), "set", name, text, "px", ttl.Milliseconds())
+	cmd := redis.NewStatusCmd(context.Background(), "set", name, text, "px", ms)
 	if err := b.links.of(name).values.do(ctx, &request{key: name, cmds: []redis.Cmder{cmd}, bytes: len(text)}); err != nil {
 		return err
 	}
