@@ -419,7 +419,7 @@ func TestLargeValuesThatWaitForOthers(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if kept == 0 || kept+busy != 700 || atOnce < 150 {
+		if kept+busy != 700 || busy < 600 || atOnce < 150 {
 			t.Errorf("of 700 values %d are kept and %d have waited in vain, %d of them not at all", kept, busy, atOnce)
 		}
 		if n := p.Stats().Failures; n > 0 {

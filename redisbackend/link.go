@@ -45,6 +45,7 @@ type link struct {
 	active int
 	lanes  int // how many may be active
 	room   int // how many requests may wait; 0: no limit
+	most   int // bytes that go together
 	queue  []*request
 }
 
@@ -135,7 +136,7 @@ func (l *link) next() (batch []*request, cmds []redis.Cmder) {
 	bytes := 0
 	for len(l.queue) > 0 && len(cmds) < batchSize {
 		r := l.queue[0]
-		if batch != nil && bytes+r.bytes > batchBytes {
+		if batch != nil && bytes+r.bytes > l.most {
 			break
 		}
 		l.queue[0] = nil
@@ -159,6 +160,7 @@ func (l *link) send(batch []*request, cmds []redis.Cmder) {
 		}
 		defer l.rest(l.b.now())
 	}
+	start := l.b.now()
 	err := l.exec(cmds)
 	if broken(err) {
 		// The server closed a connection that was idle, or has restarted.
@@ -167,7 +169,7 @@ func (l *link) send(batch []*request, cmds []redis.Cmder) {
 	}
 	switch {
 	case err == nil:
-		l.good(batch)
+		l.good(start)
 	case broken(err) && l != l.control && l.alive(batch[0].key):
 		l.sift(batch, err)
 		return
@@ -186,13 +188,13 @@ func forget(cmds []redis.Cmder) {
 	}
 }
 
-// good takes note that a batch was answered.
-func (l *link) good(batch []*request) {
+// good takes note that a batch was answered that was sent at start.
+func (l *link) good(start time.Duration) {
 	if l.control == &l.b.links.first && l.b.cluster != nil {
 		l.b.links.ready.Store(true)
 	}
-	if slices.ContainsFunc(batch, func(r *request) bool { return !r.abandoned.Load() }) { // in time
-		l.served.Store(int64(l.b.now()))
+	if now := l.b.now(); now-start < l.b.options.Timeout {
+		l.served.Store(int64(now))
 		if l != l.control {
 			l.wait.Store(0)
 		}

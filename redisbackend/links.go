@@ -30,9 +30,9 @@ func (ls *links) init(b *Backend) {
 // They have lanes and breakers of their own: no value, nor its absence, may
 // keep a fence from the server. // P7, P8
 func (l *link) init(b *Backend) {
-	l.b, l.control, l.lanes = b, l, lanes
-	l.values = &link{b: b, control: l, lanes: lanes}
-	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts}
+	l.b, l.control, l.lanes, l.most = b, l, lanes, batchBytes
+	l.values = &link{b: b, control: l, lanes: lanes, most: batchBytes}
+	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts, most: partSize}
 }
 
 // of returns the link of control to the server that has key.

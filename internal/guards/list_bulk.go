@@ -6,7 +6,7 @@ var bulkGuards = []guard{{
 	keeps:   "P8",
 	without: "Values that are slow keep fences from the server, and commits of all tenants are refused.",
 	file:    "redisbackend/links.go",
-	text:    "	l.values = &link{b: b, control: l, lanes: lanes}\n	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts}\n",
+	text:    "	l.values = &link{b: b, control: l, lanes: lanes, most: batchBytes}\n	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts, most: partSize}\n",
 	gone:    "	l.values, l.parts = l, l\n",
 	by:      "TestValuesFailApartFromControl/small|TestValuesFailApartFromControl/large",
 	quick:   true,
