@@ -54,6 +54,7 @@ type core struct {
 	stats         counters
 
 	unencodableSeen atomic.Bool // the log has it
+	oversizedSeen   atomic.Bool // the log has it
 }
 
 // NewCache makes a cache of that name in s. opts may be nil.

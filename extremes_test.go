@@ -115,8 +115,9 @@ var numbers = map[reflect.Type]map[string]setting{
 		"Version":  {least: -1 << 63, most: endless, zero: true, negative: true, hits: all},
 	},
 	reflect.TypeFor[redisbackend.Options](): {
-		"Duration": {least: millisecond, most: endless, zero: true, hits: lasting},
-		"Timeout":  {least: millisecond, most: endless, zero: true, hits: some},
+		"Duration":     {least: millisecond, most: endless, zero: true, hits: lasting},
+		"Timeout":      {least: millisecond, most: endless, zero: true, hits: some},
+		"LargestValue": {least: 1, most: 512_000_000, zero: true, hits: some},
 	},
 	reflect.TypeFor[config.Config](): {
 		"OverlaySize": {least: 1, most: endless, zero: true, hits: all},

@@ -205,6 +205,7 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner str
 	}
 	swaps := b.marks(mine, mark)
 	word := b.c.codec.AppendLease(nil, "")
+	bytes := 0
 	for i, w := range mine {
 		switch s := &swaps[i]; {
 		case w.replaced != nil && b.c.staleFor > 0 && w.found != absent:
@@ -212,8 +213,9 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner str
 		case b.answered:
 			s.New, s.TTL = word, min(b.c.lease, resigned)
 		}
+		bytes += len(swaps[i].New)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceWith(len(mine), bytes))
 	defer cancel()
 	if err := b.c.store.swapMarks(ctx, swaps, owner); err != nil {
 		b.c.stats.remoteErrors.Add(1) // they end by themselves
@@ -227,9 +229,8 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) (unsent []*w
 	if t.shared(&c.core) == nil { // nobody asks for them any more
 		return mine
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
 	values := make([]backend.Value, 0, len(mine))
+	bytes := 0
 	for _, w := range mine {
 		e, ok := c.entryOf(t, w.key)
 		left := time.Duration(0)
@@ -243,15 +244,25 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) (unsent []*w
 		}
 		if ok {
 			values = append(values, v)
+			values = append(values, v)
+			bytes += len(v.Data)
 		} else {
 			unsent = append(unsent, w)
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patienceWith(len(values), bytes))
+	defer cancel()
 	if !c.store.setRemote(ctx, t.db.name, values) {
 		c.stats.remoteErrors.Add(1)
 		return mine
 	}
 	return unsent
+}
+
+// patienceWith is for how long a backend may be busy with n values of so many
+// bytes: with many it takes longer, and is not away.
+func patienceWith(n, bytes int) time.Duration {
+	return patience + time.Duration(n)*100*time.Microsecond + time.Duration(bytes)*time.Microsecond
 }
 
 // entryOf returns what the transaction has set under key, and marks it as known

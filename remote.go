@@ -11,8 +11,8 @@ import (
 )
 
 // fetch asks the backend, if it keeps any, for the values under keys in
-// generation g, in one call, and keeps what it finds near. An error is a
-// miss. // P8, P9
+// generation g, in one call, and keeps what it finds near. What an error has
+// kept from being found is a miss. // P8, P9
 func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf[K, V], keys []entryKey[K]) []result[V] {
 	results := make([]result[V], len(keys))
 	s := c.store
@@ -34,12 +34,9 @@ func (c *Cache[K, V]) fetch(ctx context.Context, t *transaction, g *generationOf
 		data, err = s.values.Get(ctx, remote)
 	}
 	end(err)
-	if err != nil {
-		if ctx.Err() == nil { // else the caller has left, and the backend is well
-			c.stats.remoteErrors.Add(1)
-			s.quiet.warn(ctx, "remote read", "database", t.db.name, "cache", c.name, "error", err)
-		}
-		return results
+	if err != nil && ctx.Err() == nil { // else the caller has left, and the backend is well
+		c.stats.remoteErrors.Add(1)
+		s.quiet.warn(ctx, "remote read", "database", t.db.name, "cache", c.name, "error", err)
 	}
 	for i, d := range data {
 		if d == nil || i >= len(results) {
@@ -138,7 +135,7 @@ func (c *core) left(stays time.Duration, expires time.Time, absent bool) (left t
 }
 
 // encode returns what is to be kept remotely of an entry that has left to live,
-// 0 for no limit; not ok if its value cannot be encoded.
+// 0 for no limit; not ok if its value cannot be encoded, or is too large.
 func (c *Cache[K, V]) encode(database string, g *generationOf[K, V], key entryKey[K], e entry[V], left time.Duration) (backend.Value, bool) {
 	var expires time.Time
 	if left > 0 {
@@ -152,6 +149,14 @@ func (c *Cache[K, V]) encode(database string, g *generationOf[K, V], key entryKe
 		c.stats.unencodable.Add(1)
 		if !c.unencodableSeen.Swap(true) {
 			c.store.opts.Logger.Warn("txcache: value cannot be encoded; such values are kept in this process only", "cache", c.name, "error", err)
+		}
+		return backend.Value{}, false
+	}
+	if most := c.store.largest; most > 0 && len(data) > most {
+		c.stats.oversized.Add(1)
+		if !c.oversizedSeen.Swap(true) {
+			c.store.opts.Logger.Warn("txcache: value is larger than the backend keeps; such values are kept in this process only",
+				"cache", c.name, "size", len(data), "largest", most)
 		}
 		return backend.Value{}, false
 	}

@@ -230,6 +230,64 @@ func TestVersionsOfValuesAreKeptApart(t *testing.T) {
 	}
 }
 
+// boundedValues keep no value of more than so many bytes.
+type boundedValues struct {
+	*values
+	largest int
+}
+
+func (b boundedValues) Largest() int { return b.largest }
+
+// P8: what the backend does not keep stays in the process, is counted, and is
+// logged once.
+func TestOversizedValueStaysInTheProcess(t *testing.T) {
+	var log strings.Builder
+	v := boundedValues{newValues(), 100}
+	store := newStore(t, v, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := newCache[string, string](t, store, "c", txcache.CacheOptions{})
+	for _, key := range []string{"a", "b", "c"} {
+		tx := beginReadOnly(t, store, "db")
+		c.Set(tx, "small "+key, "x")
+		c.Set(tx, key, strings.Repeat("x", 100))
+		commit(t, tx)
+	}
+	if _, ok := c.Get(t.Context(), begin(t, store, "db"), "a"); !ok {
+		t.Error("a miss; want the value that is near")
+	}
+	if s := c.Stats(); s.Oversized != 3 || s.RemoteErrors != 0 || len(v.kept) != 3 {
+		t.Errorf("Oversized = %d, RemoteErrors = %d, %d values kept; want 3, none and 3", s.Oversized, s.RemoteErrors, len(v.kept))
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "cache=c") || !strings.Contains(log.String(), "largest=100") {
+		t.Errorf("the log has %d records; want one that says which cache and why:\n%s", n, log.String())
+	}
+}
+
+// halfValues answer for the first key of a call, and fail.
+type halfValues struct{ *values }
+
+func (h halfValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
+	data, _ := h.values.Get(ctx, keys[:1])
+	return append(data, make([][]byte, len(keys)-1)...), errors.New("no more")
+}
+
+// P8: what a read that has failed has found all the same is a hit.
+func TestPartOfARead(t *testing.T) {
+	v := newValues()
+	full := newStore(t, shared(v), txcache.Options{})
+	c := newCache[string, int](t, full, "c", txcache.CacheOptions{})
+	publish(t, full, "db", c, "a", 1)
+	publish(t, full, "db", c, "b", 2)
+	store := newStore(t, halfValues{v}, txcache.Options{Logger: silent})
+	c = newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := beginReadOnly(t, store, "db")
+	if got := c.GetMany(t.Context(), tx, []string{"a", "b"}); len(got) != 1 || got["a"] != 1 {
+		t.Errorf("GetMany = %v; want what was answered", got)
+	}
+	if s := c.Stats(); s.RemoteErrors != 1 || s.Misses != 1 {
+		t.Errorf("RemoteErrors = %d, Misses = %d; want 1 and 1", s.RemoteErrors, s.Misses)
+	}
+}
+
 // P8: errors of the backend on the read path are misses, counted and logged.
 func TestP8FailingValuesAreMisses(t *testing.T) {
 	v := &failingValues{values: newValues()}

@@ -36,6 +36,7 @@ type Stats struct {
 	RemoteErrors   uint64        // failed calls to the backend for values, reads and writes
 	BadPayloads    uint64        // remote values that could not be decoded: misses
 	Unencodable    uint64        // values that could not be encoded: kept in the process only
+	Oversized      uint64        // values that the backend does not keep, as they are too large: kept in the process only
 }
 
 // Stats returns the counts of every cache, in the order in which they were
@@ -74,7 +75,7 @@ type counters struct {
 	absentHits, leased, waited, earlyRefreshes, expiredHits                 atomic.Uint64
 	loadTime                                                                atomic.Int64
 	verified, mismatches, evictions, remoteErrors, badPayloads, unencodable atomic.Uint64
-	overflows                                                               atomic.Uint64
+	overflows, oversized                                                    atomic.Uint64
 }
 
 const stripes = 16 // a power of two
@@ -143,6 +144,7 @@ func (c *core) snapshot() Stats {
 		RemoteErrors:   c.stats.remoteErrors.Load(),
 		BadPayloads:    c.stats.badPayloads.Load(),
 		Unencodable:    c.stats.unencodable.Load(),
+		Oversized:      c.stats.oversized.Load(),
 	}
 	for i := range c.stats.stripes {
 		s.Hits += c.stats.stripes[i].hits.Load()

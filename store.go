@@ -29,6 +29,7 @@ type Store struct {
 	timed   backend.Timed   // nil if the backend keeps no values, or does not tell for how long
 	swapper backend.Swapper // nil if the backend keeps no values, or cannot
 	longest time.Duration   // for which values keeps any; 0: no limit
+	largest int             // that values keeps; 0: no limit
 	opts    Options
 	quiet   *quieter
 	counts  storeCounts
@@ -73,6 +74,9 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 		s.timed, _ = b.(backend.Timed)
 		if limited, ok := b.(backend.Limited); ok {
 			s.longest = limited.TTL()
+		}
+		if bounded, ok := b.(backend.Bounded); ok {
+			s.largest = bounded.Largest()
 		}
 	}
 	s.announcer, s.tasks = newAnnouncer(s), newTasks()

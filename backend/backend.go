@@ -129,12 +129,14 @@ type Fence struct {
 type Values interface {
 	// Get returns the data kept under each of keys, in their order, nil for
 	// those that are not there. It takes one round trip where that can be.
-	// The caller owns what is returned.
+	// The caller owns what is returned. With an error, the data of those keys
+	// may be returned that were answered, nil for the others.
 	Get(ctx context.Context, keys []Key) ([][]byte, error)
 
 	// Set keeps values, in one round trip where that can be, each no longer
 	// than its TTL; it may keep any of them for less. It does not keep or change
-	// the slices it is given.
+	// the slices it is given. One that cannot be kept is no reason not to keep
+	// the others; the error is then that of the first.
 	Set(ctx context.Context, values []Value) error
 }
 
@@ -156,6 +158,15 @@ type Limited interface {
 	// TTL returns how long a value that is set without a TTL of its own is
 	// kept. It is positive and always the same.
 	TTL() time.Duration
+}
+
+// Bounded is implemented by Values that keep none of more than so many bytes.
+// Larger ones stay in the process that set them. A larger one that Set is given
+// all the same is not kept, and Set says so.
+type Bounded interface {
+	// Largest returns how long the data of a value may be. It is positive and
+	// always the same.
+	Largest() int
 }
 
 // Observed is implemented by a Backend that can tell how it is doing.

@@ -64,6 +64,7 @@ func TestGoodFiles(t *testing.T) {
 			c.Class = "github.com/seed-dad15c92/txcache/redisbackend"
 			c.Redis.URI = "redis+cluster://a.example.com:7000,b.example.com:7001"
 		},
+		"good/largest": func(c *config.Config) { c.Redis.LargestValue = 16 << 20 },
 		"good/own":     func(c *config.Config) { c.Class = "example.com/acme/cache" },
 		"good/windows": func(c *config.Config) { c.Prefix = "bom" },
 	}

@@ -43,6 +43,9 @@ func (d *decoder) decode(n *node, v reflect.Value) {
 	case time.Duration:
 		d.duration(n, v)
 		return
+	case Bytes:
+		d.bytes(n, v)
+		return
 	case time.Time:
 		if t, ok := n.value.(time.Time); ok {
 			v.Set(reflect.ValueOf(t))
@@ -178,6 +181,24 @@ func (d *decoder) duration(n *node, v reflect.Value) {
 	value, wrong := parseDuration(s)
 	if wrong != "" {
 		d.report(n, quote(n.raw), wrong, suchAs(time.Duration(v.Int())))
+		return
+	}
+	v.SetInt(int64(value))
+}
+
+func (d *decoder) bytes(n *node, v reflect.Value) {
+	s, ok := n.value.(string)
+	if !ok {
+		if _, number := n.value.(int64); number {
+			d.report(n, fmt.Sprint(n.value), "is a number without a unit", anAmount)
+		} else {
+			d.mismatch(n, anAmount)
+		}
+		return
+	}
+	value, wrong := parseBytes(s)
+	if wrong != "" {
+		d.report(n, quote(n.raw), wrong, anAmount)
 		return
 	}
 	v.SetInt(int64(value))

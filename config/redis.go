@@ -45,6 +45,11 @@ type Redis struct {
 	// 65535; 0, the default, leaves it to the client.
 	PoolSize int `toml:"pool_size"`
 
+	// LargestValue is how much memory the encoded form of a value may take; a
+	// larger one stays in the process that set it. At most 512MB; 0, the
+	// default, stands for 64MB.
+	LargestValue Bytes `toml:"largest_value,omitzero"`
+
 	// CAFile, CertFile and KeyFile are the paths of PEM files: the authorities
 	// to trust instead of the system's, and the client's certificate with its
 	// key, which go together. ServerName is the name to expect in the server's

@@ -25,6 +25,8 @@ var expected = map[string]string{
 	"cache.redis.uri":       `a URI such as "redis://localhost:6379/0"; the schemes are ` + strings.Join(schemes, ", "),
 	"cache.redis.lease":     `a duration such as "2s", or "0s" for none`,
 	"cache.redis.pool_size": "a number of connections from 0 to 65535",
+
+	"cache.redis.largest_value": `an amount of memory such as "64MB", at most "512MB"`,
 }
 
 // problems returns what is wrong with c, in the order of its fields.
@@ -111,6 +113,9 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 	}
 	if r.PoolSize < 0 || r.PoolSize > 65535 {
 		report("cache.redis.pool_size", strconv.Itoa(r.PoolSize), "is out of range")
+	}
+	if r.LargestValue < 0 || r.LargestValue > 512_000_000 {
+		report("cache.redis.largest_value", quote(r.LargestValue.String()), "is out of range")
 	}
 
 	if r.Fence > limits.LongestFence {

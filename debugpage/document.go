@@ -63,6 +63,7 @@ type cache struct {
 	RemoteErrors    uint64   `json:"remote_errors"`
 	BadPayloads     uint64   `json:"bad_payloads"`
 	Unencodable     uint64   `json:"unencodable"`
+	Oversized       uint64   `json:"oversized"`
 	History         *history `json:"history,omitempty"`
 }
 
@@ -180,6 +181,7 @@ func newCache(s txcache.Stats, all samples, i int) cache {
 		RemoteErrors:   s.RemoteErrors,
 		BadPayloads:    s.BadPayloads,
 		Unencodable:    s.Unencodable,
+		Oversized:      s.Oversized,
 	}
 	recent, took := all.recent(i)
 	c.RecentRatio = recent.ratio()
@@ -220,6 +222,7 @@ func sum(stats []txcache.Stats) txcache.Stats {
 		all.RemoteErrors += s.RemoteErrors
 		all.BadPayloads += s.BadPayloads
 		all.Unencodable += s.Unencodable
+		all.Oversized += s.Oversized
 	}
 	return all
 }

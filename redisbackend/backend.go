@@ -26,8 +26,16 @@ type Options struct {
 	Duration time.Duration
 
 	// Timeout is how long a call may wait for the server, connecting included,
-	// a millisecond or more. Default 700 ms.
+	// a millisecond or more. What is sent or asked for in several requests,
+	// because it is much, may take as long for each: some hundred kilobytes, a
+	// part of a large value, or 256 values. Default 700 ms.
 	Timeout time.Duration
+
+	// LargestValue is how many bytes a value may have; a larger one is not kept,
+	// and its Set says so. One of more than 64 kB is kept in parts of that size,
+	// which go over a connection of their own, one at a time. Default 64 MB, at
+	// most 512 MB.
+	LargestValue int
 
 	// Channel lets Sync rely on announced changes instead of asking the server
 	// each time. What another process changed may then stay unknown for as
@@ -66,6 +74,7 @@ type Backend struct {
 	digests   sync.Map // of what is announced for a long name to that name
 	versions  atomic.Uint64
 	links     links
+	sizes     sizes
 	feed      feed
 	garbage   garbage
 	counters  counters
@@ -82,6 +91,7 @@ var (
 	_ backend.Aged    = (*Backend)(nil)
 	_ backend.Timed   = (*Backend)(nil)
 	_ backend.Swapper = (*Backend)(nil)
+	_ backend.Bounded = (*Backend)(nil)
 )
 
 // New returns a Backend over client: a [*redis.Client], also of Sentinel, a
@@ -152,8 +162,16 @@ func (o *Options) check() error {
 			return fmt.Errorf("Options.%s is %v; it must be %v at least, or 0 for the default", d.name, d.is, time.Millisecond)
 		}
 	}
+	if n := o.LargestValue; n < 0 || n > mostValue {
+		return fmt.Errorf("Options.LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, mostValue)
+	}
 	return limits.Name("Options.Prefix", o.Prefix)
 }
+
+const (
+	largestValue = 64_000_000  // unless Options say otherwise
+	mostValue    = 512_000_000 // that they may say; nothing larger is encoded
+)
 
 func (o *Options) setDefaults() {
 	if o.Prefix == "" {
@@ -164,6 +182,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 700 * time.Millisecond
+	}
+	if o.LargestValue == 0 {
+		o.LargestValue = largestValue
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -2,6 +2,7 @@ package redisbackend_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -207,4 +208,74 @@ func together(b *testing.B, goroutines int, call func() error) time.Duration {
 	}
 	all.Wait()
 	return time.Since(start) / time.Duration(each*goroutines)
+}
+
+// BenchmarkControlBesideBulk begins, fences and clears over a line of 1 Gbit/s
+// on which a tenant reads, or sets, values of 10 MB all the time.
+func BenchmarkControlBesideBulk(b *testing.B) {
+	server := redistest.Start(b)
+	cfg := config.Default()
+	cfg.Redis.URI = "redis://" + redistest.Paced(b, server.Addr, redistest.Gigabit) + "/0"
+	open := func() *redisbackend.Backend {
+		store, err := redisbackend.Open(b.Context(), cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = store.Close() })
+		return store
+	}
+	store := open()
+	var keys []backend.Key
+	var values []backend.Value
+	data := make([]byte, 10_000_000)
+	for i := range 12 {
+		keys = append(keys, backend.Key{Database: "tenant", Cache: "reports", Schema: "s", Token: "t", Key: fmt.Sprint(i)})
+		values = append(values, backend.Value{Key: keys[i], Data: data})
+	}
+	if err := store.Set(b.Context(), values); err != nil {
+		b.Fatal(err)
+	}
+	for _, bulk := range []struct {
+		name string
+		call func(context.Context) error
+	}{
+		{"quiet", func(ctx context.Context) error { <-ctx.Done(); return nil }},
+		{"reading", func(ctx context.Context) error { _, err := store.Get(ctx, keys); return err }},
+		{"setting", func(ctx context.Context) error { return store.Set(ctx, values) }},
+	} {
+		b.Run(bulk.name, func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context())
+			var all sync.WaitGroup
+			all.Go(func() {
+				for ctx.Err() == nil {
+					if err := bulk.call(ctx); err != nil && ctx.Err() == nil {
+						b.Error(err)
+					}
+				}
+			})
+			var begins, fences []time.Duration
+			for b.Loop() {
+				time.Sleep(time.Millisecond)
+				f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Caches: []backend.Generation{{Cache: "c"}}}
+				start := time.Now()
+				_, err1 := store.Sync(ctx, "neighbour")
+				middle := time.Now()
+				err2 := store.Fence(ctx, "neighbour", f)
+				end := time.Now()
+				_, err3 := store.Clear(ctx, "neighbour", f)
+				if err := errors.Join(err1, err2, err3); err != nil {
+					b.Fatal(err)
+				}
+				begins, fences = append(begins, middle.Sub(start)), append(fences, end.Sub(middle))
+			}
+			cancel()
+			all.Wait()
+			b.ReportMetric(0, "ns/op")
+			for name, took := range map[string][]time.Duration{"begin": begins, "fence": fences} {
+				slices.Sort(took)
+				b.ReportMetric(float64(took[len(took)/2].Microseconds()), name+"-p50-µs")
+				b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), name+"-p99-µs")
+			}
+		})
+	}
 }

@@ -69,7 +69,7 @@ func (b *Backend) change(ctx context.Context, name string, s *script, args ...an
 		state, failure = s, err
 		close(done)
 	})
-	if err := b.await(ctx, db.hash, done); err != nil {
+	if err := b.links.of(db.hash).await(ctx, db.hash, done); err != nil {
 		db.stain(mark{})
 		return nil, err
 	}

@@ -82,11 +82,11 @@ func TestWhatWaitsForALaneIsRefused(t *testing.T) {
 		g := newGate(p.client)
 		probe := g.hold(g.before, "eval")
 		defer probe()
-		first, second := g.hold(g.before, "hget"), g.hold(g.before, "set")
+		first, second := g.hold(g.before, "mget"), g.hold(g.before, "set")
 		defer second()
 		var all sync.WaitGroup
 		defer all.Wait()
-		all.Go(func() { _, _ = p.Sync(t.Context(), "shop") })
+		all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{{Database: "shop"}, {Database: "other"}}) })
 		all.Go(func() {
 			_ = p.Set(t.Context(), []backend.Value{{Key: backend.Key{Database: "shop"}, Data: []byte("x")}})
 		})
@@ -109,9 +109,9 @@ func TestWhatNobodyWaitsForIsNotSent(t *testing.T) {
 		defer p.Close()
 		settled(t, p)
 		g := newGate(p.client)
-		first, second := g.hold(g.before, "hget"), g.hold(g.before, "set")
+		first, second := g.hold(g.before, "mget"), g.hold(g.before, "set")
 		var all sync.WaitGroup
-		all.Go(func() { _, _ = p.Sync(t.Context(), "shop") })
+		all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{{Database: "shop"}, {Database: "other"}}) })
 		all.Go(func() {
 			_ = p.Set(t.Context(), []backend.Value{{Key: backend.Key{Database: "shop"}, Data: []byte("x")}})
 		})

@@ -47,17 +47,21 @@ type tally struct {
 
 func (g *garbage) init() { g.limit.Store(leastGarbage) }
 
-// count adds values that were written to the tallies of their generations.
+// count adds values that were written, with their parts, to the tallies of their
+// generations.
 func (b *Backend) count(values []backend.Value) {
 	dead := 0
 	for len(values) > 0 {
 		// Most are of one generation.
-		v, n := &values[0].Key, 1
+		v, n, keys := &values[0].Key, 0, 0
 		for n < len(values) && values[n].Token == v.Token && values[n].Cache == v.Cache && values[n].Database == v.Database {
+			if keys++; divided(values[n].Data) {
+				keys += parts(len(values[n].Data))
+			}
 			n++
 		}
 		values = values[n:]
-		dead += b.database(v.Database).wrote(v.Cache, v.Token, n)
+		dead += b.database(v.Database).wrote(v.Cache, v.Token, keys)
 	}
 	b.garbage.add(b, dead)
 }
@@ -225,7 +229,7 @@ func (b *Backend) dead(ctx context.Context, keys []string) ([]string, error) {
 	if len(cmds) == 0 {
 		return nil, nil
 	}
-	if err := b.spread(ctx, names, cmds); err != nil {
+	if err := b.spread(ctx, names, cmds, 0); err != nil {
 		return nil, err
 	}
 	var dead []string

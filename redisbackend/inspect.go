@@ -99,7 +99,7 @@ func (b *Backend) read(ctx context.Context, names []string) ([]Database, error) 
 			keys[i] = b.layout.hash(name)
 			cmds[i] = redis.NewMapStringStringCmd(context.Background(), "hgetall", keys[i])
 		}
-		if err := b.spread(ctx, keys, cmds); err != nil {
+		if err := b.spread(ctx, keys, cmds, 0); err != nil {
 			return nil, err
 		}
 		for i, cmd := range cmds {

@@ -95,10 +95,12 @@ func (b *Backend) Caches(ctx context.Context, name string, limit int64) (*Census
 	return c, nil
 }
 
-// A group is the values of one generation of a cache.
+// A group is the values of one generation of a cache, or the parts of its large
+// values.
 type group struct {
 	cache string
 	token backend.Token
+	parts bool
 }
 
 // A sample is how many values of a group were found, and the memory of some.
@@ -123,7 +125,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 		if !ok || e.Database != s.database.Name {
 			continue
 		}
-		g := group{e.Cache, e.Token}
+		g := group{e.Cache, e.Token, isPart(key)}
 		if s.groups[g] == nil {
 			s.groups[g] = &sample{}
 		}
@@ -137,7 +139,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 	}
 	for len(cmds) > 0 {
 		n := min(len(cmds), batchSize)
-		if err := s.b.spread(ctx, names[:n], cmds[:n]); err != nil {
+		if err := s.b.spread(ctx, names[:n], cmds[:n], 0); err != nil {
 			return err
 		}
 		for i, cmd := range cmds[:n] {
@@ -179,7 +181,7 @@ func (s *survey) counts(d *Database, scale float64) []CacheCount {
 		if g.token == c.Token {
 			amount = &c.Live
 		}
-		amount.add(one, scale)
+		amount.add(one, scale, g.parts)
 	}
 	list := make([]CacheCount, 0, len(caches))
 	for _, c := range caches {
@@ -189,10 +191,12 @@ func (s *survey) counts(d *Database, scale float64) []CacheCount {
 	return list
 }
 
-// add extrapolates from a sample.
-func (a *Amount) add(one *sample, scale float64) {
+// add extrapolates from a sample of values, or of parts, which have but memory.
+func (a *Amount) add(one *sample, scale float64, parts bool) {
 	values := float64(one.values) * scale
-	a.Values += int64(values + 0.5)
+	if !parts {
+		a.Values += int64(values + 0.5)
+	}
 	switch {
 	case a.Bytes < 0 || one.told == 0:
 		a.Bytes = -1

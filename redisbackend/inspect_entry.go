@@ -41,8 +41,8 @@ func (l layout) database(key string) (name string, ok bool) {
 	return unescape(rest)
 }
 
-// entry takes the key of a value apart; it undoes value. It reports false for any
-// other key.
+// entry takes the key of a value, or of a part of it, apart; it undoes value. It
+// reports false for any other key.
 func (l layout) entry(key string) (e Entry, ok bool) {
 	rest, ok := strings.CutPrefix(key, l.prefix+":")
 	if !ok {
@@ -57,7 +57,12 @@ func (l layout) entry(key string) (e Entry, ok bool) {
 		return e, false
 	}
 	e.name = key
-	text, digested := strings.CutPrefix(parts[3], "!")
+	text := parts[3]
+	if isPart(key) {
+		text = text[:strings.LastIndexByte(text, '!')]
+		text = text[:max(0, strings.LastIndexByte(text, '!'))]
+	}
+	text, digested := strings.CutPrefix(text, "!")
 	if digested {
 		e.Digest, text = text, ""
 	}

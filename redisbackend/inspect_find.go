@@ -32,7 +32,7 @@ func (b *Backend) Find(ctx context.Context, database, cache string, token backen
 	err = b.look(ctx, pattern, func(_ context.Context, keys []string) error {
 		for _, key := range keys {
 			e, ok := b.layout.entry(key)
-			if !ok || seen[key] || !match(&e) {
+			if !ok || isPart(key) || seen[key] || !match(&e) {
 				continue
 			}
 			seen[key] = true
@@ -69,13 +69,18 @@ func (b *Backend) fill(ctx context.Context, found []Found) error {
 			redis.NewStringCmd(context.Background(), "get", f.name),
 			redis.NewIntCmd(context.Background(), "pttl", f.name))
 	}
-	if err := b.spread(ctx, names, cmds); err != nil {
+	if err := b.spread(ctx, names, cmds, partSize); err != nil {
 		return err
 	}
 	for i := range found {
 		data, err := got(cmds[2*i].(*redis.StringCmd))
 		if err != nil {
 			return err
+		}
+		if summarized(data) {
+			if data, err = b.assemble(ctx, found[i].name, data); err != nil {
+				return err
+			}
 		}
 		found[i].Data, found[i].TTL = data, -1
 		ms, err := cmds[2*i+1].(*redis.IntCmd).Result()

@@ -2,6 +2,7 @@ package redisbackend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,17 +21,31 @@ const (
 	// callers nothing waits, with many the system calls are shared.
 	lanes = 2
 
-	// batchSize bounds the commands that are collected for one pipeline.
-	batchSize = 256
+	// batchSize bounds the commands that are collected for one pipeline, and
+	// batchBytes what they are expected to carry, either way: what is sent at
+	// once delays what comes by another connection of the same line.
+	batchSize  = 256
+	batchBytes = 256 << 10
 )
 
-// A link carries requests to one server.
+// A link carries requests of one kind to one server.
 type link struct {
 	b       *Backend
 	breaker breaker
 
+	control *link // the link of begins, fences and clears to the server
+	values  *link // that of values, and what else may fail; nil in a link of values
+	parts   *link // that of the parts of large values; nil in a link of values
+
+	served atomic.Int64 // when a request was last answered, by Backend.now
+	wait   atomic.Int64 // how long the last probe waited first; of values
+	rested atomic.Int64 // when the next part may be sent, by Backend.now; of parts
+
 	mu     sync.Mutex
 	active int
+	lanes  int // how many may be active
+	room   int // how many requests may wait; 0: no limit
+	most   int // bytes that go together
 	queue  []*request
 }
 
@@ -39,6 +54,7 @@ type link struct {
 type request struct {
 	key       string // one that the server is to be found by
 	cmds      []redis.Cmder
+	bytes     int         // that commands and replies carry, about
 	abandoned atomic.Bool // nobody waits for it any more
 
 	// finish is called once, in any goroutine, with an error if the server was
@@ -51,14 +67,20 @@ type request struct {
 // goroutine if it can: handing a request to another one and back costs a third
 // of a round trip on a loopback. Without, it does not wait.
 func (l *link) start(r *request, here bool) {
-	if err := l.breaker.refusal(); err != nil {
+	if err := l.refusal(); err != nil {
 		r.finish(err)
 		return
 	}
 	l.mu.Lock()
-	if l.active >= lanes {
-		l.queue = append(l.queue, r)
+	if l.active >= l.lanes {
+		full := l.room > 0 && len(l.queue) >= l.room
+		if !full {
+			l.queue = append(l.queue, r)
+		}
 		l.mu.Unlock()
+		if full {
+			r.finish(errBusy)
+		}
 		return
 	}
 	l.active++
@@ -97,7 +119,7 @@ func (l *link) drain() {
 		if batch == nil {
 			return
 		}
-		if err := l.breaker.refusal(); err != nil {
+		if err := l.refusal(); err != nil {
 			for _, r := range batch {
 				r.finish(err)
 			}
@@ -111,12 +133,16 @@ func (l *link) drain() {
 func (l *link) next() (batch []*request, cmds []redis.Cmder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	bytes := 0
 	for len(l.queue) > 0 && len(cmds) < batchSize {
 		r := l.queue[0]
+		if batch != nil && bytes+r.bytes > l.most {
+			break
+		}
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
 		if !r.abandoned.Load() {
-			batch, cmds = append(batch, r), append(cmds, r.cmds...)
+			batch, cmds, bytes = append(batch, r), append(cmds, r.cmds...), bytes+r.bytes
 		}
 	}
 	if batch == nil {
@@ -128,22 +154,101 @@ func (l *link) next() (batch []*request, cmds []redis.Cmder) {
 
 // send carries out a batch.
 func (l *link) send(batch []*request, cmds []redis.Cmder) {
+	if l == l.control.parts {
+		if wait := time.Duration(l.rested.Load()) - l.b.now(); wait > 0 {
+			l.b.pause(wait)
+		}
+		defer l.rest(l.b.now())
+	}
+	start := l.b.now()
 	err := l.exec(cmds)
 	if broken(err) {
 		// The server closed a connection that was idle, or has restarted.
-		for _, cmd := range cmds {
-			cmd.SetErr(nil)
-		}
+		forget(cmds)
 		err = l.exec(cmds)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		l.good(start)
+	case broken(err) && l != l.control && l.alive(batch[0].key):
+		l.sift(batch, err)
+		return
+	default:
 		err = l.fail(batch[0].key, err)
-	} else if l == &l.b.links.first && l.b.cluster != nil {
-		l.b.links.ready.Store(true)
 	}
 	for _, r := range batch {
 		r.finish(err)
 	}
+}
+
+// forget takes errors from commands that are sent once more.
+func forget(cmds []redis.Cmder) {
+	for _, cmd := range cmds {
+		cmd.SetErr(nil)
+	}
+}
+
+// good takes note that a batch was answered that was sent at start.
+func (l *link) good(start time.Duration) {
+	if l.control == &l.b.links.first && l.b.cluster != nil {
+		l.b.links.ready.Store(true)
+	}
+	if now := l.b.now(); now-start < l.b.options.Timeout {
+		l.served.Store(int64(now))
+		if l != l.control {
+			l.wait.Store(0)
+		}
+	}
+}
+
+const (
+	// leastRest is how long no part follows another while others begin, fence
+	// and clear: at 1 Gbit/s, as long as the part was on the line.
+	leastRest = 500 * time.Microsecond
+
+	// inUse is for how long a link counts as used after a request.
+	inUse = 100 * time.Millisecond
+)
+
+// rest puts off the next part for as long as that took which was sent at start,
+// so that half of the line is left to others, if there are any.
+func (l *link) rest(start time.Duration) {
+	now := l.b.now()
+	if used := time.Duration(l.control.served.Load()); used > 0 && now-used < inUse {
+		l.rested.Store(int64(now + max(leastRest, now-start)))
+	}
+}
+
+// sift finds the requests of a batch over which the server, which is alive,
+// closes the connection: a limit of its own, or of what stands between, is
+// exceeded. They are refused by themselves, and nobody else notices.
+func (l *link) sift(batch []*request, err error) {
+	if len(batch) == 1 {
+		batch[0].finish(fmt.Errorf("%w: %w", errRefused, err))
+		return
+	}
+	for _, r := range batch {
+		forget(r.cmds)
+		l.send([]*request{r}, r.cmds)
+	}
+}
+
+// alive asks the server that has key whether it is able to serve.
+func (l *link) alive(key string) bool {
+	cmd := probeScript.command(key)
+	ctx, cancel := context.WithTimeout(l.b.ctx, l.b.options.Timeout)
+	defer cancel()
+	_ = l.b.client.Process(ctx, cmd)
+	return !unable(cmd.Err())
+}
+
+// refusal returns why calls are refused, nil if they are not. A server that is
+// away is away for values too, but not the other way round.
+func (l *link) refusal() error {
+	if err := l.control.breaker.refusal(); err != nil || l == l.control {
+		return err
+	}
+	return l.breaker.refusal()
 }
 
 // exec sends cmds in one write and returns the first error that concerns the
@@ -184,6 +289,14 @@ func (l *link) fail(key string, err error) error {
 	if l.b.closed.Load() {
 		return backend.ErrClosed
 	}
+	if l != l.control {
+		err = fmt.Errorf("txcache: redis cannot be used for values: %w", cause.Of(err))
+		if l.breaker.trip(err) {
+			l.b.options.Logger.Warn("txcache: redis cannot be used for values, they are misses until it can", "error", err)
+			l.b.spawn(func() { l.probe(key) })
+		}
+		return err
+	}
 	err = fmt.Errorf("txcache: redis cannot be used: %w", cause.Of(err))
 	if l.breaker.trip(err) {
 		l.b.options.Logger.Warn("txcache: redis cannot be used, it is left alone until it can", "error", err)
@@ -193,38 +306,58 @@ func (l *link) fail(key string, err error) error {
 	return err
 }
 
+const (
+	firstWait   = 50 * time.Millisecond
+	longestWait = 10 * time.Second // of a link that answers a probe, and nothing more
+)
+
 // probe waits until the server that has key is able to serve.
 func (l *link) probe(key string) {
-	wait := 50 * time.Millisecond
+	wait := firstWait
+	if l != l.control { // longer each time, until a request is answered
+		wait = min(max(wait, 2*time.Duration(l.wait.Load())), longestWait)
+		l.wait.Store(int64(wait))
+	}
 	for l.b.pause(wait) {
-		wait = min(2*wait, 800*time.Millisecond)
+		wait = min(2*wait, max(wait, 800*time.Millisecond))
 		if l.b.cluster != nil {
 			l.b.cluster.ReloadState(l.b.ctx) // another node may have taken over
 		}
-		cmd := probeScript.command(key)
-		ctx, cancel := context.WithTimeout(l.b.ctx, l.b.options.Timeout)
-		_ = l.b.client.Process(ctx, cmd)
-		cancel()
-		if err := cmd.Err(); err == nil || !unable(err) {
-			l.b.distrust()
+		if !l.alive(key) {
+			continue
+		}
+		if l != l.control {
 			l.breaker.close()
-			l.b.options.Logger.Info("txcache: redis can be used again")
+			l.b.options.Logger.Info("txcache: redis can be used for values again")
 			return
 		}
+		l.b.distrust()
+		l.breaker.close()
+		l.b.options.Logger.Info("txcache: redis can be used again")
+		return
 	}
 }
 
-// errSlow is the reason of a failure when a limit of Options has passed.
-var errSlow = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+var (
+	// errSlow is the reason of a failure when a limit of Options has passed.
+	errSlow = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 
-// await waits for done, for ctx, or for the limit of a call to the server of key.
-func (b *Backend) await(ctx context.Context, key string, done <-chan struct{}) error {
+	// errBusy is what a value gets for which there was no time or no room, as the
+	// server was busy with others. It says nothing of the server.
+	errBusy = errors.New("txcache: redis: too many values are on their way")
+
+	// errRefused is what a request gets over which the server closes connections.
+	errRefused = errors.New("txcache: redis refuses the request")
+)
+
+// await waits for done, for ctx, or for the limit of a call.
+func (l *link) await(ctx context.Context, key string, done <-chan struct{}) error {
 	select {
 	case <-done:
 		return nil
 	default:
 	}
-	timer := time.NewTimer(b.options.Timeout)
+	timer := time.NewTimer(l.b.options.Timeout)
 	defer timer.Stop()
 	select {
 	case <-done:
@@ -232,8 +365,17 @@ func (b *Backend) await(ctx context.Context, key string, done <-chan struct{}) e
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return b.links.of(key).fail(key, errSlow)
+		if l.busy() {
+			return errBusy
+		}
+		return l.fail(key, errSlow)
 	}
+}
+
+// busy reports whether the link of values has answered others within the limit
+// of a call, so that a request which got no answer has but waited for them.
+func (l *link) busy() bool {
+	return l != l.control && l.b.now()-time.Duration(l.served.Load()) < l.b.options.Timeout
 }
 
 // patient reports whether a call with ctx may be made in the caller's goroutine,
@@ -248,17 +390,23 @@ func (b *Backend) patient(ctx context.Context) bool {
 	return !ok || time.Until(deadline) > b.options.Timeout
 }
 
-// do sends cmds, which belong to the server of key, and waits for the replies.
-// After an error the commands must be left alone.
+// do sends cmds, which belong to the server of key and are no values, and waits
+// for the replies. After an error the commands must be left alone.
 func (b *Backend) do(ctx context.Context, key string, cmds ...redis.Cmder) error {
+	return b.links.of(key).do(ctx, &request{key: key, cmds: cmds})
+}
+
+// do sends r and waits for the replies. After an error its commands must be
+// left alone.
+func (l *link) do(ctx context.Context, r *request) error {
 	var failure error
 	done := make(chan struct{})
-	r := &request{key: key, cmds: cmds, finish: func(err error) {
+	r.finish = func(err error) {
 		failure = err
 		close(done)
-	}}
-	b.links.of(key).start(r, b.patient(ctx))
-	if err := b.await(ctx, key, done); err != nil {
+	}
+	l.start(r, l.b.patient(ctx))
+	if err := l.await(ctx, r.key, done); err != nil {
 		r.abandoned.Store(true)
 		return err
 	}

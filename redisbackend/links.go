@@ -7,7 +7,8 @@ import (
 )
 
 // links are the links of a Backend: one, or in a cluster one for each master,
-// so that a master that is away does not take the others along.
+// so that a master that is away does not take the others along. Each is that
+// of begins, fences and clears, and has links of values beside it.
 type links struct {
 	b     *Backend
 	first link
@@ -16,12 +17,25 @@ type links struct {
 	others sync.Map    // of address to *link
 }
 
+// mostParts is how many requests may wait for the lane of parts. More would wait
+// for longer than the time limit of a call, and hold memory for it.
+const mostParts = 500
+
 func (ls *links) init(b *Backend) {
 	ls.b = b
-	ls.first.b = b
+	ls.first.init(b)
 }
 
-// of returns the link to the server that has key.
+// init makes l a link of control, with the links of values that belong to it.
+// They have lanes and breakers of their own: no value, nor its absence, may
+// keep a fence from the server. // P7, P8
+func (l *link) init(b *Backend) {
+	l.b, l.control, l.lanes, l.most = b, l, lanes, batchBytes
+	l.values = &link{b: b, control: l, lanes: lanes, most: batchBytes}
+	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts, most: partSize}
+}
+
+// of returns the link of control to the server that has key.
 func (ls *links) of(key string) *link {
 	if ls.b.cluster == nil || !ls.ready.Load() {
 		return &ls.first
@@ -35,6 +49,8 @@ func (ls *links) of(key string) *link {
 	if l, ok := ls.others.Load(addr); ok {
 		return l.(*link)
 	}
-	l, _ := ls.others.LoadOrStore(addr, &link{b: ls.b})
+	made := &link{}
+	made.init(ls.b)
+	l, _ := ls.others.LoadOrStore(addr, made)
 	return l.(*link)
 }

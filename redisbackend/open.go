@@ -60,6 +60,8 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 		Duration: cfg.Redis.Duration,
 		Timeout:  cfg.Redis.DialTimeout + cfg.Redis.Timeout,
 		Channel:  cfg.Sync == config.SyncChannel,
+
+		LargestValue: int(cfg.Redis.LargestValue),
 	})
 	if err != nil {
 		return nil, errors.Join(err, client.Close())

@@ -137,6 +137,11 @@ func (w *walk) step(ctx context.Context) (keys []string, err error) {
 			removed += int(c.Val())
 		}
 	}
+	for _, key := range now { // a value in many parts is one
+		if removed > 0 && isPart(key) {
+			removed--
+		}
+	}
 	w.removed += removed
 	w.b.counters.removed.Add(uint64(removed))
 	if err != nil {

@@ -64,7 +64,7 @@ func (b *Backend) sync(ctx context.Context, db *database) (*backend.State, error
 	if first {
 		b.launch(db, f, b.patient(ctx))
 	}
-	if err := b.await(ctx, db.hash, f.done); err != nil {
+	if err := b.links.of(db.hash).await(ctx, db.hash, f.done); err != nil {
 		return nil, err
 	}
 	return f.state, f.err

@@ -17,13 +17,14 @@ import (
 // Where the user may not ask for the time, no value has any left: values of caches
 // with a Duration are then not shared, rather than used on the word of a clock.
 func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
-	if err := b.usable(ctx); err != nil {
-		return nil, nil, err
-	}
-	data, left := make([][]byte, len(keys)), make([]time.Duration, len(keys))
-	if len(keys) == 0 {
-		return data, left, nil
-	}
+	left := make([]time.Duration, len(keys))
+	data, err := b.get(ctx, keys, left)
+	return data, left, err
+}
+
+// getTimed gets keys, and for how long each is kept, in one round trip to each
+// server.
+func (b *Backend) getTimed(ctx context.Context, keys []backend.Key, data [][]byte, left []time.Duration, size *size) error {
 	names := make([]string, 0, 2*len(keys))
 	cmds := make([]redis.Cmder, 0, 2*len(keys))
 	for i := range keys {
@@ -33,8 +34,8 @@ func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, [
 			redis.NewDurationCmd(context.Background(), time.Millisecond, "pttl", name),
 			redis.NewStringCmd(context.Background(), "get", name))
 	}
-	if err := b.spread(ctx, names, cmds); err != nil {
-		return nil, nil, err
+	if err := b.spread(ctx, names, cmds, int(size.bytes.Load())/2); err != nil { // PTTL answers with next to nothing
+		return err
 	}
 	for i := range keys {
 		var err error
@@ -46,16 +47,16 @@ func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, [
 			left[i], err = 0, nil
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("txcache: redis: %w", err)
+			return fmt.Errorf("txcache: redis: %w", err)
 		}
 		if left[i] == gone {
 			continue // what came since is looked up again
 		}
 		if data[i], err = got(cmds[2*i+1].(*redis.StringCmd)); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
-	return data, left, nil
+	return nil
 }
 
 // gone is what the client makes of a PTTL of nothing.

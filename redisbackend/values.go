@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -14,36 +15,94 @@ import (
 )
 
 // multiGet is how many values one MGET asks for, so that none keeps the server
-// busy for long.
-const multiGet = 250
+// busy for long, and mostGets how many MGETs go together.
+const (
+	multiGet = 250
+	mostGets = 4
+)
 
-// Get returns the data kept under keys, in one round trip to each server. A
-// key that holds something else than a string holds nothing.
+// Get returns the data kept under keys, in one round trip to each server unless
+// it is much. A key that holds something else than a string holds nothing. With
+// an error comes the data of the keys that were answered.
 func (b *Backend) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
+	return b.get(ctx, keys, nil)
+}
+
+// get is Get, and GetTimed if left is not nil.
+func (b *Backend) get(ctx context.Context, keys []backend.Key, left []time.Duration) ([][]byte, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
 	data := make([][]byte, len(keys))
+	var first error
+	for start := 0; start < len(keys); {
+		// The keys of a call are of one cache, mostly, whose values are alike.
+		size := b.sizes.of(keys[start].Cache)
+		end := start + size.together(len(keys)-start)
+		var some []time.Duration
+		if left != nil {
+			some = left[start:end]
+		}
+		err := b.getSome(ctx, keys[start:end], data[start:end], some, size)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			if hopeless(ctx, err) {
+				return data, first
+			}
+		}
+		start = end
+	}
+	for i := range data {
+		if !summarized(data[i]) {
+			continue
+		}
+		var err error
+		if data[i], err = b.assemble(ctx, b.layout.value(&keys[i]), data[i]); err != nil {
+			data[i] = nil
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	return data, first
+}
+
+// hopeless reports whether a call that has met err must not go on with the rest.
+// Where a server is away the rest is refused at once, or is another server's.
+func hopeless(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, errBusy) || errors.Is(err, backend.ErrClosed)
+}
+
+// getSome gets keys in one round trip to each server.
+func (b *Backend) getSome(ctx context.Context, keys []backend.Key, data [][]byte, left []time.Duration, size *size) (err error) {
 	switch {
-	case len(keys) == 0:
-		return data, nil
+	case left != nil:
+		err = b.getTimed(ctx, keys, data, left, size)
 	case len(keys) == 1:
 		key := b.layout.value(&keys[0])
 		cmd := redis.NewStringCmd(context.Background(), "get", key)
-		if err := b.do(ctx, key, cmd); err != nil {
-			return nil, err
+		r := &request{key: key, cmds: []redis.Cmder{cmd}, bytes: int(size.bytes.Load())}
+		if err = b.links.of(key).values.do(ctx, r); err == nil {
+			data[0], err = got(cmd)
 		}
-		var err error
-		data[0], err = got(cmd)
-		return data, err
 	case b.cluster == nil:
-		return data, b.getTogether(ctx, keys, data)
+		err = b.getTogether(ctx, keys, data, size)
+	default:
+		err = b.getApart(ctx, keys, data, size)
 	}
-	return data, b.getApart(ctx, keys, data)
+	switch {
+	case err == nil:
+		size.observe(data)
+	case len(keys) > 1 && errors.Is(err, os.ErrDeadlineExceeded):
+		size.note(1, batchBytes) // each may be larger than was thought
+	}
+	return err
 }
 
 // getTogether gets keys of one server.
-func (b *Backend) getTogether(ctx context.Context, keys []backend.Key, data [][]byte) error {
+func (b *Backend) getTogether(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
 	cmds := make([]redis.Cmder, 0, (len(keys)+multiGet-1)/multiGet)
 	for start := 0; start < len(keys); start += multiGet {
 		part := keys[start:min(start+multiGet, len(keys))]
@@ -54,7 +113,8 @@ func (b *Backend) getTogether(ctx context.Context, keys []backend.Key, data [][]
 		}
 		cmds = append(cmds, redis.NewSliceCmd(context.Background(), args...))
 	}
-	if err := b.do(ctx, "", cmds...); err != nil {
+	r := &request{cmds: cmds, bytes: len(keys) * int(size.bytes.Load())}
+	if err := b.links.first.values.do(ctx, r); err != nil {
 		return err
 	}
 	for i, cmd := range cmds {
@@ -72,14 +132,14 @@ func (b *Backend) getTogether(ctx context.Context, keys []backend.Key, data [][]
 }
 
 // getApart gets keys of a cluster.
-func (b *Backend) getApart(ctx context.Context, keys []backend.Key, data [][]byte) error {
+func (b *Backend) getApart(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
 	names := make([]string, len(keys))
 	cmds := make([]redis.Cmder, len(keys))
 	for i := range keys {
 		names[i] = b.layout.value(&keys[i])
 		cmds[i] = redis.NewStringCmd(context.Background(), "get", names[i])
 	}
-	if err := b.spread(ctx, names, cmds); err != nil {
+	if err := b.spread(ctx, names, cmds, int(size.bytes.Load())); err != nil {
 		return err
 	}
 	var err error
@@ -103,16 +163,56 @@ func got(cmd *redis.StringCmd) ([]byte, error) {
 	return nil, fmt.Errorf("txcache: redis: %w", err)
 }
 
-// Set keeps values, in one round trip to each server. Where some could not be
-// kept it returns the first reason, and the others are kept all the same.
+// Largest returns how long a value may be; a longer one is not kept.
+func (b *Backend) Largest() int { return b.options.LargestValue }
+
+// Set keeps values, in one round trip to each server unless it is much. Where
+// some could not be kept it returns the first reason, and the others are kept
+// all the same.
 func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
-	size := 0
-	for i := range values {
-		size += len(values[i].Data)
+	var first error
+	try := func(err error) bool {
+		if err == nil {
+			return true
+		}
+		if first == nil {
+			first = err
+		}
+		return !hopeless(ctx, err)
 	}
+	// Small values go first, and do not wait for large ones.
+	large := 0
+	for start := 0; start < len(values); {
+		end, bytes := start, 0
+		for end < len(values) && end-start < batchSize {
+			if n := len(values[end].Data); divided(values[end].Data) {
+				large++
+			} else if bytes += n; bytes > batchBytes && end > start {
+				break
+			}
+			end++
+		}
+		if !try(b.setSome(ctx, values[start:end], bytes)) {
+			return first
+		}
+		start = end
+	}
+	for i := 0; large > 0; i++ {
+		if v := &values[i]; divided(v.Data) {
+			large--
+			if !try(b.setLarge(ctx, v)) {
+				return first
+			}
+		}
+	}
+	return first
+}
+
+// setSome keeps those of values that are not divided.
+func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int) error {
 	// The data is copied because it may still be on its way when ctx ends. All
 	// commands share what can be shared: this is the path of every commit.
 	data := make([]byte, 0, size)
@@ -123,7 +223,10 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	var ms any // ttl in milliseconds
 	for i := range values {
 		v := &values[i]
-		if d := cmp.Or(v.TTL, b.options.Duration); d != ttl {
+		if divided(v.Data) {
+			continue
+		}
+		if d := b.life(v.TTL); d != ttl {
 			ttl, ms = d, d.Milliseconds()
 		}
 		if ttl < time.Millisecond {
@@ -138,7 +241,7 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	if len(cmds) == 0 {
 		return nil
 	}
-	if err := b.spread(ctx, names, cmds); err != nil {
+	if err := b.spread(ctx, names, cmds, size/len(cmds)); err != nil {
 		return err
 	}
 	b.count(values)
@@ -150,29 +253,56 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	return nil
 }
 
-// spread sends each command to the server of its key, to all servers at once.
-func (b *Backend) spread(ctx context.Context, keys []string, cmds []redis.Cmder) error {
+// setLarge keeps a value in parts, and then what stands for it: until all of
+// them are there nobody finds it.
+func (b *Backend) setLarge(ctx context.Context, v *backend.Value) error {
+	if len(v.Data) > b.options.LargestValue {
+		return fmt.Errorf("txcache: redis: a value of %d bytes is larger than the largest that is kept, of %d", len(v.Data), b.options.LargestValue)
+	}
+	ms := b.life(v.TTL).Milliseconds()
+	if ms < 1 {
+		return nil
+	}
+	name := b.layout.value(&v.Key)
+	text, err := b.put(ctx, name, v.Data, ms)
+	if err != nil {
+		return err
+	}
+	cmd := redis.NewStatusCmd(context.Background(), "set", name, text, "px", ms)
+	if err := b.links.of(name).values.do(ctx, &request{key: name, cmds: []redis.Cmder{cmd}, bytes: len(text)}); err != nil {
+		return err
+	}
+	b.count([]backend.Value{*v})
+	if err := cmd.Err(); err != nil {
+		return fmt.Errorf("txcache: redis: %w", err)
+	}
+	return nil
+}
+
+// life returns for how long a value with that TTL is kept.
+func (b *Backend) life(ttl time.Duration) time.Duration { return cmp.Or(ttl, b.options.Duration) }
+
+// spread sends each command, which carries so many bytes, to the server of its
+// key, to all servers at once. They have to do with values, or may fail as if.
+func (b *Backend) spread(ctx context.Context, keys []string, cmds []redis.Cmder, bytes int) error {
 	if b.cluster == nil {
-		return b.do(ctx, keys[0], cmds...)
+		return b.links.first.values.do(ctx, &request{key: keys[0], cmds: cmds, bytes: bytes * len(cmds)})
 	}
-	type part struct {
-		key  string
-		cmds []redis.Cmder
-	}
-	parts := map[*link]*part{}
+	parts := map[*link]*request{}
 	for i, key := range keys {
-		l := b.links.of(key)
+		l := b.links.of(key).values
 		if parts[l] == nil {
-			parts[l] = &part{key: key}
+			parts[l] = &request{key: key}
 		}
 		parts[l].cmds = append(parts[l].cmds, cmds[i])
+		parts[l].bytes += bytes
 	}
 	var mu sync.Mutex
 	var first error
 	var all sync.WaitGroup
-	for _, p := range parts {
+	for l, r := range parts {
 		all.Go(func() {
-			if err := b.do(ctx, p.key, p.cmds...); err != nil {
+			if err := l.do(ctx, r); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				first = errors.Join(first, err)

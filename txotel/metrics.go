@@ -61,6 +61,8 @@ var ofCache = []measure[txcache.Stats]{
 		counter: func(s txcache.Stats) uint64 { return s.BadPayloads }},
 	{name: "txcache.unencodable_values", unit: "{value}", help: "Values of a cache that could not be encoded for the backend and were kept in this process only. Worry when there are any in a cache that processes should share: its type needs an encoding.",
 		counter: func(s txcache.Stats) uint64 { return s.Unencodable }},
+	{name: "txcache.oversized_values", unit: "{value}", help: "Values that are larger than the backend keeps and were kept in the process only.",
+		counter: func(s txcache.Stats) uint64 { return s.Oversized }},
 }
 
 // ofStore are the metrics of a store.

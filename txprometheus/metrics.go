@@ -66,6 +66,8 @@ var ofCache = []metric[txcache.Stats]{
 		value: func(s txcache.Stats) float64 { return float64(s.BadPayloads) }},
 	{name: "unencodable_values_total", help: "Values of a cache that could not be encoded for the backend and were kept in this process only. Worry when there are any in a cache that processes should share: its type needs an encoding.",
 		value: func(s txcache.Stats) float64 { return float64(s.Unencodable) }},
+	{name: "oversized_values_total", help: "Values that are larger than the backend keeps and were kept in the process only.",
+		value: func(s txcache.Stats) float64 { return float64(s.Oversized) }},
 }
 
 // ofStore are the metrics of a store.

@@ -33,7 +33,7 @@ func all() []guard {
 	return slices.Concat(
 		transactionGuards, sharedTransactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
-		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
+		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards,
 	)
 }

@@ -10,7 +10,6 @@ var sharedTransactionGuards = []guard{{
 	gone:    `if cuts < 1<<63 {`,
 	by:      "TestAHistoryViolatesNoPromise",
 	in:      "internal/history/subject",
-	quick:   true,
 }, {
 	name:    "cuts are counted before the loader runs",
 	keeps:   "P2",
