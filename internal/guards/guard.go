@@ -32,7 +32,7 @@ type guard struct {
 func all() []guard {
 	return slices.Concat(
 		transactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
-		remoteGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
+		remoteGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards,
 	)
 }
