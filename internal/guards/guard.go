@@ -32,7 +32,7 @@ type guard struct {
 func all() []guard {
 	return slices.Concat(
 		transactionGuards, sharedTransactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
-		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
+		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards,
 	)

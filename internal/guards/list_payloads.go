@@ -186,14 +186,6 @@ var payloadGuards = []guard{{
 	text:    `if k := fieldKey(f); !f.IsExported() && !(k.fieldwise && f.Type.Kind() == reflect.Struct) {`,
 	gone:    `if !f.IsExported() {`,
 	by:      "TestATypeThatWouldLoseSomethingIsRefused",
-}, {
-	name:    "a method that was inherited is not used",
-	keeps:   "P9",
-	without: "A struct comes back without the fields that an embedded one's method knows nothing of.",
-	file:    "internal/codec/marshaler.go",
-	text:    `p.Implements(m.unmarshaler) && !m.inherited(t) {`,
-	gone:    `p.Implements(m.unmarshaler) {`,
-	by:      "TestValuesComeBackAsTheyWere",
 }}
 
 // Guards of the near cache.
