@@ -258,7 +258,7 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 		}
 		f.Caches = append(f.Caches, g)
 	}
-	return tx.t.commitClear(ctx, f, func(context.Context) error { return nil })
+	return tx.t.commitClear(ctx, f, nil)
 }
 
 // ClearAll clears all caches of database; otherwise it is like Clear.

@@ -183,6 +183,6 @@ func (b *Backend) discard(db *database, finish func(*backend.State, error)) {
 		if err == nil {
 			err = cmd.Err()
 		}
-		finish(nil, err)
+		finish(nil, afterwards(err))
 	}}, false)
 }
