@@ -33,7 +33,7 @@ func all() []guard {
 	return slices.Concat(
 		transactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		remoteGuards, keyGuards, payloadGuards, nearGuards, memoryGuards,
-		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards,
+		syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, doubtGuards,
 	)
 }
 
