@@ -39,8 +39,8 @@ var doubtGuards = []guard{{
 	keeps:   "P3",
 	without: "A commit function that says that it is in doubt, and adds an answer or a mark, is not believed.",
 	file:    "outcome.go",
-	text:    "	if errors.Is(err, ErrInDoubt) {\n		return inDoubt\n	}\n",
-	gone:    "",
+	text:    "	if errors.Is(err, ErrInDoubt) {\n",
+	gone:    "	if errors.Is(err, nil) {\n",
 	by:      "TestOutcomeOfACommit|TestOutcomesOfErrorsOfManyParts",
 }, {
 	name:    "an error that panics is in doubt",
