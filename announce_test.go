@@ -3,6 +3,8 @@ package txcache_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +55,81 @@ func TestAFenceIsLiftedForAsLongAsItStands(t *testing.T) {
 	})
 }
 
+// What was certainly not sent need not be lifted: after an outage the backend is
+// told of what may be there, and of nothing else.
+func TestAFenceThatWasNotSentIsNotLifted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		store := newStore(t, r, txcache.Options{Logger: silent})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		refuse := func(why error) {
+			r.failing("Fence", why)
+			for range 100 {
+				tx := begin(t, store, "db")
+				clearCache(t, tx, c)
+				if err := tx.Commit(t.Context()); !errors.Is(err, txcache.ErrUnavailable) {
+					t.Fatalf("Commit = %v; want ErrUnavailable", err)
+				}
+			}
+			r.failing("Fence", nil)
+			r.taken()
+			time.Sleep(time.Second)
+		}
+		refuse(fmt.Errorf("%w: the breaker is open", backend.ErrNotSent))
+		if got := r.taken(); got != "" {
+			t.Errorf("calls: %s; want none, for nothing was sent", got)
+		}
+		refuse(errors.New("no answer"))
+		if got := strings.Count(r.taken(), "Unfence"); got != 100 {
+			t.Errorf("%d fences are lifted; want all that may stand", got)
+		}
+	})
+}
+
+// P8: fences to lift, of which there may be many, keep no clear waiting; those
+// that have lapsed are let be.
+func TestClearsDoNotWaitForLifts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &slowLifts{recorder: newRecorder()}
+		store := newStore(t, r, txcache.Options{Logger: silent, Fence: 30 * time.Second})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		down := errors.New("no answer")
+		r.failing("Fence", down)
+		for range 1000 {
+			tx := begin(t, store, "db")
+			clearCache(t, tx, c)
+			tx.Commit(t.Context())
+		}
+		r.failing("Fence", nil)
+		time.Sleep(time.Second) // lifts are on their way
+		r.failing("Clear", down)
+		tx := begin(t, store, "db")
+		clearCache(t, tx, c)
+		commit(t, tx)
+		r.failing("Clear", nil)
+		time.Sleep(time.Second)
+		if got := store.Waiting(); got != 0 {
+			t.Errorf("Waiting = %d; want none: the clear goes first", got)
+		}
+		time.Sleep(time.Minute)
+		if got := strings.Count(r.taken(), "Unfence"); got > 400 {
+			t.Errorf("%d fences were lifted, each in a tenth of a second, though they lapse after half a minute", got)
+		}
+	})
+}
+
+// A slowLifts backend takes a tenth of a second to lift a fence.
+type slowLifts struct{ *recorder }
+
+func (s *slowLifts) Unfence(ctx context.Context, database string, f backend.Fence) error {
+	select {
+	case <-time.After(100 * time.Millisecond):
+		return s.recorder.Unfence(ctx, database, f)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // P3: the database may be committing still when the caller has gone.
 func TestTheFenceIsRenewedAfterTheContextIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -85,6 +162,55 @@ func (r *renewals) Fence(ctx context.Context, database string, f backend.Fence) 
 	}
 	r.placed = true
 	return r.recorder.Fence(context.WithoutCancel(ctx), database, f)
+}
+
+// A givenUp backend returns from a call when its context ends, as clients of
+// servers do, and carries it out all the same a while later.
+type givenUp struct {
+	*recorder
+	placed bool
+}
+
+func (g *givenUp) Fence(ctx context.Context, database string, f backend.Fence) error {
+	if !g.placed {
+		g.placed = true
+		return g.recorder.Fence(ctx, database, f)
+	}
+	done := make(chan error, 1)
+	go func() {
+		time.Sleep(2 * time.Second)
+		done <- g.recorder.Fence(context.WithoutCancel(ctx), database, f)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A renewal that is cancelled may arrive after the clear.
+func TestNoRenewalIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &givenUp{recorder: newRecorder()}
+		store := newStore(t, g, txcache.Options{Fence: 30 * time.Second})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := begin(t, store, "db")
+		clearCache(t, tx, c)
+		err := tx.CommitWith(t.Context(), func(context.Context) error {
+			time.Sleep(11 * time.Second) // a renewal is on its way
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if got := g.taken(); got != "Fence Fence Clear" {
+			t.Errorf("calls: %s; want Fence Fence Clear", got)
+		}
+		publish(t, store, "db", c, "x", 1)
+		hit(t, begin(t, store, "db"), c, "x", 1, "no fence stands")
+	})
 }
 
 // A renewal that arrived after the clear would put the fence up again.
@@ -261,7 +387,7 @@ func TestTheClearGoesOutAfterTheContextIsDone(t *testing.T) {
 	r := newRecorder()
 	store := newStore(t, r, txcache.Options{Logger: silent})
 	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	for _, answer := range []error{nil, errors.New("serialization failure")} {
+	for _, answer := range []error{nil, txcache.NotCommitted(errors.New("serialization failure"))} {
 		publish(t, store, "db", c, "x", 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		tx := begin(t, store, "db")

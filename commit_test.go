@@ -93,7 +93,7 @@ func TestCommitOrder(t *testing.T) {
 	r := newRecorder()
 	store := newStore(t, r, txcache.Options{})
 	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	failure := errors.New("failure")
+	failure := txcache.NotCommitted(errors.New("failure"))
 	database := func(err error) func(context.Context) error {
 		return func(context.Context) error { r.call("commit"); return err }
 	}

@@ -33,6 +33,13 @@
 //	...
 //	err = tx.CommitWith(ctx, dbtx.Commit)
 //
+// The context that CommitWith gives to the commit does not end with ctx, so that a
+// client that hangs up leaves no commit whose outcome nobody knows. A commit that
+// fails is in doubt unless its error is known to be definite: by its SQLSTATE, or
+// because the commit function marks it by [NotCommitted] or [NotSent]. A
+// transaction of database/sql keeps the context it was begun with for its commit:
+// use package sqltx, or begin it under context.WithoutCancel.
+//
 // Whoever changes what a cache shows clears the cache in the same transaction.
 //
 // # Which values are whose

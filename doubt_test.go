@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -28,6 +32,9 @@ func TestP3CommitInDoubt(t *testing.T) {
 		"the driver is unsure": errors.New("conn closed"),
 		"the pool is unsure":   driver.ErrBadConn,
 		"the user says so":     fmt.Errorf("%w: driver", txcache.ErrInDoubt),
+		"the server says so":   sqlError("40003"),
+		"the server goes":      &fieldError{SQLState: [5]byte([]byte("08S01")), text: "Server shutdown in progress"},
+		"nobody knows it":      errors.New("ORA-03113: end-of-file on communication channel"),
 	}
 	everywhere(t, func(t *testing.T, s setup) {
 		for name, failure := range failures {
@@ -64,21 +71,14 @@ func TestP3CommitInDoubt(t *testing.T) {
 	})
 }
 
-// The fence stands for the whole lease, then the caches are cleared; any other
-// error is the database's answer.
+// The fence stands for the whole lease, then the caches are cleared; where the
+// database is known to have refused they are cleared at once.
 func TestFenceOfACommitInDoubtStandsForItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorder()
 		store := newStore(t, r, txcache.Options{Logger: silent})
 		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		commitWith := func(err error) {
-			tx := begin(t, store, "db")
-			clearCache(t, tx, c)
-			if got := tx.CommitWith(t.Context(), func(context.Context) error { return err }); got != err {
-				t.Errorf("CommitWith = %v; want %v", got, err)
-			}
-		}
-		commitWith(io.EOF)
+		failedCommit(t, store, c, io.EOF)
 		time.Sleep(time.Minute - time.Nanosecond)
 		publish(t, store, "db", c, "x", 1)
 		miss(t, begin(t, store, "db"), c, "x", "the lease has not ended")
@@ -93,7 +93,7 @@ func TestFenceOfACommitInDoubtStandsForItsLease(t *testing.T) {
 		publish(t, store, "db", c, "x", 1)
 		hit(t, begin(t, store, "db"), c, "x", 1, "the cache is in use again")
 
-		commitWith(errors.New("serialization failure"))
+		failedCommit(t, store, c, txcache.NotCommitted(errors.New("there is no connection between Berlin and Paris")))
 		if got := r.taken(); got != "Fence Clear" {
 			t.Errorf("%s; want the clear at once", got)
 		}
@@ -102,47 +102,211 @@ func TestFenceOfACommitInDoubtStandsForItsLease(t *testing.T) {
 	})
 }
 
-// A clear that waits for its lease is none that Close has to see to: the fence
-// lapses by itself.
-func TestCloseDoesNotWaitForACommitInDoubt(t *testing.T) {
+// failedCommit commits a clear of c, which the database answers with failure.
+func failedCommit(t *testing.T, store *txcache.Store, c *txcache.Cache[string, int], failure error) {
+	t.Helper()
+	tx := begin(t, store, "db")
+	clearCache(t, tx, c)
+	if err := tx.CommitWith(t.Context(), func(context.Context) error { return failure }); err != failure {
+		t.Errorf("CommitWith = %v; want %v", err, failure)
+	}
+}
+
+// A clear that is put off is none that Close waits for, as the fence lapses by
+// itself; but it is told.
+func TestCloseTellsOfCommitsInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		store := newStore(t, r, txcache.Options{Logger: silent})
+		for _, name := range []string{"a", "b"} {
+			failedCommit(t, store, newCache[string, int](t, store, name, txcache.CacheOptions{}), io.EOF)
+		}
+		start := time.Now()
+		err := store.Close()
+		if !errors.Is(err, txcache.ErrInDoubt) || errors.Is(err, txcache.ErrUnavailable) || !strings.Contains(err.Error(), "2 clears") || time.Since(start) != 0 {
+			t.Errorf("Close = %v after %v; want ErrInDoubt with the number of clears, at once", err, time.Since(start))
+		}
+		time.Sleep(time.Hour)
+		if got := r.taken(); got != "Fence Fence Fence Fence" {
+			t.Errorf("%s; want no clear: it would lift the fence too early", got)
+		}
+	})
+}
+
+// The same where the commit comes to its end, in doubt, while the store closes.
+func TestCloseTellsOfACommitThatEndsInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorder()
 		store := newStore(t, r, txcache.Options{Logger: silent})
 		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
 		tx := begin(t, store, "db")
 		clearCache(t, tx, c)
-		tx.CommitWith(t.Context(), func(context.Context) error { return io.EOF })
-		start := time.Now()
-		if err := store.Close(); err != nil || time.Since(start) != 0 {
-			t.Errorf("Close = %v after %v; want nil at once", err, time.Since(start))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			tx.CommitWith(t.Context(), func(context.Context) error {
+				time.Sleep(500 * time.Millisecond)
+				r.failing("Fence", errors.New("connection refused"))
+				return io.EOF
+			})
+		})
+		synctest.Wait()
+		if err := store.Close(); !errors.Is(err, txcache.ErrInDoubt) || !strings.Contains(err.Error(), "1 clears") {
+			t.Errorf("Close = %v; want ErrInDoubt with the clear", err)
 		}
-		if got := r.taken(); got != "Fence Fence" {
-			t.Errorf("%s; want no clear: it would lift the fence too early", got)
+		wg.Wait()
+		r.taken()
+		time.Sleep(time.Hour)
+		if got := r.taken(); got != "" {
+			t.Errorf("%s after the store was closed; want nothing", got)
 		}
 	})
 }
 
-// What the database answers is no doubt, whatever it speaks of.
-func TestAnAnswerIsNoDoubt(t *testing.T) {
-	for state, doubt := range map[string]bool{"23503": false, "40001": false, "08006": true, "57P01": true} {
-		store := newStore(t, memorybackend.New(), txcache.Options{Logger: silent})
+// Doubts of the same caches, one after another, cost the backend and the process
+// one fence; the clear comes when the last lease has ended.
+func TestDoubtsOfTheSameCachesAreOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &standing{Backend: memorybackend.New()}
+		store := newStore(t, b, txcache.Options{Logger: silent})
 		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		other := newCache[string, int](t, store, "other", txcache.CacheOptions{})
+		failedCommit(t, store, other, io.EOF)
+		for range 100 {
+			failedCommit(t, store, c, io.EOF)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got := b.fences(); got != 2 {
+			t.Errorf("%d fences stand; want one for each cache", got)
+		}
+		all := begin(t, store, "db")
+		if err := all.ClearAll(); err != nil {
+			t.Fatal(err)
+		}
+		all.CommitWith(t.Context(), func(context.Context) error { return io.EOF })
+		failedCommit(t, store, c, io.EOF)
+		time.Sleep(100 * time.Millisecond)
+		if got := b.fences(); got != 2 {
+			t.Errorf("%d fences stand; want that of all, and the later one of a cache", got)
+		}
+		time.Sleep(time.Minute - 101*time.Millisecond)
+		publish(t, store, "db", c, "x", 1)
+		miss(t, begin(t, store, "db"), c, "x", "the last lease has not ended")
+		time.Sleep(time.Second)
+		if got, clears := b.fences(), b.cleared(); got != 0 || clears != 2 {
+			t.Errorf("%d fences stand after %d clears; want none after two", got, clears)
+		}
+		publish(t, store, "db", c, "x", 1)
+		publish(t, store, "db", other, "x", 1)
+		hit(t, begin(t, store, "db"), c, "x", 1, "nothing holds the cache any more")
+		hit(t, begin(t, store, "db"), other, "x", 1, "nothing holds the cache any more")
+	})
+}
+
+// P7: a doubt takes the place of none in another database, and of none that has
+// more caches.
+func TestADoubtCoversNoMoreThanItsCaches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &standing{Backend: memorybackend.New()}
+		store := newStore(t, b, txcache.Options{Logger: silent})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		other := newCache[string, int](t, store, "other", txcache.CacheOptions{})
+		for _, database := range []string{"a", "b"} {
+			both := begin(t, store, database)
+			clearCache(t, both, c)
+			clearCache(t, both, other)
+			both.CommitWith(t.Context(), func(context.Context) error { return io.EOF })
+			one := begin(t, store, database)
+			clearCache(t, one, c)
+			one.CommitWith(t.Context(), func(context.Context) error { return io.EOF })
+		}
+		time.Sleep(time.Second)
+		if got := b.fences(); got != 4 {
+			t.Errorf("%d fences stand; want all four", got)
+		}
+		time.Sleep(time.Minute)
+		if got, clears := b.fences(), b.cleared(); got != 0 || clears != 4 {
+			t.Errorf("%d fences stand after %d clears; want none after four", got, clears)
+		}
+	})
+}
+
+// P3: the backend is away when a commit becomes in doubt: its fence is renewed as
+// soon as that is possible, and no earlier doubt gives way to it until then.
+func TestFenceOfACommitInDoubtIsRenewedWhenItCanBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		store := newStore(t, r, txcache.Options{Logger: silent, Fence: time.Minute})
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		failedCommit(t, store, c, io.EOF)
 		tx := begin(t, store, "db")
 		clearCache(t, tx, c)
-		answer := fmt.Errorf("driver: %w", sqlError(state))
-		if err := tx.CommitWith(t.Context(), func(context.Context) error { return answer }); err != answer {
-			t.Errorf("CommitWith = %v, want %v", err, answer)
+		r.taken()
+		tx.CommitWith(t.Context(), func(context.Context) error {
+			r.failing("Fence", errors.New("connection refused"))
+			return io.EOF
+		})
+		time.Sleep(11 * time.Second)
+		if got := r.taken(); got != "Fence Fence Fence Fence" && got != "Fence Fence Fence" {
+			t.Errorf("calls: %s; want the fence, and its renewal tried again each twelfth of the lease", got)
 		}
-		if got := store.Status().InDoubt == 1; got != doubt {
-			t.Errorf("%s: in doubt is %v, want %v", state, got, doubt)
+		r.failing("Fence", nil)
+		time.Sleep(5 * time.Second)
+		if got := r.taken(); got != "Fence" {
+			t.Errorf("calls: %s; want the renewal", got)
 		}
+		time.Sleep(2 * time.Minute)
+		if got := strings.Count(r.taken(), "Clear"); got != 2 {
+			t.Errorf("%d clears; want one for each doubt", got)
+		}
+		publish(t, store, "db", c, "x", 1)
+		hit(t, begin(t, store, "db"), c, "x", 1, "nothing holds the cache any more")
+	})
+}
+
+// A standing backend knows which fences stand.
+type standing struct {
+	backend.Backend
+
+	mu     sync.Mutex
+	stand  []backend.Token
+	clears int
+}
+
+func (s *standing) Fence(ctx context.Context, database string, f backend.Fence) error {
+	s.change(f, true)
+	return s.Backend.Fence(ctx, database, f)
+}
+
+func (s *standing) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
+	s.change(f, false)
+	s.mu.Lock()
+	s.clears++
+	s.mu.Unlock()
+	return s.Backend.Clear(ctx, database, f)
+}
+
+func (s *standing) Unfence(ctx context.Context, database string, f backend.Fence) error {
+	s.change(f, false)
+	return s.Backend.Unfence(ctx, database, f)
+}
+
+func (s *standing) change(f backend.Fence, stands bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stand = slices.DeleteFunc(s.stand, func(id backend.Token) bool { return id == f.ID })
+	if stands {
+		s.stand = append(s.stand, f.ID)
 	}
 }
 
-// An sqlError is a server's answer, as drivers for PostgreSQL return it.
-type sqlError string
+func (s *standing) fences() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.stand)
+}
 
-func (e sqlError) SQLState() string { return string(e) }
-func (e sqlError) Error() string {
-	return `insert or update on table "connections" violates something (SQLSTATE ` + string(e) + `)`
+func (s *standing) cleared() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clears
 }

@@ -86,6 +86,30 @@ func ExampleTx_CommitWith() {
 	// <nil>
 }
 
+// A commit function says what it knows of a commit that failed. Without a mark
+// the caches are bypassed for a lease, as the database may yet commit.
+func ExampleNotCommitted() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	errLocked := errors.New("database is locked") // as drivers have it, without an SQLSTATE
+
+	tx := txcache.Must(store.Begin(ctx, "shop"))
+	defer tx.Rollback()
+	if err := prices.Clear(tx); err != nil {
+		log.Fatal(err)
+	}
+	err := tx.CommitWith(ctx, func(ctx context.Context) error {
+		err := errLocked // such as from dbtx.Commit(ctx)
+		if errors.Is(err, errLocked) {
+			return txcache.NotCommitted(err)
+		}
+		return err
+	})
+	fmt.Println(err, store.Status().InDoubt)
+	// Output: database is locked 0
+}
+
 func ExampleTx_Savepoint() {
 	ctx := context.Background()
 	store, prices := exampleStore(nil)

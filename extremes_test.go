@@ -97,12 +97,13 @@ var hour = txcache.CacheOptions{Duration: time.Hour}
 // numbers are all numeric settings of the library, by type and field.
 var numbers = map[reflect.Type]map[string]setting{
 	reflect.TypeFor[txcache.Options](): {
-		"Size":        {least: 1, most: endless, zero: true, hits: sized},
-		"Sizes":       {least: 1, most: endless, hits: sized},
-		"OverlaySize": {least: 1, most: endless, zero: true, hits: all},
-		"Poll":        {least: 1, most: endless, zero: true, hits: all},
-		"Fence":       {least: 100 * millisecond, most: int64(365 * 24 * time.Hour), zero: true, hits: all},
-		"Lease":       {least: 1, most: endless, zero: true, hits: all},
+		"Size":          {least: 1, most: endless, zero: true, hits: sized},
+		"Sizes":         {least: 1, most: endless, hits: sized},
+		"CommitTimeout": {least: 1, most: endless, zero: true, hits: some},
+		"OverlaySize":   {least: 1, most: endless, zero: true, hits: all},
+		"Poll":          {least: 1, most: endless, zero: true, hits: all},
+		"Fence":         {least: 100 * millisecond, most: int64(365 * 24 * time.Hour), zero: true, hits: all},
+		"Lease":         {least: 1, most: endless, zero: true, hits: all},
 	},
 	reflect.TypeFor[txcache.CacheOptions](): {
 		"Size":     {least: 1, most: endless, zero: true, hits: sized},

@@ -195,12 +195,21 @@ func TestAnExpiredValueOfAReadOnlyTransactionHidesNothing(t *testing.T) {
 	})
 }
 
-// P3: a commit that panics because the connection is lost, or ends its goroutine,
-// is in doubt as well.
-func TestCommitThatPanicsInDoubt(t *testing.T) {
-	for name, end := range map[string]func(){
-		"panic": func() { panic(fmt.Errorf("driver: %w", io.ErrUnexpectedEOF)) },
-		"end":   runtime.Goexit,
+// P3: a commit that panics or ends its goroutine is in doubt, unless it panics
+// with an error that says otherwise.
+func TestCommitThatDoesNotReturn(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func()
+		want string
+	}{
+		"a lost connection":    {func() { panic(fmt.Errorf("driver: %w", io.ErrUnexpectedEOF)) }, "Fence Fence"},
+		"no error":             {func() { panic("boom") }, "Fence Fence"},
+		"an unknown error":     {func() { panic(errors.New("boom")) }, "Fence Fence"},
+		"nothing":              {func() { panic(nil) }, "Fence Fence"},
+		"a mistake":            {func() { var m map[int]int; m[1] = 1 }, "Fence Fence"},
+		"the goroutine's end":  {runtime.Goexit, "Fence Fence"},
+		"a refusal":            {func() { panic(txcache.NotCommitted(errors.New("boom"))) }, "Fence Clear"},
+		"nothing that is sent": {func() { panic(txcache.NotSent(errors.New("boom"))) }, "Fence Unfence"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -212,11 +221,11 @@ func TestCommitThatPanicsInDoubt(t *testing.T) {
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					defer func() { recover() }()
-					tx.CommitWith(t.Context(), func(context.Context) error { end(); return nil })
+					tx.CommitWith(t.Context(), func(context.Context) error { test.end(); return nil })
 				})
 				wg.Wait()
-				if got := r.taken(); got != "Fence Fence" {
-					t.Errorf("%s; want that the fence stands", got)
+				if got := r.taken(); got != test.want {
+					t.Errorf("calls: %s; want %s", got, test.want)
 				}
 			})
 		})

@@ -58,6 +58,19 @@ type Options struct {
 	// 365 days.
 	Fence time.Duration
 
+	// CommitTimeout is how long the database may take for its answer to a commit.
+	// It takes the place of the deadline of the context given to CommitWith, whose
+	// end does not reach the database's commit. A commit that is given up is in
+	// doubt, so this should be long. The default is a minute.
+	CommitTimeout time.Duration
+
+	// NotCommitted, if not nil, reports whether an error of a database's commit is
+	// the database's refusal: nothing was committed, and nothing will be. It is
+	// for drivers whose errors have no SQLSTATE, such as those of SQLite, where
+	// there is no commit function that could mark them; see the function
+	// NotCommitted. It must be safe for concurrent use.
+	NotCommitted func(error) bool
+
 	// Lease is CacheOptions.Lease for caches that have none of their own. The
 	// default is none.
 	Lease time.Duration
@@ -87,10 +100,11 @@ type Options struct {
 }
 
 const (
-	defaultSize        = 1024
-	defaultOverlaySize = 65536
-	defaultFence       = time.Minute
-	leastFence         = 100 * time.Millisecond
+	defaultSize          = 1024
+	defaultOverlaySize   = 65536
+	defaultFence         = time.Minute
+	leastFence           = 100 * time.Millisecond
+	defaultCommitTimeout = time.Minute
 )
 
 // withDefaults returns a checked copy with every default in its place.
@@ -108,6 +122,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.Poll is %v; it must not be negative", opts.Poll)
 	case opts.Lease < 0:
 		return opts, fmt.Errorf("txcache: Options.Lease is %v; it must not be negative", opts.Lease)
+	case opts.CommitTimeout < 0:
+		return opts, fmt.Errorf("txcache: Options.CommitTimeout is %v; it must not be negative", opts.CommitTimeout)
 	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < leastFence:
 		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, leastFence)
 	case opts.Fence > limits.LongestFence:
@@ -128,6 +144,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if opts.Fence == 0 {
 		opts.Fence = defaultFence
+	}
+	if opts.CommitTimeout == 0 {
+		opts.CommitTimeout = defaultCommitTimeout
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()

@@ -147,11 +147,11 @@ func TestP2NoTraceOfARollback(t *testing.T) {
 	})
 }
 
-// A commit that failed may have happened: what was set is gone, and what was
-// cleared stays cleared.
+// What a commit that was refused has set is gone; what it cleared is cleared, and
+// in use at once.
 func TestP2FailedCommitClearsAndPublishesNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, s setup) {
-		failure := errors.New("deferred constraint")
+		failure := txcache.NotCommitted(errors.New("deferred constraint"))
 		store := s.one(t)
 		set := newCache[string, int](t, store, "set", txcache.CacheOptions{})
 		cleared := newCache[string, int](t, store, "cleared", txcache.CacheOptions{Warm: true})
@@ -174,7 +174,7 @@ func TestP2FailedCommitClearsAndPublishesNothing(t *testing.T) {
 		}
 		after := begin(t, store, "db")
 		miss(t, after, set, "x", "the commit failed")
-		miss(t, after, cleared, "x", "the commit may have happened all the same")
+		miss(t, after, cleared, "x", "a needless clear is a miss")
 		publish(t, store, "db", cleared, "x", 3)
 		hit(t, begin(t, store, "db"), cleared, "x", 3, "the cache is in use again")
 	})

@@ -39,7 +39,7 @@ func (s *Store) Status() Status {
 		Delayed:   c.delayed.Load(),
 		InDoubt:   c.inDoubt.Load(),
 		Drops:     c.drops.Load(),
-		Waiting:   s.announcer.clears(),
+		Waiting:   s.announcer.clears.len(),
 		Staleness: s.opts.Poll,
 	}
 	for range s.databases() {

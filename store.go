@@ -294,7 +294,7 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 		}
 		f.Caches = append(f.Caches, g)
 	}
-	return tx.t.commitClear(ctx, f, func(context.Context) error { return nil })
+	return tx.t.commitClear(ctx, f, nil)
 }
 
 // ClearAll clears all caches of database; otherwise it is like Clear.
@@ -333,9 +333,13 @@ func (s *Store) Drop(ctx context.Context, database string) error {
 }
 
 // Close stops what is loaded in the background, waits for commits of clears that
-// are under way, gives clears that wait for the backend a last try, each for a
-// second at most, and closes the backend.
-// Its error tells of clears that are lost. Transactions that are open can still
+// are under way, gives clears that wait for the backend a last try, each of the
+// three steps for a second at most, and closes the backend.
+//
+// Its error tells of clears that were not announced: it wraps ErrUnavailable if
+// the backend could not be told, and ErrInDoubt for those of commits in doubt, which
+// come a lease later. Where the backend outlives this process, their fences stand
+// until their lease ends, which counts as the clear there. Transactions that are open can still
 // be read and rolled back; a commit that clears answers ErrClosed and does not
 // run the database's. Calling Close again does nothing.
 func (s *Store) Close() error {

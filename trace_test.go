@@ -69,7 +69,7 @@ func TestTrace(t *testing.T) {
 	commit(t, tx)
 	r.expect(t, "a commit that sends", "/set db  1 <nil>")
 
-	for _, err := range []error{nil, failure} {
+	for _, err := range []error{nil, txcache.NotCommitted(failure)} {
 		tx = begin(t, store, "db")
 		clearCache(t, tx, c)
 		got := tx.CommitWith(t.Context(), func(ctx context.Context) error {

@@ -148,19 +148,39 @@ func (tx *Tx) Commit(ctx context.Context) error {
 //  1. The caches that were cleared are fenced: whoever begins from now on, in
 //     any process, goes to the database. If that cannot be had, CommitWith
 //     returns ErrUnavailable and commit is not called.
-//  2. commit is called, with ctx.
+//  2. commit is called, unless ctx is done by then.
 //  3. The caches get new generations and the fence is lifted, whatever commit
-//     returned: its outcome may be unknown, and a needless clear is a miss.
-//     If the backend cannot be reached any more, this is repeated in the
-//     background; the caches stay fenced until it is done. If the error says
-//     that the commit is in doubt (see ErrInDoubt), they stay fenced for a lease.
+//     returned: a needless clear is a miss. If the backend cannot be reached any
+//     more, this is repeated in the background; the caches stay fenced until it
+//     is done. If the commit is in doubt, they stay fenced for a lease first. If
+//     the database was not asked, the fence is lifted and nothing is cleared.
 //  4. If commit returned nil, what was set is published.
 //
+// The context of commit has the values of ctx, and does not end with ctx: a
+// caller that has gone must not leave a commit without its answer. It ends after
+// Options.CommitTimeout. So commit must use its own context, as in
+//
+//	err = tx.CommitWith(ctx, dbtx.Commit)
+//
+// An error of commit leaves it in doubt whether the database has committed, or
+// will: see ErrInDoubt. The exceptions are
+//
+//   - errors that commit has marked by NotCommitted or NotSent,
+//   - answers with an SQLSTATE that says that the database has refused, by a
+//     method SQLState, as those of pgx and lib/pq, or by a field of that name, as
+//     those of go-sql-driver/mysql: classes 22, 23, 40 (but 40003), 42 and others;
+//     not 08, 57, 58 or XX,
+//   - sql.ErrTxDone,
+//   - errors of which Options.NotCommitted says so.
+//
+// An error that wraps several is definite if each of them is.
+//
 // The error is that of commit, as it is, or says why commit was not called: it
-// is ErrTxDone or ErrClosed, or wraps ErrUnavailable, if ctx was done by then
-// with the reason. After a clear that was refused, as in a read-only transaction, it is
-// that of the clear. The transaction is finished in any case. If commit panics, so does
-// CommitWith, after step 3. In a read-only transaction, and where nothing was
+// is ErrTxDone or ErrClosed, or wraps ErrUnavailable, or if ctx was done the
+// reason; after a clear that was refused, as in a read-only transaction, it is that
+// of the clear. The transaction is finished in any case. If commit panics, so does
+// CommitWith, after step 3; the commit is in doubt unless the panic's value is an
+// error that says otherwise. In a read-only transaction, and where nothing was
 // cleared, there are just steps 2 and 4.
 func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	tx.made()
@@ -172,9 +192,6 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 	if t.work != nil {
 		defer t.forget()
 	}
-	if commit == nil {
-		commit = func(context.Context) error { return nil }
-	}
 	if w := t.work; w != nil && w.refused != nil {
 		if t.readOnly {
 			t.publish(ctx, "")
@@ -183,7 +200,10 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 	}
 	f := t.fence()
 	if f == nil {
-		err := commit(ctx)
+		var err error
+		if commit != nil {
+			err = t.ask(ctx, commit)
+		}
 		if err == nil || t.readOnly { // what it has read is as good after an error
 			t.publish(ctx, "")
 		}
@@ -204,30 +224,47 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 	if err := a.fence(ctx, t.db.name, f); err != nil { // P3, P5: before the database shows anything
 		return err
 	}
-	lease := a.keep(ctx, t.db.name, f)
-	returned := false
-	defer func() { // also if commit panics
+	lease := a.keep(context.WithoutCancel(ctx), t.db.name, f, f.Lease/3)
+	o := inDoubt   // if commit panics or ends its goroutine
+	defer func() { // also then
 		p := recover()
 		if e, ok := p.(error); ok {
-			err = e
+			err, o = e, outcomeOf(e, t.store.opts.NotCommitted)
 		}
 		lease.end()
-		if inDoubt(err) || p == nil && !returned { // the goroutine is at its end
+		switch o {
+		case unsent:
+			a.lift(ctx, t.db.name, f)
+		case inDoubt:
 			a.postpone(ctx, t.db.name, f)
-		} else {
+			t.countClears(f)
+		default:
 			a.clear(ctx, t.db.name, f)
+			t.countClears(f)
 		}
-		t.countClears(f)
-		if err == nil && !returned {
+		if err == nil && o != committed {
 			err = errNoReturn
 		}
 		if p != nil {
 			panic(p)
 		}
 	}()
-	err = commit(ctx)
-	returned = true
+	err = t.ask(ctx, commit)
+	o = outcomeOf(err, t.store.opts.NotCommitted)
 	return err
+}
+
+// ask is step 2 of CommitWith.
+func (t *transaction) ask(ctx context.Context, commit func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return NotSent(fmt.Errorf("txcache: database %q was not asked to commit: %w", t.db.name, context.Cause(ctx)))
+	}
+	if commit == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), t.store.opts.CommitTimeout, errNoAnswer)
+	defer cancel()
+	return commit(ctx)
 }
 
 // Rollback ends the transaction and forgets what it set and cleared. It answers

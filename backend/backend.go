@@ -21,6 +21,12 @@ import (
 // ErrClosed is what the methods of a closed backend return.
 var ErrClosed = errors.New("txcache: backend is closed")
 
+// ErrNotSent is wrapped by the error of a call of which the backend knows that
+// nothing was sent to the authority, nor will be: it need not be undone. A
+// backend that leaves an authority alone which does not answer says so of the
+// calls that it refuses meanwhile.
+var ErrNotSent = errors.New("txcache: nothing was sent to the backend's authority")
+
 // A Backend is the authority for the generations of every database.
 //
 // All methods are safe for concurrent use and obey ctx. A database is any
@@ -30,8 +36,8 @@ var ErrClosed = errors.New("txcache: backend is closed")
 // another.
 //
 // An error means that the authority could not be reached or did not answer in
-// time; what was asked may have been done all the same. So every method can be
-// repeated: a fence placed twice is one fence, and a clear given twice at worst
+// time; what was asked may have been done all the same, unless the error wraps
+// ErrNotSent. So every method can be repeated: a fence placed twice is one fence, and a clear given twice at worst
 // clears twice.
 //
 // A backend may be set up to learn late of what other processes have done, if it

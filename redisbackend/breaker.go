@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
 )
 
 // A breaker answers for a server that cannot be used. It has two states and no
@@ -22,10 +24,16 @@ type breaker struct {
 // refusal returns why calls are refused, nil if they are not.
 func (k *breaker) refusal() error {
 	if err := k.cause.Load(); err != nil {
-		return *err
+		return refused{*err}
 	}
 	return nil
 }
+
+// A refused error is the answer to what is not sent because of an earlier one.
+type refused struct{ error }
+
+func (r refused) Unwrap() error        { return r.error }
+func (r refused) Is(target error) bool { return target == backend.ErrNotSent }
 
 // trip opens the breaker and reports whether it was closed.
 func (k *breaker) trip(err error) bool { return k.cause.CompareAndSwap(nil, &err) }

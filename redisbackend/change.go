@@ -2,6 +2,7 @@ package redisbackend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -77,7 +78,17 @@ func (b *Backend) change(ctx context.Context, name string, s *script, args ...an
 		return state, failure
 	}
 	// It was done, but epochs changed meanwhile.
-	return b.Sync(ctx, name)
+	state, err := b.Sync(ctx, name)
+	return state, afterwards(err)
+}
+
+// afterwards returns the error of a request that follows one which was carried
+// out: if it was not sent, that is no answer for the first.
+func afterwards(err error) error {
+	if r, ok := errors.AsType[refused](err); ok {
+		return r.error
+	}
+	return err
 }
 
 // Drop starts a new epoch of the database called name, then removes its values.

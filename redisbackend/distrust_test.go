@@ -72,6 +72,37 @@ func TestNoRequestIsSentInAnOutage(t *testing.T) {
 	})
 }
 
+// A fence that is refused because an earlier request failed need not be lifted;
+// one that was sent and not answered must be.
+func TestAnErrorTellsWhatWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		f := backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "c"}}, Lease: time.Minute}
+		settled(t, p)
+		if err := p.Fence(t.Context(), "shop", f); err != nil {
+			t.Fatal(err)
+		}
+		g := newGate(p.client)
+		probe := g.hold(g.before, "eval")
+		defer probe()
+		stuck := g.hold(g.after, "evalsha")
+		defer stuck()
+		if err := p.Fence(t.Context(), "shop", f); err == nil || errors.Is(err, backend.ErrNotSent) {
+			t.Errorf("Fence: %v; want an error, and not that nothing was sent", err)
+		}
+		sent := g.count("evalsha")
+		err := p.Fence(t.Context(), "shop", f)
+		if !errors.Is(err, backend.ErrNotSent) || g.count("evalsha") != sent {
+			t.Errorf("Fence: %v, and %d were sent; want ErrNotSent and none", err, g.count("evalsha")-sent)
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Fence: %v; want the reason as well", err)
+		}
+	})
+}
+
 // Requests that wait while the server goes away do not all try it again (P8).
 func TestWhatWaitsForALaneIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -211,6 +211,6 @@ func (b *Backend) discard(db *database, finish func(*backend.State, error)) {
 		if err == nil {
 			err = cmd.Err()
 		}
-		finish(nil, err)
+		finish(nil, afterwards(err))
 	}}, false)
 }

@@ -12,6 +12,12 @@
 //		return prices.Clear(tx.Cache)
 //	})
 //
+// A commit that was sent to the database is not cancelled with the caller's
+// context: its answer is waited for, for as long as txcache.Options.CommitTimeout
+// says. Drivers whose errors have no SQLSTATE, such as those of SQLite, need
+// txcache.Options.NotCommitted: without it each commit that the database refuses
+// leaves its caches bypassed for a lease.
+//
 // A transaction that changes what is cached clears the caches concerned, itself.
 // One that the database refused because of others, a serialization failure or a
 // locked row, may be run again; that is left to the caller, who knows the

@@ -24,7 +24,11 @@ type stage struct {
 
 	onBegin, onCommit, onRollback, onFence func() error // nil: succeed
 
+	fenced func() // called when a fence stands; nil: nothing
+
 	prints bool // the statements, for examples
+
+	begun context.Context // that of the last begin, which drivers keep
 
 	mu    sync.Mutex
 	steps []string
@@ -35,7 +39,10 @@ func newStage(t testing.TB) *stage {
 	s := &stage{}
 	s.open()
 	t.Cleanup(func() {
-		if err := errors.Join(s.db.Close(), s.store.Close()); err != nil {
+		if err := s.db.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := s.store.Close(); err != nil && !errors.Is(err, txcache.ErrInDoubt) {
 			t.Error(err)
 		}
 	})
@@ -89,7 +96,11 @@ func (r recorder) Fence(ctx context.Context, database string, f backend.Fence) e
 	if err := r.stage.do("Fence", r.stage.onFence); err != nil {
 		return err
 	}
-	return r.Backend.Fence(ctx, database, f)
+	err := r.Backend.Fence(ctx, database, f)
+	if r.stage.fenced != nil {
+		r.stage.fenced()
+	}
+	return err
 }
 
 func (r recorder) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
@@ -104,7 +115,8 @@ func (c connector) Driver() driver.Driver                        { return nil }
 
 type conn struct{ stage *stage }
 
-func (c conn) BeginTx(_ context.Context, opts driver.TxOptions) (driver.Tx, error) {
+func (c conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	c.stage.begun = ctx
 	step := "BEGIN"
 	if opts.ReadOnly {
 		step = "BEGIN READ ONLY"

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/seed-dad15c92/txcache"
 )
@@ -22,9 +23,10 @@ import (
 // driver keeps to that while it waits for the answer to a commit.
 //
 // The cache is right in either case. What the transaction cleared is cleared,
-// and what it set is forgotten. Where the database may commit even later, as with
-// errors of the connection, its caches are bypassed for a while first; see
-// [txcache.ErrInDoubt].
+// and what it set is forgotten. Where the commit is in doubt, its caches are
+// bypassed for a while first: that is with every error but an SQLSTATE which says
+// that the database has refused, or one of which txcache.Options.NotCommitted says
+// so. See [txcache.ErrInDoubt].
 var ErrUnknownOutcome = errors.New("txcache: the database's commit failed with an unknown outcome")
 
 // A Tx is a transaction of a database and of its cache. Like an [sql.Tx], it
@@ -43,7 +45,9 @@ type Tx struct {
 	// transaction, as in tx.Cache = tx.Cache.WithUser(user).
 	Cache *txcache.Tx
 
-	ctx      context.Context // of the transaction's life, as in sql.Tx
+	ctx      context.Context // the caller's, at whose end the transaction is rolled back
+	inTime   func() bool     // stops waiting for that; false if ctx had ended before it was called first
+	abort    context.CancelCauseFunc
 	database string
 	readOnly bool
 }
@@ -51,10 +55,12 @@ type Tx struct {
 // Begin begins a transaction of the cache, in the database of that name in
 // store, and then one of db with opts, which may be nil. Both are read-only if
 // opts.ReadOnly is set. As with [sql.DB.BeginTx], both are rolled back when ctx
-// is done before they ended.
+// is done before they ended; but a commit that has been sent to the database goes
+// on, and Commit waits for its answer.
 //
-// An error is that of [txcache.Store.Begin] or of db, as it is. A backend that
-// cannot be reached is none: the transaction begins without cached values.
+// An error is that of [txcache.Store.Begin] or of db, as it is, or that of ctx. A
+// backend that cannot be reached is none: the transaction begins without cached
+// values.
 func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions) (*Tx, error) {
 	if store == nil || db == nil {
 		return nil, errors.New("txcache: sqltx needs a store and a database")
@@ -64,12 +70,29 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.D
 	if tx.readOnly {
 		begin = store.BeginReadOnly
 	}
-	var err error
-	if tx.Cache, err = begin(ctx, database); err != nil { // P3: before the snapshot
+	cache, err := begin(ctx, database) // P3: before the snapshot
+	if err != nil {
 		return nil, err
 	}
-	if tx.Tx, err = db.BeginTx(ctx, opts); err != nil {
-		tx.Cache.Rollback()
+	tx.Cache = cache
+	// Drivers keep the context of the begin for the commit. The end of ctx must
+	// not reach that, so it is passed on by hand, and only until then.
+	under, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	tx.abort = abort
+	tx.inTime = sync.OnceValue(context.AfterFunc(ctx, func() {
+		cache.Rollback()
+		abort(context.Cause(ctx)) // database/sql rolls back
+	}))
+	if err = ctx.Err(); err == nil {
+		tx.Tx, err = db.BeginTx(under, opts)
+	}
+	if err != nil {
+		tx.inTime()
+		abort(err)
+		cache.Rollback()
+		if ctx.Err() != nil {
+			err = ctx.Err() // the driver knows of under alone
+		}
 		return nil, err
 	}
 	return tx, nil
@@ -89,16 +112,23 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.D
 //
 // In all but the first and the last case the database's transaction has been
 // rolled back.
+//
+// The end of the context does not cancel a commit that has been sent: its answer
+// is waited for, for as long as txcache.Options.CommitTimeout says.
 func (tx *Tx) Commit() error {
 	sent := false
 	err := tx.Cache.CommitWith(tx.ctx, func(ctx context.Context) error {
-		// sql.Tx.Commit would look too. But an error of the context that it
-		// returns may also be the driver's, from the middle of a commit.
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if !tx.inTime() {
+			return txcache.NotSent(context.Cause(tx.ctx))
 		}
 		sent = true
-		return tx.Tx.Commit()
+		// The driver obeys the context of the begin.
+		defer context.AfterFunc(ctx, func() { tx.abort(context.Cause(ctx)) })()
+		err := tx.Tx.Commit()
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		return err
 	})
 	switch {
 	case err == nil:
@@ -106,9 +136,6 @@ func (tx *Tx) Commit() error {
 	case !sent:
 		return tx.abandon(err)
 	case err == sql.ErrTxDone: // not wrapped: that is database/sql's own, without asking the driver
-		if tx.ctx.Err() != nil {
-			return context.Cause(tx.ctx)
-		}
 		return err
 	case tx.readOnly:
 		return err
@@ -118,7 +145,10 @@ func (tx *Tx) Commit() error {
 
 // abandon rolls back the database's side, after the cache's side ended with err.
 func (tx *Tx) abandon(err error) error {
+	inTime := tx.inTime()
 	switch undo := tx.Tx.Rollback(); {
+	case !inTime:
+		return context.Cause(tx.ctx)
 	case undo == nil:
 		return err
 	case !errors.Is(undo, sql.ErrTxDone):
@@ -126,7 +156,7 @@ func (tx *Tx) abandon(err error) error {
 	case errors.Is(err, txcache.ErrTxDone):
 		return sql.ErrTxDone // both sides say the same
 	}
-	return err // the end of the context has rolled it back
+	return err
 }
 
 // Rollback rolls back the transaction in the database and in the cache. It
@@ -134,8 +164,9 @@ func (tx *Tx) abandon(err error) error {
 // `defer tx.Rollback()` is always right, and txcache.ErrTxDone if only the
 // cache's was. Another error is the driver's.
 func (tx *Tx) Rollback() error {
+	inTime := tx.inTime()
 	done := tx.Cache.Rollback()
-	if err := tx.Tx.Rollback(); err != nil {
+	if err := tx.Tx.Rollback(); err != nil || !inTime {
 		return err
 	}
 	return done

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
@@ -211,16 +212,22 @@ func TestRefusedFenceRollsTheDatabaseBack(t *testing.T) {
 }
 
 // P2: a failed commit leaves no trace of what was set; what was cleared is
-// cleared, as it may have committed. P3: at once only if the error is the
-// database's answer, as it may commit later than that otherwise.
+// cleared, as it may have committed. P3: at once only if the database is known to
+// have refused, as it may commit later than that otherwise.
 func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
-	for failure, answered := range map[error]bool{
-		errors.New("could not serialize access"): true,
-		errDriver:                                false,
-		driver.ErrBadConn:                        false,
-		context.Canceled:                         false,
+	for _, test := range []struct {
+		failure error
+		refused bool
+	}{
+		{sqlError("40001"), true},
+		{fmt.Errorf("driver: %w", sqlError("23505")), true},
+		{sqlError("40003"), false},
+		{errors.New("could not serialize access"), false},
+		{errDriver, false},
+		{driver.ErrBadConn, false},
+		{context.Canceled, false},
 	} {
-		t.Run(failure.Error(), func(t *testing.T) {
+		t.Run(test.failure.Error(), func(t *testing.T) {
 			s := newStage(t)
 			price := newCache(t, s.store)
 			fill(t, s.store, price, 10)
@@ -229,13 +236,13 @@ func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
 				t.Fatal(err)
 			}
 			price.Set(tx.Cache, "book", 12)
-			s.onCommit = func() error { return failure }
+			s.onCommit = func() error { return test.failure }
 			err := tx.Commit()
-			if !errors.Is(err, sqltx.ErrUnknownOutcome) || !errors.Is(err, failure) {
-				t.Errorf("Commit: %v, want ErrUnknownOutcome with %v", err, failure)
+			if !errors.Is(err, sqltx.ErrUnknownOutcome) || !errors.Is(err, test.failure) {
+				t.Errorf("Commit: %v, want ErrUnknownOutcome with %v", err, test.failure)
 			}
 			steps := []string{"Sync", "Sync", "BEGIN", "Fence", "COMMIT", "Fence"}
-			if answered {
+			if test.refused {
 				steps[5] = "Clear"
 			}
 			s.expect(t, steps...)
@@ -245,6 +252,12 @@ func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
 		})
 	}
 }
+
+// An sqlError is a server's answer, as drivers return it.
+type sqlError string
+
+func (e sqlError) Error() string    { return "the server answers " + string(e) }
+func (e sqlError) SQLState() string { return string(e) }
 
 func TestFailedCommitOfReadOnlyIsJustTheDriversError(t *testing.T) {
 	s := newStage(t)

@@ -31,7 +31,7 @@ type guard struct {
 // all returns every guard.
 func all() []guard {
 	return slices.Concat(
-		transactionGuards, sharedTransactionGuards, commitGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
+		transactionGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards,

@@ -17,7 +17,6 @@ var roundTripGuards = []guard{{
 	text:    `err == nil && !e.keeps(v, back) {`,
 	gone:    `err == nil && !e.keeps(v, back) && false {`,
 	by:      "TestMethodsAreChecked",
-	quick:   true,
 }, {
 	name:    "a key that methods have made is found",
 	keeps:   "P9",

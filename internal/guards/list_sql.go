@@ -6,25 +6,9 @@ var sqlGuards = []guard{{
 	keeps:   "P4",
 	without: "A snapshot from before a commit fills the generation of after it.",
 	file:    "sqltx/tx.go",
-	text: `	if tx.Cache, err = begin(ctx, database); err != nil { // P3: before the snapshot
-		return nil, err
-	}
-	if tx.Tx, err = db.BeginTx(ctx, opts); err != nil {
-		tx.Cache.Rollback()
-		return nil, err
-	}
-	return tx, nil
-`,
-	gone: `	if tx.Tx, err = db.BeginTx(ctx, opts); err != nil {
-		return nil, err
-	}
-	if tx.Cache, err = begin(ctx, database); err != nil {
-		tx.Tx.Rollback()
-		return nil, err
-	}
-	return tx, nil
-`,
-	by: "TestStateComesBeforeSnapshotAndCommitBetweenFenceAndClear",
+	text:    "		tx.Tx, err = db.BeginTx(under, opts)\n	}\n",
+	gone:    "		tx.Tx, err = db.BeginTx(under, opts)\n	}\n	if err == nil {\n		cache.Rollback()\n		cache, err = begin(ctx, database)\n		tx.Cache = cache\n	}\n",
+	by:      "TestStateComesBeforeSnapshotAndCommitBetweenFenceAndClear",
 }, {
 	name:    "sql: a read-only transaction is so on both sides",
 	keeps:   "P1",
@@ -44,11 +28,51 @@ var sqlGuards = []guard{{
 }, {
 	name:    "sql: no commit once the context is done",
 	keeps:   "P2",
-	without: "A commit that nobody waits for is sent, and its outcome unknown.",
+	without: "A commit is sent that its caller has given up, while the database rolls it back.",
 	file:    "sqltx/tx.go",
-	text:    "		if ctx.Err() != nil {\n			return context.Cause(ctx)\n		}\n		sent = true",
-	gone:    "		sent = true",
-	by:      "TestContextDoneBeforeCommit|TestContextDoneWhileCommitBegins",
+	text:    "		if !tx.inTime() {\n			return txcache.NotSent(context.Cause(tx.ctx))\n		}\n",
+	gone:    "",
+	by:      "TestContextDoneWhileCommitBegins",
+}, {
+	name:    "sql: the end of the context reaches no commit",
+	keeps:   "P3",
+	without: "A client that hangs up leaves a commit in doubt, and all servers bypass its caches for a lease.",
+	file:    "sqltx/tx.go",
+	text:    `under, abort := context.WithCancelCause(context.WithoutCancel(ctx))`,
+	gone:    `under, abort := context.WithCancelCause(ctx)`,
+	by:      "TestContextDoneDuringCommit",
+}, {
+	name:    "sql: a commit that is not answered is given up",
+	keeps:   "P8",
+	without: "A database that does not answer holds its caller up for ever.",
+	file:    "sqltx/tx.go",
+	text:    `defer context.AfterFunc(ctx, func() { tx.abort(context.Cause(ctx)) })()`,
+	gone:    ``,
+	by:      "TestCommitThatIsNotAnswered",
+}, {
+	name:    "sql: the end of the context rolls the cache back as well",
+	keeps:   "P2",
+	without: "A transaction that the database has rolled back goes on reading what it has set.",
+	file:    "sqltx/tx.go",
+	text:    "		cache.Rollback()\n		abort(context.Cause(ctx)) // database/sql rolls back\n",
+	gone:    "		abort(context.Cause(ctx)) // database/sql rolls back\n",
+	by:      "TestDatabaseRollsBackWhenTheContextIsDone",
+}, {
+	name:    "sql: the end of the context rolls the database back",
+	keeps:   "P2",
+	without: "The database's transaction, and its locks, stay open after its caller has gone.",
+	file:    "sqltx/tx.go",
+	text:    "		abort(context.Cause(ctx)) // database/sql rolls back\n",
+	gone:    "",
+	by:      "TestDatabaseRollsBackWhenTheContextIsDone",
+}, {
+	name:    "sql: a context forgets a transaction that has ended",
+	keeps:   "P8",
+	without: "A context that lives long keeps every transaction that was begun with it.",
+	file:    "sqltx/tx.go",
+	text:    "	inTime := tx.inTime()\n	done := tx.Cache.Rollback()\n",
+	gone:    "	inTime := true\n	done := tx.Cache.Rollback()\n",
+	by:      "TestContextForgetsFinishedTransactions",
 }, {
 	name:    "sql: a refused commit rolls the database back",
 	keeps:   "P8",

@@ -73,9 +73,12 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 }
 
 func (t *transaction) commitDatabase(o Outcome, e *event) error {
-	if o == Fails || o == Panics {
+	if o == Fails || o == Lost || o == Panics {
 		t.session.rollback()
 		t.tell(t, "fails to commit in the database")
+		if o == Fails {
+			return ErrNotCommitted
+		}
 		return errCommit
 	}
 	if err := t.session.commit(e); err != nil {

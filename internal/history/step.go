@@ -109,8 +109,9 @@ type Outcome uint8
 const (
 	Commits   Outcome = iota
 	Fails             // not applied, and says so
-	Ambiguous         // applied, but an error says otherwise
-	Panics            // not applied
+	Ambiguous         // applied, but nobody knows
+	Panics            // not applied, and nobody knows
+	Lost              // the same, with an error
 )
 
 // A Trouble is what a loader gets into.

@@ -6,12 +6,16 @@ import (
 	"time"
 )
 
+// ErrNotCommitted is the database's refusal of a commit, of which a server may be
+// sure. With any other error of a commit function nobody knows what became of it.
+var ErrNotCommitted = errors.New("history: the database has refused the commit")
+
 // What the steps themselves make fail.
 var (
 	errCommit   = errors.New("history: the database's commit failed")
 	errUndo     = errors.New("history: the savepoint is undone")
 	errOver     = errors.New("history: the transaction is over")
-	errExpected = []error{errGone, errCommit, errUndo, errOver}
+	errExpected = []error{errGone, errCommit, ErrNotCommitted, errUndo, errOver}
 )
 
 // A transaction plays those steps of one transaction that are one goroutine's,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/internal/history"
@@ -26,9 +27,13 @@ func Memory() history.Open {
 	})
 }
 
+// shortest is how long caches are bypassed after a commit in doubt: no longer than
+// need be, as there are many of those.
+const shortest = 100 * time.Millisecond
+
 // Options returns those that the stores of a history must have.
 func Options() *txcache.Options {
-	return &txcache.Options{ContextIgnoredKeys: []string{history.IgnoredKey}, OnStale: onStale, Logger: silent}
+	return &txcache.Options{Fence: shortest, ContextIgnoredKeys: []string{history.IgnoredKey}, OnStale: onStale, Logger: silent}
 }
 
 // Of makes servers of the stores that open returns, all over one authority and
@@ -101,7 +106,13 @@ func (s *server) Refresh(cache int, load func(context.Context, string, string) (
 	})
 }
 
-func (s *server) Close() error { return refused(s.Store.Close()) }
+func (s *server) Close() error {
+	err := s.Store.Close()
+	if errors.Is(err, txcache.ErrInDoubt) && !errors.Is(err, txcache.ErrUnavailable) {
+		return nil // a commit that nobody knows of came shortly before
+	}
+	return refused(err)
+}
 
 // refused makes of the error of an outage one that histories know.
 func refused(err error) error {
@@ -189,7 +200,13 @@ func (t tx) SetAbsent(cache int, key string) { t.server.caches[cache].SetAbsent(
 func (t tx) Clear(cache int) error { return t.server.caches[cache].Clear(t.Tx) }
 
 func (t tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
-	return refused(t.Tx.CommitWith(ctx, commit))
+	return refused(t.Tx.CommitWith(ctx, func(ctx context.Context) error {
+		err := commit(ctx)
+		if errors.Is(err, history.ErrNotCommitted) {
+			return txcache.NotCommitted(err)
+		}
+		return err
+	}))
 }
 
 func (t tx) Savepoint(fn func(history.Tx) error) error {

@@ -1,0 +1,144 @@
+package txcache
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A queue is of announcements that the backend could not be told of: it tries
+// them again until it can. Clears and lifts have one each, so that no clear waits
+// for lifts, which are of less use.
+type queue struct {
+	ctx  context.Context // of what is told in the background
+	tell func(context.Context, *announcement) error
+
+	mu        sync.Mutex
+	waiting   []*announcement // oldest first
+	running   bool
+	closing   bool
+	delivered sync.WaitGroup // the goroutine that delivers
+}
+
+// An announcement is a fence to clear or to lift.
+type announcement struct {
+	database string
+	fence    *backend.Fence
+	until    time.Time // when it need not be told any more; zero: never
+	sent     bool      // it is on its way
+}
+
+const (
+	patience   = 5 * time.Second // with a backend that does not answer
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// add queues n and makes sure that somebody delivers it. It reports false if n
+// need not be told, as another that waits will be.
+func (q *queue) add(n *announcement) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n.until.IsZero() && slices.ContainsFunc(q.waiting, func(w *announcement) bool { return w.covers(n) }) {
+		return false
+	}
+	q.waiting = append(q.waiting, n)
+	if !q.running && !q.closing {
+		q.running = true
+		q.delivered.Go(q.deliver)
+	}
+	return true
+}
+
+// covers reports whether w clears what n does, and later than now.
+func (w *announcement) covers(n *announcement) bool {
+	return !w.sent && w.database == n.database && coversAll(w.fence, n.fence)
+}
+
+// coversAll reports whether f is of every cache that g is of.
+func coversAll(f, g *backend.Fence) bool {
+	if g.All && !f.All {
+		return false
+	}
+	return !slices.ContainsFunc(g.Caches, func(g backend.Generation) bool { return !covers(f, g.Cache) })
+}
+
+// deliver tries again and again, until nothing waits.
+func (q *queue) deliver() {
+	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+		select {
+		case <-q.ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		ctx, cancel := context.WithTimeout(q.ctx, patience)
+		if q.try(ctx) {
+			pause = firstRetry
+		}
+		cancel()
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			q.running = false
+			q.mu.Unlock()
+			return
+		}
+		q.mu.Unlock()
+	}
+}
+
+// try tells the backend what waits, and reports whether it took any. Of a
+// database that it cannot be told about, the rest waits too; others do not. // P7
+// One goroutine at a time calls it.
+func (q *queue) try(ctx context.Context) (told bool) {
+	q.mu.Lock()
+	waiting := slices.Clone(q.waiting)
+	q.mu.Unlock()
+	failed := map[string]bool{}
+	for _, n := range waiting {
+		if !n.until.IsZero() && !time.Now().Before(n.until) {
+			q.remove(n)
+			continue
+		}
+		if failed[n.database] {
+			continue
+		}
+		q.send(n, true)
+		if err := q.tell(ctx, n); err != nil {
+			q.send(n, false)
+			failed[n.database] = true
+			continue
+		}
+		q.remove(n)
+		told = true
+	}
+	return told
+}
+
+func (q *queue) send(n *announcement, sent bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n.sent = sent
+}
+
+func (q *queue) remove(n *announcement) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = slices.DeleteFunc(q.waiting, func(w *announcement) bool { return w == n })
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// close returns when nobody delivers any more. Its context has ended.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closing = true
+	q.mu.Unlock()
+	q.delivered.Wait()
+}
