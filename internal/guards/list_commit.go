@@ -100,8 +100,7 @@ var commitGuards = []guard{{
 	file:    "tx.go",
 	text:    "	err = t.ask(ctx, commit)\n	o = outcomeOf",
 	gone:    "	err = t.ask(ctx, commit)\n	if err != nil {\n		f.All, f.Caches = false, nil\n	}\n	o = outcomeOf",
-	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
+	by:      "TestP2FailedCommitClearsAndPublishesNothing/memory",
 }, {
 	name:    "clear when the commit panics",
 	keeps:   "P3",
