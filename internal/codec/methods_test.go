@@ -17,6 +17,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/codec"
 )
 
+//lint:file-ignore U1000 reflection looks at fields and methods
+
 // The methods of these leave something out, as those of many types do. Their
 // kinds and exported fields do not.
 type (

@@ -32,6 +32,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
+//lint:file-ignore U1000 reflection looks at fields
+
 // A status is an enum as enumer generates it: 0 is none of its values.
 type status int
 
