@@ -63,6 +63,7 @@ type cache struct {
 	RemoteErrors    uint64   `json:"remote_errors"`
 	BadPayloads     uint64   `json:"bad_payloads"`
 	Unencodable     uint64   `json:"unencodable"`
+	Overflows       uint64   `json:"overflows"`
 	Oversized       uint64   `json:"oversized"`
 	History         *history `json:"history,omitempty"`
 }
@@ -181,6 +182,7 @@ func newCache(s txcache.Stats, all samples, i int) cache {
 		RemoteErrors:   s.RemoteErrors,
 		BadPayloads:    s.BadPayloads,
 		Unencodable:    s.Unencodable,
+		Overflows:      s.Overflows,
 		Oversized:      s.Oversized,
 	}
 	recent, took := all.recent(i)
@@ -222,6 +224,7 @@ func sum(stats []txcache.Stats) txcache.Stats {
 		all.RemoteErrors += s.RemoteErrors
 		all.BadPayloads += s.BadPayloads
 		all.Unencodable += s.Unencodable
+		all.Overflows += s.Overflows
 		all.Oversized += s.Oversized
 	}
 	return all
