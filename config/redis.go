@@ -48,7 +48,7 @@ type Redis struct {
 	// LargestValue is how much memory the encoded form of a value may take; a
 	// larger one stays in the process that set it. At most 512MB; 0, the
 	// default, stands for 64MB.
-	LargestValue Bytes `toml:"largest_value,omitzero"`
+	LargestValue Bytes `toml:"largest_value"`
 
 	// CAFile, CertFile and KeyFile are the paths of PEM files: the authorities
 	// to trust instead of the system's, and the client's certificate with its
@@ -63,6 +63,9 @@ type Redis struct {
 	Username string `toml:"username,omitempty"`
 	Password string `toml:"password,omitempty"`
 }
+
+// largestValue is the LargestValue that 0 stands for.
+const largestValue Bytes = 64_000_000
 
 // A location is what a URI says, as far as it is checked here.
 type location struct {

@@ -226,6 +226,7 @@ near = true
 dial_timeout = "200ms"
 timeout = "500ms"
 pool_size = 0
+largest_value = "64MB"
 username = "me"
 `
 	if got := c.String(); got != want {

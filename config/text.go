@@ -44,6 +44,9 @@ func (r Redis) safe() Redis {
 	if r.Password != "" {
 		r.Password = hidden
 	}
+	if r.LargestValue == 0 {
+		r.LargestValue = largestValue
+	}
 	for _, s := range []*string{&r.CAFile, &r.CertFile, &r.KeyFile, &r.ServerName, &r.Username} {
 		*s = literal(*s)
 	}
