@@ -128,11 +128,12 @@ var numbers = map[reflect.Type]map[string]setting{
 	reflect.TypeFor[config.Redis](): {
 		"Duration": {least: millisecond, most: endless, hits: lasting},
 		// Three times the timeout, and no more than a year.
-		"Fence":       {least: int64(1500 * time.Millisecond), most: int64(365 * 24 * time.Hour), hits: all},
-		"Lease":       {least: millisecond, most: endless, zero: true, hits: all},
-		"DialTimeout": {least: millisecond, most: int64(time.Minute - 500*time.Millisecond), hits: some},
-		"Timeout":     {least: millisecond, most: int64(20 * time.Second), hits: some},
-		"PoolSize":    {least: 1, most: 65535, zero: true, hits: all},
+		"Fence":        {least: int64(1500 * time.Millisecond), most: int64(365 * 24 * time.Hour), hits: all},
+		"Lease":        {least: millisecond, most: endless, zero: true, hits: all},
+		"DialTimeout":  {least: millisecond, most: int64(time.Minute - 500*time.Millisecond), hits: some},
+		"Timeout":      {least: millisecond, most: int64(20 * time.Second), hits: some},
+		"PoolSize":     {least: 1, most: 65535, zero: true, hits: all},
+		"LargestValue": {least: 1, most: 512_000_000, zero: true, hits: some},
 	},
 }
 

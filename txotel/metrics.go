@@ -61,9 +61,9 @@ var ofCache = []measure[txcache.Stats]{
 		counter: func(s txcache.Stats) uint64 { return s.BadPayloads }},
 	{name: "txcache.unencodable_values", unit: "{value}", help: "Values of a cache that could not be encoded for the backend and were kept in this process only. Worry when there are any in a cache that processes should share: its type needs an encoding.",
 		counter: func(s txcache.Stats) uint64 { return s.Unencodable }},
-	{name: "txcache.overflows", unit: "{value}", help: "Values that a transaction set beyond overlay_size and could not keep until it ended: it reads them from the database again, and others get nothing of them. Raise overlay_size, or load less in one transaction.",
+	{name: "txcache.overflows", unit: "{value}", help: "Values of a cache that a transaction set beyond overlay_size and did not keep until it ended. Worry when there are any: raise overlay_size, or load less in one transaction.",
 		counter: func(s txcache.Stats) uint64 { return s.Overflows }},
-	{name: "txcache.oversized_values", unit: "{value}", help: "Values that are larger than the backend keeps and stay in the process that loaded them: each server loads its own. Make them smaller, or raise largest_value.",
+	{name: "txcache.oversized_values", unit: "{value}", help: "Values of a cache that are larger than the backend keeps and were kept in this process only. Worry when there are any in a cache that processes should share: make them smaller, or raise largest_value.",
 		counter: func(s txcache.Stats) uint64 { return s.Oversized }},
 }
 

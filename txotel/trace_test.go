@@ -193,7 +193,7 @@ func TestErrorsOfTheProgramShowNothing(t *testing.T) {
 	if err := users.Clear(tx); err != nil {
 		t.Fatal(err)
 	}
-	if err := tx.CommitWith(t.Context(), func(context.Context) error { return failure }); !errors.Is(err, failure) {
+	if err := tx.CommitWith(t.Context(), func(context.Context) error { return txcache.NotCommitted(failure) }); !errors.Is(err, failure) {
 		t.Fatal(err)
 	}
 	spans := exporter.GetSpans()

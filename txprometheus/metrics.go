@@ -66,9 +66,9 @@ var ofCache = []metric[txcache.Stats]{
 		value: func(s txcache.Stats) float64 { return float64(s.BadPayloads) }},
 	{name: "unencodable_values_total", help: "Values of a cache that could not be encoded for the backend and were kept in this process only. Worry when there are any in a cache that processes should share: its type needs an encoding.",
 		value: func(s txcache.Stats) float64 { return float64(s.Unencodable) }},
-	{name: "overflows_total", help: "Values that a transaction set beyond overlay_size and could not keep until it ended: it reads them from the database again, and others get nothing of them. Raise overlay_size, or load less in one transaction.",
+	{name: "overflows_total", help: "Values of a cache that a transaction set beyond overlay_size and did not keep until it ended. Worry when there are any: raise overlay_size, or load less in one transaction.",
 		value: func(s txcache.Stats) float64 { return float64(s.Overflows) }},
-	{name: "oversized_values_total", help: "Values that are larger than the backend keeps and stay in the process that loaded them: each server loads its own. Make them smaller, or raise largest_value.",
+	{name: "oversized_values_total", help: "Values of a cache that are larger than the backend keeps and were kept in this process only. Worry when there are any in a cache that processes should share: make them smaller, or raise largest_value.",
 		value: func(s txcache.Stats) float64 { return float64(s.Oversized) }},
 }
 
