@@ -141,4 +141,20 @@ var boundGuards = []guard{{
 	text:    "	o.values = map[entryKey[K]]entry[V]{}\n	o.partial",
 	gone:    "	o.partial",
 	by:      "TestSavepointsThatKeepTooMuch",
+}, {
+	name:    "one tenant's record hides no other's",
+	keeps:   "P7",
+	without: "While one tenant is in trouble the log has nothing of another's.",
+	file:    "quiet.go",
+	text:    "			s.database = text\n",
+	gone:    "			_ = text\n",
+	by:      "TestTheLogOfOneTenantHidesNoOther",
+}, {
+	name:    "the log is bounded",
+	keeps:   "P8",
+	without: "An outage writes a record for each of thousands of tenants, and remembers each.",
+	file:    "quiet.go",
+	text:    "		if len(h.subjects) >= mostSubjects {\n			h.others++\n",
+	gone:    "		if len(h.subjects) < 0 {\n			h.others++\n",
+	by:      "TestTheLogOfOneTenantHidesNoOther",
 }}
