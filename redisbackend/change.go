@@ -64,13 +64,13 @@ func (b *Backend) change(ctx context.Context, name string, s *script, args ...an
 	done := make(chan struct{})
 	b.run(db, s, &m, args, b.patient(ctx), func(s *backend.State, err error) {
 		if s == nil {
-			db.stain(mark{}) // it may have been done, so what is known is no longer sure
+			b.stain(name, mark{}) // it may have been done, so what is known is no longer sure
 		}
 		state, failure = s, err
 		close(done)
 	})
 	if err := b.await(ctx, db.hash, done); err != nil {
-		db.stain(mark{})
+		b.stain(name, mark{})
 		return nil, err
 	}
 	if state != nil || failure != nil {
@@ -91,7 +91,7 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 	db := b.database(name)
 	cmd := dropScript.command(db.hash, b.layout.channel(), escape(name))
 	err := b.do(ctx, db.hash, cmd)
-	db.forget()
+	b.forget(name)
 	if err == nil && cmd.Err() != nil {
 		err = fmt.Errorf("txcache: redis: %w", cmd.Err())
 	}

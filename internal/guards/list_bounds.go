@@ -157,4 +157,21 @@ var boundGuards = []guard{{
 	text:    "		if len(h.subjects) >= mostSubjects {\n			h.others++\n",
 	gone:    "		if len(h.subjects) < 0 {\n			h.others++\n",
 	by:      "TestTheLogOfOneTenantHidesNoOther",
+}, {
+	name:    "redis: a dropped database is let go",
+	keeps:   "P10",
+	without: "Each tenant that comes and goes leaves some hundred bytes in each process that has dropped it.",
+	file:    "redisbackend/database.go",
+	text:    "	all.CompareAndDelete(db.name, db)\n",
+	gone:    "	_, db.gone = all, false\n",
+	by:      "TestADroppedDatabaseLeavesNothing",
+	in:      ".",
+}, {
+	name:    "redis: nothing is learnt of a database that is gone",
+	keeps:   "P3",
+	without: "An answer from before a drop, which is late, counts as newer than what was learnt since.",
+	file:    "redisbackend/database.go",
+	text:    "	if db.gone {\n		return nil, lease, nil\n	}\n",
+	gone:    "",
+	by:      "TestADropOvertakesAnAnswer",
 }}
