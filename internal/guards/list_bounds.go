@@ -132,7 +132,7 @@ var boundGuards = []guard{{
 	file:    "overlay.go",
 	text:    "	o.partial = true\n",
 	gone:    "",
-	by:      "TestSavepointsThatKeepTooMuch",
+	by:      "TestALostSavepointUncoversNothing",
 }, {
 	name:    "what cannot be undone is lost",
 	keeps:   "P2",
@@ -140,7 +140,7 @@ var boundGuards = []guard{{
 	file:    "overlay.go",
 	text:    "	o.values = map[entryKey[K]]entry[V]{}\n	o.partial",
 	gone:    "	o.partial",
-	by:      "TestSavepointsThatKeepTooMuch",
+	by:      "TestALostSavepointUncoversNothing",
 }, {
 	name:    "one tenant's record hides no other's",
 	keeps:   "P7",
@@ -173,5 +173,5 @@ var boundGuards = []guard{{
 	file:    "redisbackend/database.go",
 	text:    "	if db.gone {\n		return nil, lease, nil\n	}\n",
 	gone:    "",
-	by:      "TestADropOvertakesAnAnswer",
+	by:      "TestADropOvertakesTheAnswerOfAScript",
 }}
