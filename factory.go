@@ -13,7 +13,6 @@ import (
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/memorybackend"
-	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
 // An OpenFunc opens the backend of a class. It reads what is its own in the
@@ -27,16 +26,11 @@ var (
 	classesMu sync.RWMutex
 	classes   = map[string]OpenFunc{
 		"memory": openMemory, modulePath + "memorybackend": openMemory,
-		"redis": openRedis, modulePath + "redisbackend": openRedis,
 	}
 )
 
 func openMemory(context.Context, *config.Config) (backend.Backend, error) {
 	return memorybackend.New(), nil
-}
-
-func openRedis(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
-	return redisbackend.Open(ctx, cfg)
 }
 
 // Register makes a backend available under class, which by convention is the
@@ -62,7 +56,8 @@ func Classes() []string {
 }
 
 // Open opens the store that a TOML file configures; see package config for
-// what may be in it.
+// what may be in it. In a program that was built with the tag txcache_noredis,
+// which leaves the client of Redis out, class "redis" is unknown.
 func Open(ctx context.Context, path string) (*Store, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
@@ -101,8 +96,8 @@ func FromConfig(ctx context.Context, cfg *config.Config) (backend.Backend, *Opti
 	classesMu.RUnlock()
 	if open == nil {
 		return nil, nil, fmt.Errorf("txcache: unknown class %q; registered are %s; "+
-			"a class of one's own is registered by importing its package, which calls txcache.Register",
-			cfg.Class, strings.Join(Classes(), ", "))
+			"a class of one's own is registered by importing its package, which calls txcache.Register%s",
+			cfg.Class, strings.Join(Classes(), ", "), leftOut)
 	}
 	b, err := open(ctx, cfg)
 	if err != nil {

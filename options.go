@@ -93,7 +93,8 @@ type Options struct {
 	Trace func(context.Context, Operation) (context.Context, func(error))
 
 	// Logger gets records of outages, of stale hits, and of values that could
-	// not be encoded or decoded, at most one of a kind every few seconds. They
+	// not be encoded or decoded, at most one of a kind for each database and
+	// cache, and a hundred of a kind for all, every ten seconds. They
 	// name caches and databases, never keys or values. The default is
 	// slog.Default().
 	Logger *slog.Logger

@@ -7,44 +7,105 @@ import (
 	"time"
 )
 
-// A quieter logs, of each message, at most one record in a while.
+// A quieter logs at most one record in a while of each subject, which is a message
+// about a database and a cache: one tenant's trouble hides neither another's nor
+// floods the log. Of one message no more subjects than mostSubjects get a record
+// in a while; others wait for one of these to be over.
 type quieter struct {
 	logger *slog.Logger
 
-	mu   sync.Mutex
-	last map[string]*heard
+	mu       sync.Mutex
+	messages map[string]*heard // a few, as they are constants
 }
 
+// A heard says what was logged of a message lately, and how much was not.
 type heard struct {
+	subjects map[subject]*told
+	others   int // records of subjects that are not among them
+}
+
+type subject struct{ database, cache string }
+
+type told struct {
 	at         time.Time
 	suppressed int
 }
 
-const quietFor = 10 * time.Second
+const (
+	quietFor     = 10 * time.Second
+	mostSubjects = 100
+)
 
 func newQuieter(logger *slog.Logger) *quieter {
-	return &quieter{logger: logger, last: map[string]*heard{}}
+	return &quieter{logger: logger, messages: map[string]*heard{}}
 }
 
-// warn logs message, unless it did so a moment ago.
+// warn logs message, unless it did so a moment ago for the same database and
+// cache. These are among attrs, which are pairs.
 func (q *quieter) warn(ctx context.Context, message string, attrs ...any) {
-	now := time.Now()
-	q.mu.Lock()
-	h := q.last[message]
-	if h == nil {
-		h = &heard{}
-		q.last[message] = h
-	}
-	if !h.at.IsZero() && now.Sub(h.at) < quietFor {
-		h.suppressed++
-		q.mu.Unlock()
+	suppressed, others, ok := q.ask(message, subjectOf(attrs), time.Now())
+	if !ok {
 		return
 	}
-	suppressed := h.suppressed
-	h.at, h.suppressed = now, 0
-	q.mu.Unlock()
 	if suppressed > 0 {
 		attrs = append(attrs, "suppressed", suppressed)
 	}
+	if others > 0 {
+		attrs = append(attrs, "suppressed_others", others)
+	}
 	q.logger.WarnContext(ctx, "txcache: "+message, attrs...)
+}
+
+// ask reports whether a record may be logged, and how many were not since the
+// last one: of the same subject, and of subjects that got none.
+func (q *quieter) ask(message string, s subject, now time.Time) (suppressed, others int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	h := q.messages[message]
+	if h == nil {
+		h = &heard{subjects: map[subject]*told{}}
+		q.messages[message] = h
+	}
+	t := h.subjects[s]
+	switch {
+	case t != nil && now.Sub(t.at) < quietFor:
+		t.suppressed++
+		return 0, 0, false
+	case t != nil:
+		suppressed = t.suppressed
+	default:
+		if len(h.subjects) >= mostSubjects {
+			h.forget(now)
+		}
+		if len(h.subjects) >= mostSubjects {
+			h.others++
+			return 0, 0, false
+		}
+	}
+	h.subjects[s] = &told{at: now}
+	others, h.others = h.others, 0
+	return suppressed, others, true
+}
+
+// forget makes room for other subjects.
+func (h *heard) forget(now time.Time) {
+	for s, t := range h.subjects {
+		if now.Sub(t.at) >= quietFor {
+			h.others += t.suppressed
+			delete(h.subjects, s)
+		}
+	}
+}
+
+func subjectOf(attrs []any) (s subject) {
+	for i := 0; i+1 < len(attrs); i += 2 {
+		text, _ := attrs[i+1].(string)
+		switch attrs[i] {
+		case "database":
+			s.database = text
+		case "cache":
+			s.cache = text
+		}
+	}
+	return s
 }

@@ -147,3 +147,31 @@ func TestSavepointsThatKeepTooMuch(t *testing.T) {
 		commit(t, tx)
 	}
 }
+
+// So it is where nothing had to make room: what the transaction had set before is
+// lost with it, and uncovers nothing of others.
+func TestALostSavepointUncoversNothing(t *testing.T) {
+	for _, s := range []setup{setups[0], setups[1]} {
+		store := s.one(t)
+		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		for _, k := range []string{"own", "within", "other"} {
+			publish(t, store, "db", c, k, 1)
+		}
+		tx := begin(t, store, "db")
+		c.Set(tx, "own", 2)
+		_ = tx.Savepoint(func(tx *txcache.Tx) error {
+			for i := range 20_000 {
+				_ = tx.Savepoint(func(tx *txcache.Tx) error { c.Set(tx, "within", i); return nil })
+			}
+			hit(t, tx, c, "within", 19_999, "it was set last")
+			hit(t, tx, c, "own", 2, "it was set before")
+			hit(t, tx, c, "other", 1, "others have set it")
+			return errUndo
+		})
+		for _, k := range []string{"own", "within", "other"} {
+			miss(t, tx, c, k, "the savepoint had too much to keep")
+		}
+		commit(t, tx)
+		hit(t, begin(t, store, "db"), c, "within", 1, "what was undone is not published")
+	}
+}

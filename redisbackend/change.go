@@ -65,13 +65,13 @@ func (b *Backend) change(ctx context.Context, name string, s *script, args ...an
 	done := make(chan struct{})
 	b.run(db, s, &m, args, b.patient(ctx), func(s *backend.State, err error) {
 		if s == nil {
-			db.stain(mark{}) // it may have been done, so what is known is no longer sure
+			b.stain(name, mark{}) // it may have been done, so what is known is no longer sure
 		}
 		state, failure = s, err
 		close(done)
 	})
 	if err := b.links.of(db.hash).await(ctx, db.hash, done); err != nil {
-		db.stain(mark{})
+		b.stain(name, mark{})
 		return nil, err
 	}
 	if state != nil || failure != nil {
@@ -102,7 +102,7 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 	db := b.database(name)
 	cmd := dropScript.command(db.hash, b.layout.channel(), db.announced)
 	err := b.do(ctx, db.hash, cmd)
-	db.forget()
+	b.forget(name)
 	if err == nil && cmd.Err() != nil {
 		err = b.refused(cmd.Err())
 	}

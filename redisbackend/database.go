@@ -9,7 +9,9 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A database is what a process knows of one.
+// A database is what a process knows of one. When it is dropped, another takes
+// its place as soon as one is needed. Requests that are under way keep to the
+// old one for what they have begun, and learn nothing into it any more.
 type database struct {
 	name      string
 	hash      string                // the key of its hash
@@ -17,6 +19,7 @@ type database struct {
 	last      atomic.Pointer[known] // nil: nothing; stored under mu
 
 	mu      sync.Mutex
+	gone    bool   // it was dropped
 	changes uint64 // how often another State, or none, took the place of last
 	marks   uint64 // how often a change was announced or begun
 	mark    mark   // the last of them
@@ -49,6 +52,7 @@ type mark struct {
 // A moment is what held before a request was sent. What happens later may or
 // may not have preceded what the request saw.
 type moment struct {
+	of                   *database // not gone then
 	last                 *known
 	changes, marks, gaps uint64
 	dials                uint64
@@ -84,9 +88,12 @@ func (b *Backend) called(announced string) (name string, ok bool) {
 // moment returns the present.
 func (b *Backend) moment(db *database) moment {
 	m := moment{dials: b.dials.Load(), gaps: b.feed.gaps.Load(), at: b.now()}
-	db.mu.Lock()
+	for db.mu.Lock(); db.gone; db.mu.Lock() {
+		db.mu.Unlock()
+		db = b.database(db.name)
+	}
 	defer db.mu.Unlock()
-	m.last, m.changes, m.marks, m.overdue = db.last.Load(), db.changes, db.marks, db.vigil.overdue(m.at)
+	m.of, m.last, m.changes, m.marks, m.overdue = db, db.last.Load(), db.changes, db.marks, db.vigil.overdue(m.at)
 	return m
 }
 
@@ -94,6 +101,7 @@ func (b *Backend) moment(db *database) moment {
 // newest State. It returns nil where there is no telling which is newer, the
 // reply or what was learnt since m: then the server has to be asked again.
 func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, error) {
+	db = m.of
 	var state *backend.State
 	vague := false
 	if r.fields != nil {
@@ -104,6 +112,9 @@ func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, erro
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.gone {
+		return nil, nil
+	}
 	db.vigil.see(r.fences, b.now())
 	next := known{version: r.version, head: string(r.epoch) + " " + strconv.FormatUint(r.version, 10), dials: m.dials, gaps: m.gaps, at: m.at, clean: db.covers(m, r.epoch, r.version)}
 	last := db.last.Load()
@@ -138,6 +149,7 @@ func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, erro
 // confirm takes note that at m, or later, the database was still at m.last. It
 // returns the newest State, nil if there is no telling.
 func (b *Backend) confirm(db *database, m *moment) *backend.State {
+	db = m.of
 	last := db.last.Load()
 	if last == m.last && !b.options.Channel {
 		return last.state
@@ -164,13 +176,27 @@ func (db *database) covers(m *moment, epoch backend.Token, version uint64) bool 
 		db.marks == m.marks+1 && db.mark.epoch == epoch && db.mark.version <= version
 }
 
-// stain notes that the database has changed to what m says, if that is news.
-func (db *database) stain(m mark) {
+// stain notes that the database called name has changed to what m says, if that
+// is news and anything is known of it.
+func (b *Backend) stain(name string, m mark) {
+	for {
+		db, ok := b.databases.Load(name)
+		if !ok || db.(*database).stain(m) {
+			return
+		}
+	}
+}
+
+// stain is Backend's. It reports false, and does nothing, if the database is gone.
+func (db *database) stain(m mark) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.gone {
+		return false
+	}
 	last := db.last.Load()
 	if last != nil && last.state.Epoch == m.epoch && last.version >= m.version {
-		return
+		return true
 	}
 	db.marks++
 	db.mark = m
@@ -179,17 +205,32 @@ func (db *database) stain(m mark) {
 		next.clean = false
 		db.last.Store(&next)
 	}
+	return true
 }
 
-// forget makes the database unknown. Its values are not garbage: whoever drops
-// it removes them.
-func (db *database) forget() {
+// forget makes the database called name unknown, and lets all of it go. Its values
+// are not garbage: whoever drops it removes them.
+func (b *Backend) forget(name string) {
+	for {
+		found, ok := b.databases.Load(name)
+		if !ok || found.(*database).leave(&b.databases) {
+			return
+		}
+	}
+}
+
+// leave takes the database out of all. It reports false if it has left before, so
+// that another may be there.
+func (db *database) leave(all *sync.Map) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.changes++
-	db.marks++
-	db.mark = mark{}
+	if db.gone {
+		return false
+	}
+	db.gone = true
 	db.last.Store(nil)
 	db.vigil = nil
 	db.written = nil
+	all.CompareAndDelete(db.name, db)
+	return true
 }

@@ -435,6 +435,44 @@ func TestADropOvertakesAnAnswer(t *testing.T) {
 	})
 }
 
+// So it is where a script was asked, and where its next life has been seen already:
+// the answer from before must not count as the newer one.
+func TestADropOvertakesTheAnswerOfAScript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		p := over(t, dialing(server), nil)
+		defer p.Close()
+		before := settled(t, p)
+		if err := p.Fence(t.Context(), "shop", backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Caches: []backend.Generation{{Cache: "c"}}}); err != nil {
+			t.Fatal(err)
+		}
+		other := over(t, dialing(server), nil)
+		defer other.Close()
+		mustClear(t, other.Backend, "shop", "d") // so that the answer has all of the state
+		g := newGate(p.client)
+		release := g.hold(g.after, "evalsha")
+		late := make(chan *backend.State)
+		go func() {
+			s, err := p.Sync(t.Context(), "shop")
+			if err != nil {
+				t.Error(err)
+			}
+			late <- s
+		}()
+		synctest.Wait()
+		if err := p.Drop(t.Context(), "shop"); err != nil {
+			t.Error(err)
+		}
+		release()
+		if s := <-late; s == nil || s.Epoch == before.Epoch {
+			t.Errorf("the answer is %+v, of before the drop", s)
+		}
+		if now := mustSync(t, p.Backend, "shop"); now.Epoch == before.Epoch || now.IsFenced("c") {
+			t.Errorf("after the drop: %+v", now)
+		}
+	})
+}
+
 // A drop whose answer is lost may have been done: its epoch is looked at anew.
 func TestADropWithoutAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

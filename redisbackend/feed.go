@@ -155,8 +155,6 @@ func (f *feed) take(b *Backend, message string) bool {
 	if name, ok = b.called(name); !ok {
 		return false
 	}
-	if db, ok := b.databases.Load(name); ok {
-		db.(*database).stain(mark{backend.Token(epoch), version})
-	}
+	b.stain(name, mark{backend.Token(epoch), version})
 	return true
 }

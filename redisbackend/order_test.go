@@ -158,14 +158,19 @@ func TestSyncsShareTheNextRequest(t *testing.T) {
 func TestAnOvertakenAnswerDoesNotGoBack(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(t *testing.T, p *process)
+		change func(t *testing.T, p, other *process)
 	}{
-		{"clear", func(t *testing.T, p *process) { mustClear(t, p.Backend, "shop", "a") }},
-		{"drop and use", func(t *testing.T, p *process) {
+		{"clear", func(t *testing.T, p, _ *process) { mustClear(t, p.Backend, "shop", "a") }},
+		{"drop and use", func(t *testing.T, p, _ *process) {
 			if err := p.Drop(t.Context(), "shop"); err != nil {
 				t.Error(err)
 			}
 			mustClear(t, p.Backend, "shop", "a")
+		}},
+		{"drop of another", func(t *testing.T, _, other *process) {
+			if err := other.Drop(t.Context(), "shop"); err != nil {
+				t.Error(err)
+			}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -188,7 +193,7 @@ func TestAnOvertakenAnswerDoesNotGoBack(t *testing.T) {
 					late <- s
 				}()
 				synctest.Wait()
-				c.change(t, p)
+				c.change(t, p, other)
 				last := mustClear(t, p.Backend, "shop", "c")
 				release()
 				if s := <-late; s.Token("c") != last.Token("c") && s.Version >= last.Version {

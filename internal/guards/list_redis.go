@@ -102,7 +102,7 @@ var syncGuards = []guard{{
 	keeps:   "P7",
 	without: "After a drop, which may have been done though the answer was an error, the epoch of before goes on.",
 	file:    "redisbackend/change.go",
-	text:    "	db.forget()\n",
+	text:    "	b.forget(name)\n",
 	gone:    "",
 	by:      "TestADropWithoutAnAnswer",
 }, {
@@ -249,7 +249,7 @@ var channelGuards = []guard{{
 	keeps:   "P3",
 	without: "After a fence or clear whose answer was lost the state of before is relied on, until the announcement arrives.",
 	file:    "redisbackend/change.go",
-	text:    "		db.stain(mark{})\n		return nil, err\n",
+	text:    "		b.stain(name, mark{})\n		return nil, err\n",
 	gone:    "		return nil, err\n",
 	by:      "TestAChangeWithoutAnAnswerIsAskedFor",
 }, {
@@ -257,7 +257,7 @@ var channelGuards = []guard{{
 	keeps:   "P3",
 	without: "The same, where an answer came that nobody understands.",
 	file:    "redisbackend/change.go",
-	text:    "			db.stain(mark{}) // it may have been done, so what is known is no longer sure\n",
+	text:    "			b.stain(name, mark{}) // it may have been done, so what is known is no longer sure\n",
 	gone:    "",
 	by:      "TestAChangeWithoutAnAnswerIsAskedFor",
 }, {
