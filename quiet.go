@@ -20,13 +20,13 @@ type quieter struct {
 
 // A heard says what was logged of a message lately, and how much was not.
 type heard struct {
-	subjects map[subject]*told
+	subjects map[subject]*logged
 	others   int // records of subjects that are not among them
 }
 
 type subject struct{ database, cache string }
 
-type told struct {
+type logged struct {
 	at         time.Time
 	suppressed int
 }
@@ -63,7 +63,7 @@ func (q *quieter) ask(message string, s subject, now time.Time) (suppressed, oth
 	defer q.mu.Unlock()
 	h := q.messages[message]
 	if h == nil {
-		h = &heard{subjects: map[subject]*told{}}
+		h = &heard{subjects: map[subject]*logged{}}
 		q.messages[message] = h
 	}
 	t := h.subjects[s]
@@ -82,7 +82,7 @@ func (q *quieter) ask(message string, s subject, now time.Time) (suppressed, oth
 			return 0, 0, false
 		}
 	}
-	h.subjects[s] = &told{at: now}
+	h.subjects[s] = &logged{at: now}
 	others, h.others = h.others, 0
 	return suppressed, others, true
 }
