@@ -171,7 +171,7 @@ var boundGuards = []guard{{
 	keeps:   "P3",
 	without: "An answer from before a drop, which is late, counts as newer than what was learnt since.",
 	file:    "redisbackend/database.go",
-	text:    "	if db.gone {\n		return nil, lease, nil\n	}\n",
+	text:    "	if db.gone {\n		return nil, nil\n	}\n",
 	gone:    "",
 	by:      "TestADropOvertakesTheAnswerOfAScript",
 }}
