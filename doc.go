@@ -3,7 +3,8 @@
 // Values are read and set within a [Tx], the cache's side of one database
 // transaction. What it sets or clears is private until it commits; after a
 // rollback it never was. A clear that has committed counts for every transaction
-// that begins afterwards, on every server. A value that has committed fills the
+// that begins afterwards, on every server; there it counts a little later if
+// Options.Poll or sync = "channel" is set. A value that has committed fills the
 // cache, and does not replace what other processes have: a transaction that
 // changes a row clears the cache that shows it. Every database (tenant) is a world
 // of its own.
@@ -40,15 +41,17 @@
 // transaction of database/sql keeps the context it was begun with for its commit:
 // use package sqltx, or begin it under context.WithoutCancel.
 //
-// Whoever changes what a cache shows clears the cache in the same transaction.
+// The transaction that changes what a cache shows must clear the cache itself.
 //
 // # Which values are whose
 //
 // A read-write transaction keeps what it sets to itself until it commits. It
 // may be setting what it has read from its own uncommitted changes. A read-only
-// transaction shares at once. Once a transaction has cleared a cache, it sees
-// in it only what it sets itself; a cache with CacheOptions.Warm publishes that
-// too when it commits, others start empty.
+// transaction shares what it sets at once in its process, and with other processes
+// when it ends at the latest. Once a transaction has cleared a cache, it sees in it
+// only what it sets itself. A cache with CacheOptions.Warm publishes that too when
+// the transaction commits, unless another has cleared the cache meanwhile; other
+// caches start empty.
 //
 // A miss is always right: it sends the caller to the database. Whenever the
 // cache cannot know that a value is good (the backend is away, somebody is

@@ -220,7 +220,11 @@ func TestCloseWaitsForCommits(t *testing.T) {
 				}
 			})
 			synctest.Wait()
+			start := time.Now()
 			err := store.Close()
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("Close took %v; want a second at most, as the backend answers", took)
+			}
 			if long < time.Second && (err != nil || r.taken() != "Fence Clear") {
 				t.Errorf("Close = %v before the clear; want it to wait for the commit", err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
@@ -215,6 +216,31 @@ func TestP3FreshAfterCommit(t *testing.T) {
 			publish(t, servers[i], "db", c, "x", 2)
 			hit(t, begin(t, servers[i], "db"), c, "x", 2, "the cache is in use again")
 		}
+	})
+}
+
+// A value that is set without a clear fills the cache and replaces nothing: other
+// processes keep what they have, until the transaction that changes the row clears.
+func TestASetReplacesNothingOfOtherProcesses(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		all := s.open(t, 2, txcache.Options{})
+		writer, reader := all[0], all[1]
+		w := newCache[string, int](t, writer, "c", txcache.CacheOptions{})
+		r := newCache[string, int](t, reader, "c", txcache.CacheOptions{})
+		publish(t, reader, "db", r, "x", 1)
+		near := !strings.Contains(s.name, "without near")
+		tx := begin(t, writer, "db")
+		w.Set(tx, "x", 2)
+		commit(t, tx)
+		hit(t, begin(t, writer, "db"), w, "x", 2, "it has set it")
+		if near {
+			hit(t, begin(t, reader, "db"), r, "x", 1, "nobody has cleared it")
+		}
+		tx = begin(t, writer, "db")
+		clearCache(t, tx, w)
+		commit(t, tx)
+		miss(t, begin(t, reader, "db"), r, "x", "it was cleared")
+		miss(t, begin(t, writer, "db"), w, "x", "it was cleared")
 	})
 }
 

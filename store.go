@@ -272,6 +272,10 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 // that commits nothing else. It is for those who operate a service: caches that
 // only other programs have are cleared too, and a name that nobody has does no
 // harm. Programs clear in the transaction that is the reason, by [Cache.Clear].
+//
+// As with a commit, nil does not say that every server has heard of it: a clear
+// that the backend could not be told of is repeated until it can, and counted by
+// Waiting meanwhile.
 func (s *Store) Clear(ctx context.Context, database string, caches ...string) error {
 	if len(caches) == 0 {
 		return errors.New("txcache: Clear needs the names of caches; ClearAll clears all of a database")

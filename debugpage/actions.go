@@ -39,6 +39,7 @@ const maxResults = 5
 type result struct {
 	At   time.Time
 	Text string
+	Late bool   // it was done in this process, and others hear of it later
 	Err  string // "" if it was done
 }
 
@@ -130,6 +131,7 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request) {
 func (h *handler) run(ctx context.Context, t task) result {
 	var r result
 	var err error
+	before := h.store.Status()
 	switch t.Do {
 	case "clear":
 		r.Text = fmt.Sprintf("Clear %s in database %s", t.Cache, t.Database)
@@ -144,6 +146,10 @@ func (h *handler) run(ctx context.Context, t task) result {
 	if err != nil {
 		r.Err = told(err)
 	}
+	// A clear that the backend cannot be told of is no error. Those of other
+	// requests count too: rather one remark too many.
+	now := h.store.Status()
+	r.Late = err == nil && now.Delayed > before.Delayed && now.Waiting > 0
 	r.At = time.Now()
 	return r
 }

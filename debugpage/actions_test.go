@@ -1,15 +1,21 @@
 package debugpage_test
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/debugpage"
+	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/txcachetest"
 )
 
@@ -160,4 +166,60 @@ func TestActionsThatFailAreShown(t *testing.T) {
 	if page := get(t, h, "").Body.String(); !strings.Contains(page, "failed, "+txcache.ErrClosed.Error()) {
 		t.Error("the page does not tell of the failure")
 	}
+}
+
+// An authority may not hear of fences and clears for a while.
+type deaf struct {
+	backend.Backend
+	now atomic.Bool
+}
+
+var errDeaf = errors.New("it does not hear")
+
+func (d *deaf) Fence(ctx context.Context, database string, f backend.Fence) error {
+	if d.now.Load() {
+		return errDeaf
+	}
+	return d.Backend.Fence(ctx, database, f)
+}
+
+func (d *deaf) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
+	if d.now.Load() {
+		return nil, errDeaf
+	}
+	return d.Backend.Clear(ctx, database, f)
+}
+
+// "Done" is what all servers have heard of.
+func TestAClearThatNobodyHeardOfIsNotDone(t *testing.T) {
+	b := &deaf{Backend: memorybackend.New()}
+	store, err := txcache.New(b, &txcache.Options{CommitOnOutage: true, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	fill(t, store, txcache.Must(txcache.NewCache[int, string](store, "users", nil)), "shop", 1)
+	h := debugpage.Handler(store, &debugpage.Options{Actions: true})
+	for _, c := range []struct {
+		deaf bool
+		form url.Values
+		want string
+	}{
+		{false, form("do", "clear", "database", "shop", "cache", "users"), "Clear users in database shop</bdi>: done"},
+		{true, form("do", "clear", "database", "shop", "cache", "users"), "Clear users in database shop</bdi>: only in this process so far"},
+		{true, form("do", "clear", "database", "shop", "cache", "users"), "Clear users in database shop</bdi>: only in this process so far"}, // the one that waits stands for it
+		{true, form("do", "clear-all", "database", "shop"), "Clear all caches in database shop</bdi>: only in this process so far"},
+	} {
+		b.now.Store(c.deaf)
+		c.form.Set("token", token(t, h))
+		if w := post(t, h, c.form, nil); w.Code != http.StatusSeeOther {
+			t.Fatalf("%v: status %d: %s", c.form, w.Code, w.Body)
+		}
+		page := get(t, h, "?database=shop").Body.String()
+		first := regexp.MustCompile(`<li class="[a-z]+"><bdi>.*`).FindString(page)
+		if !strings.Contains(first, c.want) || c.deaf && !strings.Contains(first, "other servers hear of it later") {
+			t.Errorf("%v: the page says %q", c.form, first)
+		}
+	}
+	b.now.Store(false)
 }

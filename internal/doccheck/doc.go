@@ -1,5 +1,5 @@
 // Package doccheck holds the pages of the repository to what is true: its tests
-// look at every Markdown file.
+// look at every Markdown file and at the package comment.
 //
 //   - A link to a file of the repository leads to one, and to a heading of it if
 //     it says so; a link to elsewhere is https.
@@ -11,6 +11,9 @@
 //   - A block of TOML is a configuration.
 //   - A block of shell is commands, from the root; what go is told to run, and the
 //     folders it is told to go to, are there.
+//   - Each sentence of README.md, doc.go and docs/guarantees.md stands in
+//     testdata/promises.txt, with the tests that hold it, or as no promise. A
+//     sentence that is changed or added must be listed anew.
 //
 // A comment right before a block says more about it:
 //

@@ -34,7 +34,7 @@ func all() []guard {
 		transactionGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
-		clockGuards, operatorGuards,
+		clockGuards, operatorGuards, pageGuards,
 	)
 }
 
