@@ -244,7 +244,6 @@ func (b *batch[K, V]) send(ctx context.Context, mine []*wish[K, V]) (unsent []*w
 		}
 		if ok {
 			values = append(values, v)
-			values = append(values, v)
 			bytes += len(v.Data)
 		} else {
 			unsent = append(unsent, w)

@@ -319,8 +319,8 @@ func TestALeasedValueIsSentOnce(t *testing.T) {
 			t.Error(err)
 		}
 		commit(t, tx)
-		if v.sets != 1 {
-			t.Errorf("%d calls of Set; want one", v.sets)
+		if v.sets != 1 || v.given != 1 {
+			t.Errorf("%d calls of Set with %d values; want one with one", v.sets, v.given)
 		}
 	})
 }

@@ -101,6 +101,8 @@ type values struct {
 	kept map[backend.Key]keptValue
 	gets int // calls
 	sets int
+
+	given int // values, in all calls of Set
 }
 
 type keptValue struct {
@@ -129,6 +131,7 @@ func (v *values) Set(ctx context.Context, values []backend.Value) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sets++
+	v.given += len(values)
 	for _, value := range values {
 		kept := keptValue{data: append([]byte{}, value.Data...)}
 		if value.TTL > 0 {
