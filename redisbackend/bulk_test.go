@@ -383,8 +383,69 @@ func (s slow) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (slow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+func (s slow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if cmds[0].Name() == "set" {
+			time.Sleep(s.wait)
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// A value is kept no longer than its time to live, counted from the call: what it
+// takes to send what goes before it, or its own parts, is not added.
+func TestNoValueLivesLongerForHavingBeenSentSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := over(t, dialing(bubbleServer(t)), nil)
+		defer p.Close()
+		settled(t, p)
+		const wait, ttl = 100 * time.Millisecond, 10 * time.Second
+		p.client.AddHook(slow{wait})
+		small := make([]backend.Value, 1000)
+		for i := range small {
+			small[i] = backend.Value{Key: keyIn("small", fmt.Sprint(i)), Data: []byte("x"), TTL: ttl}
+		}
+		large := func(key string) backend.Value {
+			return backend.Value{Key: keyIn("large", key), Data: filled(20*partSize, 1), TTL: ttl}
+		}
+		for _, c := range []struct {
+			name   string
+			values []backend.Value
+			send   func(values []backend.Value) error
+		}{
+			{"many", small, func(values []backend.Value) error { return p.Set(t.Context(), values) }},
+			{"large", []backend.Value{large("a"), large("b")}, func(values []backend.Value) error { return p.Set(t.Context(), values) }},
+			{"swapped", []backend.Value{large("c"), large("d")}, func(values []backend.Value) error {
+				var swaps []backend.Swap
+				for _, v := range values {
+					swaps = append(swaps, backend.Swap{Key: v.Key, New: v.Data, TTL: v.TTL})
+				}
+				_, err := p.Swap(t.Context(), swaps)
+				return err
+			}},
+		} {
+			start := time.Now()
+			if err := c.send(c.values); err != nil {
+				t.Fatal(err)
+			}
+			took := time.Since(start)
+			for _, v := range c.values {
+				asked := time.Since(start)
+				_, left, err := p.GetTimed(t.Context(), []backend.Key{v.Key})
+				if ends := asked + left[0]; err != nil || ends > ttl+2*wait || ends < ttl-2*wait {
+					t.Fatalf("%s: after %v a value is kept until %v after the call, %v; want %v", c.name, took, ends, err, ttl)
+				}
+			}
+		}
+		late := large("late")
+		late.TTL = 10 * wait
+		if err := p.Set(t.Context(), []backend.Value{late}); err != nil {
+			t.Fatal(err)
+		}
+		if mustGet(t, p.Backend, late.Key)[0] != nil {
+			t.Error("a value is kept that was over before it was sent")
+		}
+	})
 }
 
 // Who waits for others too long gets nothing, but the server is not taken to be

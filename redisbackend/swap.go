@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,6 +18,7 @@ func (b *Backend) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, err
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
+	called := b.now()
 	found := make([][]byte, len(swaps))
 	for start := 0; start < len(swaps); {
 		end, bytes := start, 0
@@ -24,7 +26,7 @@ func (b *Backend) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, err
 			bytes += min(partSize, len(swaps[end].Old)) + min(partSize, len(swaps[end].New))
 			end++
 		}
-		if err := b.swapSome(ctx, swaps[start:end], found[start:end]); err != nil {
+		if err := b.swapSome(ctx, swaps[start:end], found[start:end], called); err != nil {
 			return nil, err
 		}
 		start = end
@@ -42,11 +44,11 @@ type swap struct {
 }
 
 // swapSome makes swaps in one round trip to each server, and fills found.
-func (b *Backend) swapSome(ctx context.Context, swaps []backend.Swap, found [][]byte) error {
+func (b *Backend) swapSome(ctx context.Context, swaps []backend.Swap, found [][]byte, called time.Duration) error {
 	all := make([]*swap, len(swaps))
 	for i := range swaps {
 		s := &swaps[i]
-		one := &swap{name: b.layout.value(&s.Key), old: kept(s.Old), new: s.New, ms: max(1, b.life(s.TTL).Milliseconds())}
+		one := &swap{name: b.layout.value(&s.Key), old: kept(s.Old), new: s.New, ms: max(1, (b.life(s.TTL) - b.late(called)).Milliseconds())}
 		all[i] = one
 		if divided(s.New) {
 			if len(s.New) > b.options.LargestValue {
@@ -57,6 +59,9 @@ func (b *Backend) swapSome(ctx context.Context, swaps []backend.Swap, found [][]
 				return err
 			}
 		}
+	}
+	for i, one := range all { // the parts of all of them have been sent by now
+		one.ms = max(1, (b.life(swaps[i].TTL) - b.late(called)).Milliseconds())
 	}
 	if err := b.swapAll(ctx, all); err != nil {
 		return err

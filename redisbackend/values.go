@@ -173,6 +173,7 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
+	called := b.now()
 	var first error
 	try := func(err error) bool {
 		if err == nil {
@@ -195,7 +196,7 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 			}
 			end++
 		}
-		if !try(b.setSome(ctx, values[start:end], bytes)) {
+		if !try(b.setSome(ctx, values[start:end], bytes, called)) {
 			return first
 		}
 		start = end
@@ -203,7 +204,7 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	for i := 0; large > 0; i++ {
 		if v := &values[i]; divided(v.Data) {
 			large--
-			if !try(b.setLarge(ctx, v)) {
+			if !try(b.setLarge(ctx, v, called)) {
 				return first
 			}
 		}
@@ -211,14 +212,16 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 	return first
 }
 
-// setSome keeps those of values that are not divided.
-func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int) error {
+// setSome keeps those of values that are not divided. Set was called when b.now
+// was called.
+func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int, called time.Duration) error {
 	// The data is copied because it may still be on its way when ctx ends. All
 	// commands share what can be shared: this is the path of every commit.
 	data := make([]byte, 0, size)
 	names := make([]string, 0, len(values))
 	args := make([]any, 0, 5*len(values))
 	cmds := make([]redis.Cmder, 0, len(values))
+	late := b.late(called)
 	var ttl time.Duration
 	var ms any // ttl in milliseconds
 	for i := range values {
@@ -226,7 +229,7 @@ func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int)
 		if divided(v.Data) {
 			continue
 		}
-		if d := b.life(v.TTL); d != ttl {
+		if d := b.life(v.TTL) - late; d != ttl {
 			ttl, ms = d, d.Milliseconds()
 		}
 		if ttl < time.Millisecond {
@@ -255,11 +258,11 @@ func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int)
 
 // setLarge keeps a value in parts, and then what stands for it: until all of
 // them are there nobody finds it.
-func (b *Backend) setLarge(ctx context.Context, v *backend.Value) error {
+func (b *Backend) setLarge(ctx context.Context, v *backend.Value, called time.Duration) error {
 	if len(v.Data) > b.options.LargestValue {
 		return fmt.Errorf("txcache: redis: a value of %d bytes is larger than the largest that is kept, of %d", len(v.Data), b.options.LargestValue)
 	}
-	ms := b.life(v.TTL).Milliseconds()
+	ms := (b.life(v.TTL) - b.late(called)).Milliseconds()
 	if ms < 1 {
 		return nil
 	}
@@ -267,6 +270,9 @@ func (b *Backend) setLarge(ctx context.Context, v *backend.Value) error {
 	text, err := b.put(ctx, name, v.Data, ms)
 	if err != nil {
 		return err
+	}
+	if ms = (b.life(v.TTL) - b.late(called)).Milliseconds(); ms < 1 {
+		return nil
 	}
 	cmd := redis.NewStatusCmd(context.Background(), "set", name, text, "px", ms)
 	if err := b.links.of(name).values.do(ctx, &request{key: name, cmds: []redis.Cmder{cmd}, bytes: len(text)}); err != nil {
@@ -281,6 +287,13 @@ func (b *Backend) setLarge(ctx context.Context, v *backend.Value) error {
 
 // life returns for how long a value with that TTL is kept.
 func (b *Backend) life(ttl time.Duration) time.Duration { return cmp.Or(ttl, b.options.Duration) }
+
+// late returns for how long the call has been under way that was made when b.now
+// was called: so much less its values are kept for. Else what was set at the end
+// of a long call would live for longer than its cache allows.
+func (b *Backend) late(called time.Duration) time.Duration {
+	return (b.now() - called).Truncate(time.Millisecond)
+}
 
 // spread sends each command, which carries so many bytes, to the server of its
 // key, to all servers at once. They have to do with values, or may fail as if.
