@@ -34,17 +34,17 @@ func newAnnouncer(s *Store) *announcer {
 	return a
 }
 
-// fence places f, here and in the backend; clear, postpone or lift has to follow.
-// If it returns an error, none stands here, and any that the backend may have is
-// lifted in the background.
-func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence) error {
+// fence places f, here and in the backend, where it stands unless fenced is false;
+// clear, postpone or lift has to follow. If it returns an error, none stands here,
+// and any that the backend may have is lifted in the background.
+func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence) (fenced bool, err error) {
 	if err := a.begin(); err != nil {
-		return err
+		return false, err
 	}
 	s := a.store
 	s.hold(database, f)
 	calling, end := s.trace(ctx, "fence", database, "", 0)
-	err := ctx.Err()
+	err = ctx.Err()
 	asked := err == nil
 	if asked {
 		err = s.backend.Fence(calling, database, *f)
@@ -52,13 +52,13 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 	end(err)
 	if err == nil {
 		s.counts.fences.Add(1)
-		return nil
+		return true, nil
 	}
 	sent := asked && !errors.Is(err, backend.ErrNotSent)
 	err = unavailable(ctx, "fence", database, err)
 	if s.opts.CommitOnOutage && errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
 		s.quiet.warn(ctx, "commit without a fence", "database", database, "error", err)
-		return nil
+		return sent, nil
 	}
 	if ctx.Err() == nil {
 		s.counts.refused.Add(1)
@@ -68,20 +68,21 @@ func (a *announcer) fence(ctx context.Context, database string, f *backend.Fence
 		a.liftLater(database, f)
 	}
 	a.end()
-	return err
+	return false, err
 }
 
-// clear clears the caches of f. If the backend cannot be told now, they stay
-// private in this process until it has been.
-func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence) {
+// clear clears the caches of f, which may stand in the backend if it was fenced.
+// If the backend cannot be told now, they stay private in this process until it
+// has been.
+func (a *announcer) clear(ctx context.Context, database string, f *backend.Fence, fenced bool) {
 	defer a.end()
-	a.announce(context.WithoutCancel(ctx), database, f)
+	a.announce(context.WithoutCancel(ctx), database, f, fenced)
 }
 
-func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence) {
+func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence, fenced bool) {
 	ctx, cancel := context.WithTimeout(ctx, min(f.Lease, patience))
 	defer cancel()
-	n := &announcement{database: database, fence: f}
+	n := &announcement{database: database, fence: f, fenced: fenced}
 	if err := a.tellClear(ctx, n); err != nil { // P5
 		a.store.counts.delayed.Add(1)
 		a.store.quiet.warn(ctx, "clear waits for the backend", "database", database, "error", err)
@@ -114,6 +115,9 @@ func (a *announcer) tellClear(ctx context.Context, n *announcement) error {
 		return err
 	}
 	a.store.release(n.database, n.fence, state)
+	for _, c := range n.covered {
+		a.lifts.add(c)
+	}
 	return nil
 }
 

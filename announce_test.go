@@ -266,6 +266,47 @@ func TestClearsThatWaitStandForTheirOwn(t *testing.T) {
 	})
 }
 
+// P8: where one clear stands for others, their fences do not stay until they lapse,
+// and where none can stand, none is lifted.
+func TestClearsThatAnotherStandsForLeaveNoFence(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before error // of the fence
+		lifted int
+	}{
+		{"the outage begins after the fences", nil, 2},
+		{"the outage begins before the fences", backend.ErrNotSent, 0},
+		{"fences are given up, and may stand", errors.New("i/o timeout"), 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRecorder()
+				store := newStore(t, r, txcache.Options{Logger: silent, CommitOnOutage: true})
+				c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+				r.failing("Fence", test.before)
+				r.failing("Clear", errors.New("connection refused"))
+				for range 3 {
+					tx := begin(t, store, "db")
+					clearCache(t, tx, c)
+					commit(t, tx)
+				}
+				if got := store.Waiting(); got != 1 {
+					t.Errorf("Waiting = %d; want one clear that stands for all", got)
+				}
+				r.failing("Fence", nil)
+				r.failing("Clear", nil)
+				r.taken()
+				time.Sleep(time.Second) // much less than a lease
+				if got := strings.Count(r.taken(), "Unfence"); got != test.lifted {
+					t.Errorf("%d fences were lifted; want %d", got, test.lifted)
+				}
+				publish(t, store, "db", c, "x", 1)
+				hit(t, begin(t, store, "db"), c, "x", 1, "no fence stands any more")
+			})
+		})
+	}
+}
+
 // P8: the backend is there again for one database, and soon for the other.
 func TestRetriesAreFrequentAgainAfterASuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -68,7 +68,7 @@ func (a *announcer) settle(d *doubt) {
 	a.mu.Unlock()
 	defer a.announcing.Done()
 	d.end()
-	a.announce(a.ctx, d.database, d.fence)
+	a.announce(a.ctx, d.database, d.fence, true)
 }
 
 // end returns when the fence is not renewed any more.

@@ -27,8 +27,10 @@ type queue struct {
 type announcement struct {
 	database string
 	fence    *backend.Fence
-	until    time.Time // when it need not be told any more; zero: never
-	sent     bool      // it is on its way
+	fenced   bool            // the fence of a clear may stand in the backend
+	until    time.Time       // when it need not be told any more; zero: never
+	sent     bool            // it is on its way
+	covered  []*announcement // clears that it stands for, whose own fences may stand; oldest first
 }
 
 const (
@@ -42,8 +44,11 @@ const (
 func (q *queue) add(n *announcement) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if n.until.IsZero() && slices.ContainsFunc(q.waiting, func(w *announcement) bool { return w.covers(n) }) {
-		return false
+	if n.until.IsZero() {
+		if i := slices.IndexFunc(q.waiting, func(w *announcement) bool { return w.covers(n) }); i >= 0 {
+			q.waiting[i].cover(n)
+			return false
+		}
 	}
 	q.waiting = append(q.waiting, n)
 	if !q.running && !q.closing {
@@ -56,6 +61,19 @@ func (q *queue) add(n *announcement) bool {
 // covers reports whether w clears what n does, and later than now.
 func (w *announcement) covers(n *announcement) bool {
 	return !w.sent && w.database == n.database && coversAll(w.fence, n.fence)
+}
+
+// cover notes that w stands for n. If the fence of n stands, it is lifted once w
+// was told, or the caches would be bypassed until it lapses.
+func (w *announcement) cover(n *announcement) {
+	now := time.Now()
+	for len(w.covered) > 0 && !now.Before(w.covered[0].until) { // it has lapsed
+		w.covered = w.covered[1:]
+	}
+	if n.fenced {
+		n.until = now.Add(n.fence.Lease)
+		w.covered = append(w.covered, n)
+	}
 }
 
 // coversAll reports whether f is of every cache that g is of.

@@ -220,8 +220,9 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (err error) {
 	a := t.store.announcer
 	ctx, end := t.store.trace(ctx, "commit", t.db.name, "", 0)
-	defer func() { end(err) }()                        // also if commit panics
-	if err := a.fence(ctx, t.db.name, f); err != nil { // P3, P5: before the database shows anything
+	defer func() { end(err) }()               // also if commit panics
+	fenced, err := a.fence(ctx, t.db.name, f) // P3, P5: before the database shows anything
+	if err != nil {
 		return err
 	}
 	lease := a.keep(context.WithoutCancel(ctx), t.db.name, f, f.Lease/3)
@@ -239,7 +240,7 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 			a.postpone(ctx, t.db.name, f)
 			t.countClears(f)
 		default:
-			a.clear(ctx, t.db.name, f)
+			a.clear(ctx, t.db.name, f, fenced)
 			t.countClears(f)
 		}
 		if err == nil && o != committed {

@@ -114,8 +114,8 @@ var commitGuards = []guard{{
 	keeps:   "P3",
 	without: "Where the context is done while the database commits, the clear is not sent.",
 	file:    "announce.go",
-	text:    "a.announce(context.WithoutCancel(ctx), database, f)",
-	gone:    "a.announce(ctx, database, f)",
+	text:    "a.announce(context.WithoutCancel(ctx), database, f, fenced)",
+	gone:    "a.announce(ctx, database, f, fenced)",
 	by:      "TestTheClearGoesOutAfterTheContextIsDone",
 }, {
 	name:    "nothing is published of a commit that failed",

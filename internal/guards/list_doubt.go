@@ -15,7 +15,7 @@ var doubtGuards = []guard{{
 	without: "The same, whatever its error.",
 	file:    "tx.go",
 	text:    "			a.postpone(ctx, t.db.name, f)\n",
-	gone:    "			a.clear(ctx, t.db.name, f)\n",
+	gone:    "			a.clear(ctx, t.db.name, f, fenced)\n",
 	by:      "TestFenceOfACommitInDoubtStandsForItsLease",
 }, {
 	name:    "an ambiguous rollback is in doubt",
@@ -79,7 +79,7 @@ var doubtGuards = []guard{{
 	without: "A request that is cancelled before its commit was sent clears caches, or has all servers bypass them for a lease.",
 	file:    "tx.go",
 	text:    "			a.lift(ctx, t.db.name, f)\n",
-	gone:    "			a.clear(ctx, t.db.name, f)\n",
+	gone:    "			a.clear(ctx, t.db.name, f, fenced)\n",
 	by:      "TestContextEndsAtAnyMomentOfACommit|TestFenceOfAnUnsentCommitIsLiftedInTheEnd",
 }, {
 	name:    "a fence that could not be lifted is lifted later",
