@@ -18,6 +18,7 @@
 package txcachetest
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -43,7 +44,11 @@ func open(t testing.TB, b backend.Backend, logger *slog.Logger) *txcache.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		switch err := store.Close(); {
+		case err == nil:
+		case errors.Is(err, txcache.ErrInDoubt) && !errors.Is(err, txcache.ErrUnavailable):
+			t.Log(err) // the test's own doing, and what the store keeps ends with it
+		default:
 			t.Error(err)
 		}
 	})

@@ -1,6 +1,7 @@
 package txcachetest_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -124,4 +125,27 @@ func get(t *testing.T, store *txcache.Store, price *txcache.Cache[string, int]) 
 		t.Fatal(err)
 	}
 	return value, ok
+}
+
+// A test of what a program does when a commit is in doubt is not failed by its
+// store, which closes before the doubt is over.
+func TestADoubtFailsNoTest(t *testing.T) {
+	t.Run("of its own", func(t *testing.T) {
+		store := txcachetest.Memory(t)
+		c := txcache.Must(txcache.NewCache[string, int](store, "c", nil))
+		tx, err := store.Begin(t.Context(), "db")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Clear(tx); err != nil {
+			t.Fatal(err)
+		}
+		lost := errors.New("the answer was lost")
+		if err := tx.CommitWith(t.Context(), func(context.Context) error { return lost }); err != lost {
+			t.Errorf("CommitWith = %v; want %v", err, lost)
+		}
+		if store.Status().InDoubt != 1 {
+			t.Error("the commit is not in doubt")
+		}
+	})
 }

@@ -272,8 +272,8 @@ var outageGuards = []guard{{
 	keeps:   "P8",
 	without: "A commit that is done in the database does not return.",
 	file:    "announce.go",
-	text:    "func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence) {\n	ctx, cancel := context.WithTimeout(ctx, min(f.Lease, patience))",
-	gone:    "func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence) {\n	ctx, cancel := context.WithTimeout(ctx, f.Lease)",
+	text:    "func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence, fenced bool) {\n	ctx, cancel := context.WithTimeout(ctx, min(f.Lease, patience))",
+	gone:    "func (a *announcer) announce(ctx context.Context, database string, f *backend.Fence, fenced bool) {\n	ctx, cancel := context.WithTimeout(ctx, f.Lease)",
 	by:      "TestHangingBackend",
 }, {
 	name:    "without a state all is private",

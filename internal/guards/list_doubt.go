@@ -82,6 +82,22 @@ var doubtGuards = []guard{{
 	gone:    "			a.clear(ctx, t.db.name, f, fenced)\n",
 	by:      "TestContextEndsAtAnyMomentOfACommit|TestFenceOfAnUnsentCommitIsLiftedInTheEnd",
 }, {
+	name:    "the fences of clears that another stands for are lifted",
+	keeps:   "P8",
+	without: "After a short outage every process bypasses the caches for a lease.",
+	file:    "announce.go",
+	text:    "		a.lifts.add(c)\n",
+	gone:    "		_ = c\n",
+	by:      "TestClearsThatAnotherStandsForLeaveNoFence",
+}, {
+	name:    "a fence that cannot stand is not lifted",
+	keeps:   "P10",
+	without: "After an outage a process sends one script for each commit in it, in the queue in which clears wait.",
+	file:    "queue.go",
+	text:    "	if n.fenced {\n",
+	gone:    "	if true {\n",
+	by:      "TestClearsThatAnotherStandsForLeaveNoFence",
+}, {
 	name:    "a fence that could not be lifted is lifted later",
 	keeps:   "P8",
 	without: "It stands for its lease, though nothing was committed.",
