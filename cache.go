@@ -85,7 +85,7 @@ func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 }
 
 func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
-	if s == nil {
+	if s == nil || s.backend == nil {
 		return nil, errors.New("the store is nil")
 	}
 	if s.closed.Load() {
@@ -184,6 +184,8 @@ func (c *Cache[K, V]) GetOr(ctx context.Context, tx *Tx, key K, def V) V {
 // GetMany returns the values that there are under keys. It asks the backend, if
 // need be, once for all of them.
 func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
+	c.made()
+	tx.made()
 	given(ctx)
 	values := make(map[K]V, len(keys))
 	var missing []entryKey[K]
@@ -243,6 +245,7 @@ func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
 // SetMany sets all of values.
 func (c *Cache[K, V]) SetMany(tx *Tx, values map[K]V) {
 	c.made()
+	tx.made()
 	for key, value := range values {
 		c.Set(tx, key, value)
 	}
@@ -265,6 +268,7 @@ func (c *Cache[K, V]) Clear(tx *Tx) error {
 // before t; see [Tx.SyncedAt]. Then what was committed at t or later may be
 // missing from what the transaction reads here.
 func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
+	c.made()
 	return tx.SyncedAt().Before(t)
 }
 

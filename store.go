@@ -277,6 +277,7 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 // that the backend could not be told of is repeated until it can, and counted by
 // Waiting meanwhile.
 func (s *Store) Clear(ctx context.Context, database string, caches ...string) error {
+	s.made()
 	if len(caches) == 0 {
 		return errors.New("txcache: Clear needs the names of caches; ClearAll clears all of a database")
 	}
