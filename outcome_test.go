@@ -196,46 +196,50 @@ func TestOutcomesOfErrorsOfManyParts(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
-	var grow func(depth int) (err error, sentinel bool, o outcome)
-	grow = func(depth int) (error, bool, outcome) {
+	type grown struct {
+		err      error
+		sentinel bool
+		is       outcome
+	}
+	var grow func(depth int) grown
+	grow = func(depth int) grown {
 		if depth > 0 {
 			switch r.IntN(4) {
 			case 0:
-				err, sentinel, o := grow(depth - 1)
-				return fmt.Errorf("wrapped: %w", err), sentinel, o
+				g := grow(depth - 1)
+				return grown{fmt.Errorf("wrapped: %w", g.err), g.sentinel, g.is}
 			case 1:
-				a, sa, oa := grow(depth - 1)
-				b, sb, ob := grow(depth - 1)
-				return errors.Join(a, b), sa || sb, min(oa, ob)
+				a, b := grow(depth-1), grow(depth-1)
+				return grown{errors.Join(a.err, b.err), a.sentinel || b.sentinel, min(a.is, b.is)}
 			case 2:
-				err, sentinel, _ := grow(depth - 1)
-				return txcache.NotCommitted(err), sentinel, refused
+				g := grow(depth - 1)
+				return grown{txcache.NotCommitted(g.err), g.sentinel, refused}
 			case 3:
-				err, sentinel, _ := grow(depth - 1)
-				return txcache.NotSent(err), sentinel, unsent
+				g := grow(depth - 1)
+				return grown{txcache.NotSent(g.err), g.sentinel, unsent}
 			}
 		}
 		switch r.IntN(12) {
 		case 0:
-			return txcache.ErrInDoubt, true, inDoubt
+			return grown{txcache.ErrInDoubt, true, inDoubt}
 		case 1:
-			return io.EOF, false, inDoubt
+			return grown{io.EOF, false, inDoubt}
 		case 2:
-			return sqlError("08006"), false, inDoubt
+			return grown{sqlError("08006"), false, inDoubt}
 		case 3:
-			return sql.ErrTxDone, false, refused
+			return grown{sql.ErrTxDone, false, refused}
 		default:
-			return sqlError("40001"), false, refused
+			return grown{sqlError("40001"), false, refused}
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutcomes(t, txcache.Options{})
 		for range 2000 {
-			err, sentinel, want := grow(4)
-			if sentinel {
-				want = inDoubt
+			g := grow(4)
+			if g.sentinel {
+				g.is = inDoubt
 			}
-			if o.expect(t, fmt.Sprintf("%q", err), err, want); t.Failed() {
+			if o.expect(t, fmt.Sprintf("%q", g.err), g.err, g.is); t.Failed() {
 				return
 			}
 		}

@@ -159,11 +159,11 @@ func (o *Options) check() error {
 		is   time.Duration
 	}{{"Duration", o.Duration}, {"Timeout", o.Timeout}} {
 		if d.is != 0 && d.is < time.Millisecond {
-			return fmt.Errorf("Options.%s is %v; it must be %v at least, or 0 for the default", d.name, d.is, time.Millisecond)
+			return fmt.Errorf("the option %s is %v; it must be %v at least, or 0 for the default", d.name, d.is, time.Millisecond)
 		}
 	}
 	if n := o.LargestValue; n < 0 || n > mostValue {
-		return fmt.Errorf("Options.LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, mostValue)
+		return fmt.Errorf("the option LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, mostValue)
 	}
 	return limits.Name("Options.Prefix", o.Prefix)
 }

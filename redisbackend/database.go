@@ -100,8 +100,8 @@ func (b *Backend) moment(db *database) moment {
 // learn takes note of a script's reply to what was asked at m, and returns the
 // newest State. It returns nil where there is no telling which is newer, the
 // reply or what was learnt since m: then the server has to be asked again.
-func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, error) {
-	db = m.of
+func (b *Backend) learn(m *moment, r *reply) (*backend.State, error) {
+	db := m.of
 	var state *backend.State
 	vague := false
 	if r.fields != nil {
@@ -148,8 +148,8 @@ func (b *Backend) learn(db *database, m *moment, r *reply) (*backend.State, erro
 
 // confirm takes note that at m, or later, the database was still at m.last. It
 // returns the newest State, nil if there is no telling.
-func (b *Backend) confirm(db *database, m *moment) *backend.State {
-	db = m.of
+func (b *Backend) confirm(m *moment) *backend.State {
+	db := m.of
 	last := db.last.Load()
 	if last == m.last && !b.options.Channel {
 		return last.state

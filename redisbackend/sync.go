@@ -100,7 +100,7 @@ func (b *Backend) launch(db *database, f *flight, here bool) {
 			db.land(b, f, nil, err)
 		case b.dials.Load() == m.dials && cmd.Val() == m.last.head:
 			// A reply over a connection made since would have raised dials.
-			if state := b.confirm(db, &m); state != nil {
+			if state := b.confirm(&m); state != nil {
 				db.land(b, f, state, nil)
 				return
 			}
@@ -179,7 +179,7 @@ func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool,
 			finish(nil, err)
 			return
 		}
-		state, err := b.learn(db, m, &reply)
+		state, err := b.learn(m, &reply)
 		if err != nil {
 			b.discard(db, finish)
 			return

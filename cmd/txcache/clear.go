@@ -62,9 +62,9 @@ func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
 		if !force {
 			switch err := known(ctx, b, r.Database, r.Caches...); {
 			case err != nil && p.code(ctx, err) == exitFailed:
-				return fmt.Errorf("%w\nNothing was cleared; --force clears it all the same.", err)
+				return fmt.Errorf("%w\nnothing was cleared; --force clears it all the same", err)
 			case err != nil:
-				return fmt.Errorf("%w\nNothing was cleared, and it is not tried again; repeat the command.", err)
+				return fmt.Errorf("%w\nnothing was cleared, and it is not tried again; repeat the command", err)
 			}
 		}
 		if r.All {

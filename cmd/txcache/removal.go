@@ -94,7 +94,7 @@ func (p *program) drop(ctx context.Context, database string, force bool) error {
 		if !force {
 			switch err := known(ctx, b, database); {
 			case err != nil && p.code(ctx, err) == exitFailed:
-				return fmt.Errorf("%w\nNothing was dropped; --force drops it all the same.", err)
+				return fmt.Errorf("%w\nnothing was dropped; --force drops it all the same", err)
 			case err != nil:
 				return err
 			}
