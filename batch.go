@@ -180,7 +180,7 @@ func (b *batch[K, V]) fallBack(ctx context.Context, wishes []*wish[K, V]) bool {
 			return false
 		}
 		if v, ok := b.g.expired(w.key, c.staleFor); ok {
-			w.result = result[V]{v, expired}
+			w.result = result[V]{value: v, found: expired}
 		}
 		if w.found != expired {
 			return false

@@ -80,7 +80,7 @@ func (g *generationOf[K, V]) find(t *transaction, key entryKey[K]) (r result[V])
 	}
 	hash := key.hash()
 	if v, ok := g.value(t, key, hash); ok {
-		return result[V]{v, present}
+		return result[V]{value: v, found: present}
 	}
 	if absences := g.absences.Load(); absences != nil {
 		if _, ok := absences.Get(key, hash); ok {

@@ -111,7 +111,7 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], mark []by
 			mine = append(mine, w)
 			continue
 		}
-		w.replaced, w.marked = nil, nil
+		w.replaced, w.until, w.marked = nil, 0, nil
 		if there == nil {
 			others = append(others, w)
 			continue
@@ -137,7 +137,7 @@ func (b *batch[K, V]) lease(ctx context.Context, wishes []*wish[K, V], mark []by
 		case leased:
 			w.waited = true
 		default: // it has expired, or is of no use
-			w.replaced = there
+			w.replaced, w.until = there, r.gone
 		}
 		others = append(others, w)
 	}
@@ -207,9 +207,13 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*wish[K, V], owner str
 	word := b.c.codec.AppendLease(nil, "")
 	bytes := 0
 	for i, w := range mine {
+		left := b.c.staleFor
+		if w.until != 0 { // it must not last longer for having been put back
+			left = min(left, time.Duration(w.until-near.Now()))
+		}
 		switch s := &swaps[i]; {
-		case w.replaced != nil && b.c.staleFor > 0 && w.found != absent:
-			s.New, s.TTL = w.replaced, b.c.staleFor
+		case w.replaced != nil && left >= time.Millisecond && w.found != absent:
+			s.New, s.TTL = w.replaced, left
 		case b.answered:
 			s.New, s.TTL = word, min(b.c.lease, resigned)
 		}

@@ -48,7 +48,7 @@ func (c *Cache[K, V]) Load(ctx context.Context, tx *Tx, key K, load func(context
 		v, err := load(ctx)
 		return c.single(tx, key, v, err)
 	}
-	results := []result[V]{{v, present}}
+	results := []result[V]{{value: v, found: present}}
 	if hit {
 		if c.sampled(tx.t) {
 			c.compare(ctx, tx, keys, results, one)
@@ -70,7 +70,7 @@ func (c *Cache[K, V]) single(tx *Tx, key K, v V, err error) ([]result[V], error)
 	if err != nil && c.absentHere(tx, err, key) {
 		return []result[V]{{found: absent}}, nil
 	}
-	return []result[V]{{v, present}}, err
+	return []result[V]{{value: v, found: present}}, err
 }
 
 // LoadMany returns the values under keys. It calls load, with those keys of
@@ -100,7 +100,7 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, tx *Tx, keys []K, load func(
 		results := make([]result[V], len(missing))
 		for i, key := range missing {
 			v, ok := loaded[key]
-			if results[i] = (result[V]{v, present}); !ok {
+			if results[i] = (result[V]{value: v, found: present}); !ok {
 				results[i].found = absent
 			}
 		}
@@ -132,6 +132,7 @@ type wish[K comparable, V any] struct {
 	alone  bool       // it waits for no other load of the process
 
 	replaced []byte   // what is of no use any more in the place of its lease
+	until    int64    // when that is to be gone, as near.Now counts; 0: it says so itself
 	waited   bool     // another process had a lease
 	marked   []string // what that lease says: its owner, and those that the owner waits for
 }

@@ -50,7 +50,7 @@ func (o *overlayOf[K, V]) get(key entryKey[K]) (r result[V], open bool) {
 	case e.absent:
 		return result[V]{found: absent}, true
 	}
-	return result[V]{e.value, present}, true
+	return result[V]{value: e.value, found: present}, true
 }
 
 func (o *overlayOf[K, V]) size() int { return len(o.values) }

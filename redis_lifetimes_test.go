@@ -3,6 +3,7 @@ package txcache_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -242,4 +243,29 @@ func TestWhatTheTimeOfAValueCosts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A load that fails puts what has expired back: for what it had left, so that no
+// number of failures makes it last beyond StaleFor.
+func TestFailedLoadsDoNotProlongWhatHasExpired(t *testing.T) {
+	for _, size := range []int{1, 200_000} { // the latter is kept in parts
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t)
+			opts := txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Minute, Lease: time.Second}
+			s := b.store(t, redisbackend.Options{}, txcache.Options{NoNear: true})
+			c := newCache[string, string](t, s, "c", opts)
+			publish(t, s, "db", c, "x", strings.Repeat("v", size))
+			set := time.Now()
+			time.Sleep(opts.Duration)
+			for time.Since(set) < 4*time.Minute {
+				time.Sleep(5 * time.Second)
+				tx := beginReadOnly(t, s, "db")
+				_, err := c.Load(t.Context(), tx, "x", func(context.Context) (string, error) { return "", errors.New("away") })
+				tx.Rollback()
+				if age := time.Since(set); (err == nil) != (age < opts.Duration+opts.StaleFor) {
+					t.Fatalf("%d bytes: after %v: %v", size, age, err)
+				}
+			}
+		})
+	}
 }

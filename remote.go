@@ -94,6 +94,9 @@ func (c *Cache[K, V]) take(ctx context.Context, t *transaction, g *generationOf[
 		if r.found = expired; e.absent || left <= -c.staleFor {
 			return result[V]{}, false
 		}
+		if c.timed {
+			r.gone = near.After(k.asked, left+c.staleFor)
+		}
 		return r, false
 	case limited:
 		e.expires = near.After(k.asked, left)

@@ -4,6 +4,7 @@ package txcache
 type result[V any] struct {
 	value V
 	found found
+	gone  int64 // when what has expired is of no use any more, as near.Now counts; 0: it says so itself
 }
 
 // found says what a look-up found.
