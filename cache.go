@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -128,6 +129,8 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	if c.lifetime == 0 {
 		c.lifetime, c.limited = s.longest, s.longest > 0
 	}
+	// What a value is kept for is the sum, and when it expires is told from that.
+	c.staleFor = min(c.staleFor, math.MaxInt64-c.lifetime)
 	c.timed = s.timed != nil && (opts.Duration > 0 || opts.Absent > 0)
 	c.newGeneration = c.generation
 	if err := s.add(&c.core, opts.IgnoreContext); err != nil {

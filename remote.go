@@ -134,9 +134,6 @@ func (c *core) left(stays time.Duration, expires time.Time, absent bool) (left t
 	if left = stays; !absent {
 		left -= c.staleFor
 	}
-	if sum := life + c.staleFor; !absent && life > 0 && sum < 0 { // the backend keeps it for as long as can be counted
-		left = life - (math.MaxInt64 - stays)
-	}
 	return left, true, life == 0 || left <= life
 }
 

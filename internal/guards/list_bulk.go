@@ -170,4 +170,12 @@ var bulkGuards = []guard{{
 	text:    "		s.quiet.warn(ctx, \"remote read\", \"database\", t.db.name, \"cache\", c.name, \"error\", err)\n",
 	gone:    "		s.quiet.warn(ctx, \"remote read\", \"database\", t.db.name, \"cache\", c.name, \"error\", err)\n		return results\n",
 	by:      "TestPartOfARead",
+}, {
+	name:    "what has expired is put back for what it had left",
+	keeps:   "P3",
+	without: "While a database is away, expired values are served for longer than StaleFor, without an end.",
+	file:    "lease.go",
+	text:    `			left = min(left, time.Duration(w.until-near.Now()))`,
+	gone:    `			left = min(left, left)`,
+	by:      "TestFailedLoadsDoNotProlongWhatHasExpired",
 }}
