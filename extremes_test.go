@@ -102,7 +102,7 @@ var numbers = map[reflect.Type]map[string]setting{
 		"CommitTimeout": {least: 1, most: endless, zero: true, hits: some},
 		"OverlaySize":   {least: 1, most: endless, zero: true, hits: all},
 		"Poll":          {least: 1, most: endless, zero: true, hits: all},
-		"Fence":         {least: 100 * millisecond, most: int64(365 * 24 * time.Hour), zero: true, hits: all},
+		"Fence":         {least: 100 * millisecond, most: endless, zero: true, hits: all},
 		"Lease":         {least: 1, most: endless, zero: true, hits: all},
 	},
 	reflect.TypeFor[txcache.CacheOptions](): {
@@ -127,8 +127,8 @@ var numbers = map[reflect.Type]map[string]setting{
 	},
 	reflect.TypeFor[config.Redis](): {
 		"Duration": {least: millisecond, most: endless, hits: lasting},
-		// Three times the timeout, and no more than a year.
-		"Fence":        {least: int64(1500 * time.Millisecond), most: int64(365 * 24 * time.Hour), hits: all},
+		// Three times the timeout.
+		"Fence":        {least: int64(1500 * time.Millisecond), most: endless, hits: all},
 		"Lease":        {least: millisecond, most: endless, zero: true, hits: all},
 		"DialTimeout":  {least: millisecond, most: int64(time.Minute - 500*time.Millisecond), hits: some},
 		"Timeout":      {least: millisecond, most: int64(20 * time.Second), hits: some},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/config"
-	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // Options are the settings of a [Store]. The zero value of each field, and a
@@ -54,8 +53,7 @@ type Options struct {
 
 	// Fence is the lease of a fence: for how long caches are bypassed after
 	// the process that was committing a clear died. A commit that takes longer
-	// renews it. The default is a minute, the least 100 milliseconds, the most
-	// 365 days.
+	// renews it. The default is a minute, the least 100 milliseconds.
 	Fence time.Duration
 
 	// CommitTimeout is how long the database may take for its answer to a commit.
@@ -127,8 +125,6 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.CommitTimeout is %v; it must not be negative", opts.CommitTimeout)
 	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < leastFence:
 		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, leastFence)
-	case opts.Fence > limits.LongestFence:
-		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at most", opts.Fence, limits.LongestFence)
 	}
 	opts.Sizes = maps.Clone(opts.Sizes)
 	opts.ContextIgnoredKeys = slices.Clone(opts.ContextIgnoredKeys)

@@ -23,8 +23,7 @@ type Redis struct {
 	Duration time.Duration `toml:"duration"`
 
 	// Fence is the lease of a fence. It must outlive a renewal: at least
-	// three times Timeout, and DialTimeout and Timeout together; and at most
-	// 365 days. Default 1m.
+	// three times Timeout, and DialTimeout and Timeout together. Default 1m.
 	Fence time.Duration `toml:"fence"`
 
 	// Lease is how long a process has to load a value while others wait for it,

@@ -118,14 +118,6 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 		report("cache.redis.largest_value", quote(r.LargestValue.String()), "is out of range")
 	}
 
-	if r.Fence > limits.LongestFence {
-		ps = append(ps, problem{
-			keys:  []string{"cache.redis.fence"},
-			found: quote(formatDuration(r.Fence)),
-			text:  "is longer than " + formatDuration(limits.LongestFence) + ", a year; expected " + suchAs(model.Fence),
-		})
-	}
-
 	// Divided and subtracted rather than multiplied and added: no overflow.
 	fence := problem{found: quote(formatDuration(r.Fence))}
 	if r.Fence/3 < r.Timeout {

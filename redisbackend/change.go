@@ -9,15 +9,14 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/cause"
-	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
-var errFence = fmt.Errorf("txcache: redis: a fence needs an ID, and a lease of a millisecond at least and %v at most", limits.LongestFence)
+var errFence = errors.New("txcache: redis: a fence needs an ID, and a lease of a millisecond at least")
 
 // Fence places or renews f. After it returned, Sync of this Backend shows it,
 // whatever Options say.
 func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error {
-	if f.ID == "" || f.Lease < time.Millisecond || f.Lease > limits.LongestFence {
+	if f.ID == "" || f.Lease < time.Millisecond {
 		return errFence
 	}
 	var names strings.Builder

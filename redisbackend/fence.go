@@ -1,6 +1,7 @@
 package redisbackend
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -49,5 +50,5 @@ func leaseOf(line string) (time.Duration, bool) {
 		return 0, false
 	}
 	ms, ok := number(parts[2])
-	return time.Duration(ms) * time.Millisecond, ok && ms <= 1<<43
+	return time.Duration(ms) * time.Millisecond, ok && ms <= math.MaxInt64/uint64(time.Millisecond)
 }

@@ -1,17 +1,7 @@
-// Package limits has the bounds that several packages hold settings and names
-// to. A setting beyond its bound is refused when a store is opened.
+// Package limits has the bound that several packages hold names to.
 package limits
 
-import (
-	"fmt"
-	"time"
-)
-
-// LongestFence is the longest lease of a fence: a year. The scripts in Redis
-// hold a lease of up to thirty years, and add it to the server's clock. A fence
-// that nobody lifts keeps its caches out of use for its whole lease, so nothing
-// near that is of any use.
-const LongestFence = 365 * 24 * time.Hour
+import "fmt"
 
 // LongestName is how many bytes the name of a database or of a cache may have,
 // and the prefix of a deployment: as many as web servers take for a URL or a

@@ -93,7 +93,7 @@ local overdue = '\n' .. ARGV[6] .. '\n'
 local standing = {}
 for line in string.gmatch(fences, '[^\n]+') do
   local id, deadline, lease, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
-  if not id or #lease > 12 or #deadline > 15 then
+  if not id or #lease > 13 or #deadline > 15 then
     clear('1', '')
   else
     names = string.gsub(names, '^ !%S*', '')
