@@ -80,8 +80,8 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.D
 	under, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	tx.abort = abort
 	tx.inTime = sync.OnceValue(context.AfterFunc(ctx, func() {
-		cache.Rollback()
 		abort(context.Cause(ctx)) // database/sql rolls back
+		cache.Rollback()
 	}))
 	if err = ctx.Err(); err == nil {
 		tx.Tx, err = db.BeginTx(under, opts)
@@ -165,8 +165,9 @@ func (tx *Tx) abandon(err error) error {
 // cache's was. Another error is the driver's.
 func (tx *Tx) Rollback() error {
 	inTime := tx.inTime()
+	err := tx.Tx.Rollback() // first: the cache's side may have values to send, and needs no connection for that
 	done := tx.Cache.Rollback()
-	if err := tx.Tx.Rollback(); err != nil || !inTime {
+	if err != nil || !inTime {
 		return err
 	}
 	return done

@@ -54,7 +54,7 @@ var sqlGuards = []guard{{
 	keeps:   "P2",
 	without: "A transaction that the database has rolled back goes on reading what it has set.",
 	file:    "sqltx/tx.go",
-	text:    "		cache.Rollback()\n		abort(context.Cause(ctx)) // database/sql rolls back\n",
+	text:    "		abort(context.Cause(ctx)) // database/sql rolls back\n		cache.Rollback()\n",
 	gone:    "		abort(context.Cause(ctx)) // database/sql rolls back\n",
 	by:      "TestDatabaseRollsBackWhenTheContextIsDone",
 }, {
@@ -70,8 +70,8 @@ var sqlGuards = []guard{{
 	keeps:   "P8",
 	without: "A context that lives long keeps every transaction that was begun with it.",
 	file:    "sqltx/tx.go",
-	text:    "	inTime := tx.inTime()\n	done := tx.Cache.Rollback()\n",
-	gone:    "	inTime := true\n	done := tx.Cache.Rollback()\n",
+	text:    "	inTime := tx.inTime()\n	err := tx.Tx.Rollback()",
+	gone:    "	inTime := true\n	err := tx.Tx.Rollback()",
 	by:      "TestContextForgetsFinishedTransactions",
 }, {
 	name:    "sql: a refused commit rolls the database back",
