@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
 // What an outbox sends in one call. A piece ends with the value that reaches
@@ -15,8 +16,9 @@ const (
 )
 
 // An outbox gives the values of one transaction to the backend, piece by piece.
-// Once the backend has failed, the rest is not sent: it is loaded again by those
-// who need it.
+// What the backend does not take is loaded again by those who need it. A piece that
+// it refuses, for one value maybe, stops none of the others, unless it goes on
+// failing for as long as patience.
 type outbox struct {
 	ctx      context.Context
 	store    *Store
@@ -26,7 +28,7 @@ type outbox struct {
 	bytes  int
 	caches []*core // that values are of
 	failed []*core // that have lost a value
-	broken bool
+	since  int64   // when the first piece failed, as near.Now counts; 0: none has
 }
 
 // newOutbox returns an empty outbox. A caller that leaves does not cut what it
@@ -51,12 +53,7 @@ func (o *outbox) send() {
 	if len(o.values) == 0 {
 		return
 	}
-	if !o.broken {
-		ctx, cancel := context.WithTimeout(o.ctx, patience)
-		o.broken = !o.store.setRemote(ctx, o.database, o.values)
-		cancel()
-	}
-	if o.broken {
+	if !o.deliver() {
 		for _, c := range o.caches {
 			if !slices.Contains(o.failed, c) {
 				o.failed = append(o.failed, c)
@@ -65,6 +62,22 @@ func (o *outbox) send() {
 	}
 	clear(o.values)
 	o.values, o.caches, o.bytes = o.values[:0], o.caches[:0], 0
+}
+
+// deliver sends a piece, and reports whether the backend has taken all of it.
+func (o *outbox) deliver() bool {
+	if o.since != 0 && near.Now()-o.since > int64(patience) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(o.ctx, patienceWith(len(o.values), o.bytes))
+	defer cancel()
+	if o.store.setRemote(ctx, o.database, o.values) {
+		return true
+	}
+	if o.since == 0 {
+		o.since = near.Now()
+	}
+	return false
 }
 
 // close sends what is left, and counts what could not be sent.

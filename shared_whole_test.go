@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 )
 
 // As many values go out in one call, at most.
@@ -161,6 +163,38 @@ func TestWhatATransactionReadsIsSharedWhole(t *testing.T) {
 			}
 		}
 	})
+}
+
+// refusingValues refuse the first call of Set.
+type refusingValues struct {
+	*values
+	calls atomic.Int32
+}
+
+func (r *refusingValues) Set(ctx context.Context, values []backend.Value) error {
+	if r.calls.Add(1) == 1 {
+		return errors.New("one of them is too large")
+	}
+	return r.values.Set(ctx, values)
+}
+
+// A piece that the backend refuses takes no other along, and is counted.
+func TestAPieceThatIsRefusedStopsNoOther(t *testing.T) {
+	const n = 3 * pieceOfAnOutbox
+	v := &refusingValues{values: newValues()}
+	store := newStore(t, v, txcache.Options{Logger: silent})
+	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+	tx := begin(t, store, "db")
+	for k := range n {
+		c.Set(tx, k, k)
+	}
+	commit(t, tx)
+	if kept := len(v.kept); kept != n-pieceOfAnOutbox {
+		t.Errorf("the backend has %d of %d values; want all but those of the piece that it refused", kept, n)
+	}
+	if got := c.Stats().RemoteErrors; got != 1 {
+		t.Errorf("%d errors are counted; want 1", got)
+	}
 }
 
 // What goes out in pieces goes where the end of the transaction would send it:
