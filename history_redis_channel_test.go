@@ -39,7 +39,7 @@ func TestNoAnnouncedHistoryViolatesAPromise(t *testing.T) {
 						histories{open: subject.Channel(addr, near), world: history.World{Servers: 3}, drive: driver.drive}.check(t)
 					})
 					t.Run(nearName(near)+"/disturbed/"+driver.name, func(t *testing.T) {
-						histories{open: subject.Channel(addr, near), world: history.World{Servers: 3, Faults: faults}, drive: driver.drive, steps: 1000}.check(t)
+						histories{open: subject.Channel(addr, near), world: history.World{Servers: 3, Faults: faults}, drive: driver.drive, steps: 2000}.check(t)
 					})
 				}
 			}
