@@ -103,6 +103,7 @@ func (t *transaction) rollback() {
 		}
 		return
 	}
+	defer t.change()() // another goroutine may look before the cache's side is rolled back too
 	t.session.rollback()
 	t.failed(t.tx.Rollback())
 	t.end()

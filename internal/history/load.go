@@ -159,6 +159,7 @@ func (l *loading) load(keys []string) (err error) {
 	}
 	l.tell(l.transaction, "loads %q of %q", keys, l.world.Caches[l.step.Cache].Name)
 	since := l.glance()
+	since.before = l.since.cuts
 	l.pause()
 	switch l.step.Trouble {
 	case Cancelled:

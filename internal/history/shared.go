@@ -44,13 +44,14 @@ type glance struct {
 	underway int
 	changes  int
 	cuts     int
+	before   int // cuts when the load began for which this was taken: the cache counts them in between
 }
 
 func (t *transaction) glance() glance {
 	detached := t.detached(t.shared)
 	t.shared.mu.Lock()
 	defer t.shared.mu.Unlock()
-	return glance{detached, t.ended, t.underway, t.changes, t.cuts}
+	return glance{detached, t.ended, t.underway, t.changes, t.cuts, t.cuts}
 }
 
 // calm reports whether nothing has changed since then what the transaction sees
