@@ -1,4 +1,5 @@
-package txcache
+// Package quiet logs the same trouble once in a while, not each time.
+package quiet
 
 import (
 	"context"
@@ -7,11 +8,11 @@ import (
 	"time"
 )
 
-// A quieter logs at most one record in a while of each subject, which is a message
+// A Logger logs at most one record in a while of each subject, which is a message
 // about a database and a cache: one tenant's trouble hides neither another's nor
 // floods the log. Of one message no more subjects than mostSubjects get a record
 // in a while; others wait for one of these to be over.
-type quieter struct {
+type Logger struct {
 	logger *slog.Logger
 
 	mu       sync.Mutex
@@ -36,13 +37,14 @@ const (
 	mostSubjects = 100
 )
 
-func newQuieter(logger *slog.Logger) *quieter {
-	return &quieter{logger: logger, messages: map[string]*heard{}}
+// New returns one that writes to logger.
+func New(logger *slog.Logger) *Logger {
+	return &Logger{logger: logger, messages: map[string]*heard{}}
 }
 
-// warn logs message, unless it did so a moment ago for the same database and
+// Warn logs message, unless it did so a moment ago for the same database and
 // cache. These are among attrs, which are pairs.
-func (q *quieter) warn(ctx context.Context, message string, attrs ...any) {
+func (q *Logger) Warn(ctx context.Context, message string, attrs ...any) {
 	suppressed, others, ok := q.ask(message, subjectOf(attrs), time.Now())
 	if !ok {
 		return
@@ -58,7 +60,7 @@ func (q *quieter) warn(ctx context.Context, message string, attrs ...any) {
 
 // ask reports whether a record may be logged, and how many were not since the
 // last one: of the same subject, and of subjects that got none.
-func (q *quieter) ask(message string, s subject, now time.Time) (suppressed, others int, ok bool) {
+func (q *Logger) ask(message string, s subject, now time.Time) (suppressed, others int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := q.messages[message]
