@@ -5,15 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/canon"
-	"github.com/seed-dad15c92/txcache/internal/codec"
+	"github.com/seed-dad15c92/txcache/internal/limits"
+	"github.com/seed-dad15c92/txcache/internal/loading"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
 // A Cache is a named map from K to V within every database, read and changed in
@@ -25,38 +22,7 @@ import (
 //
 // Values are not copied: they must not be changed after Set, nor what Get
 // returned.
-type Cache[K comparable, V any] struct {
-	core
-	keys      *canon.Keys[K]
-	codec     *codec.Codec[V]
-	refresher atomic.Pointer[func(context.Context, *Tx, K) (V, error)] // nil: none
-}
-
-// A core is a cache without its types.
-type core struct {
-	store         *Store
-	id            uint32
-	bit           uint64 // of transaction.touched
-	name          string
-	size          int
-	overlaySize   int
-	lifetime      time.Duration // 0: until cleared
-	limited       bool          // lifetime is the backend's
-	timed         bool          // the backend is asked how old what it keeps is
-	absence       time.Duration // of what is absent; 0: as for values, negative: none
-	jitter        float64       // of lifetimes
-	staleFor      time.Duration
-	lease         time.Duration // 0: none
-	contextFree   bool
-	ignored       *canon.Ignored
-	warm          bool
-	verify        share // of the hits
-	newGeneration func(backend.Token) generation
-	stats         counters
-
-	unencodableSeen atomic.Bool // the log has it
-	oversizedSeen   atomic.Bool // the log has it
-}
+type Cache[K comparable, V any] struct{ inner loading.Cache[K, V] }
 
 // NewCache makes a cache of that name in s. opts may be nil.
 //
@@ -77,7 +43,7 @@ func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	switch {
 	case errors.Is(err, ErrDuplicate), errors.Is(err, ErrClosed):
 		return nil, fmt.Errorf("%w: cache %q", err, name)
-	case err != nil && checkName("cache", name) != nil:
+	case err != nil && limits.CheckName("cache", name) != nil:
 		return nil, err // it says what is wrong with the name, which may be too long to show
 	case err != nil:
 		return nil, fmt.Errorf("txcache: cache %q: %s", name, strings.TrimPrefix(err.Error(), "txcache: "))
@@ -86,13 +52,13 @@ func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 }
 
 func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
-	if s == nil || s.backend == nil {
+	if s == nil || s.databases == nil {
 		return nil, errors.New("the store is nil")
 	}
-	if s.closed.Load() {
+	if s.databases.Closed() {
 		return nil, ErrClosed
 	}
-	if err := checkName("cache", name); err != nil {
+	if err := limits.CheckName("cache", name); err != nil {
 		return nil, err
 	}
 	if opts == nil {
@@ -101,45 +67,27 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	keys, err := canon.NewKeys[K]()
-	if err != nil {
+	size := cmp.Or(max(0, s.opts.Sizes[name]), opts.Size, s.opts.Size)
+	c := &Cache[K, V]{}
+	added, err := c.inner.Cache.Init(s.inner, name, transaction.Settings{
+		Size:          size,
+		OverlaySize:   cmp.Or(s.opts.OverlaySize, max(defaultOverlaySize, size)),
+		Duration:      opts.Duration,
+		Absent:        opts.Absent,
+		Jitter:        opts.Jitter,
+		StaleFor:      opts.StaleFor,
+		ContextFree:   opts.ContextFree,
+		IgnoreContext: opts.IgnoreContext,
+		Warm:          opts.Warm,
+		Version:       opts.Version,
+	})
+	switch {
+	case err != nil:
 		return nil, err
+	case !added:
+		return nil, ErrDuplicate
 	}
-	c := &Cache[K, V]{keys: keys, codec: codec.NewVersion[V](opts.Version), core: core{
-		store:       s,
-		name:        name,
-		size:        s.opts.Size,
-		lifetime:    opts.Duration,
-		absence:     opts.Absent,
-		jitter:      opts.Jitter,
-		staleFor:    opts.StaleFor,
-		lease:       max(0, cmp.Or(opts.Lease, s.opts.Lease)),
-		contextFree: opts.ContextFree,
-		ignored:     canon.NewIgnored(slices.Concat(opts.IgnoreContext, s.opts.ContextIgnoredKeys)...),
-		warm:        opts.Warm,
-	}}
-	c.verify.set(opts.Verify)
-	if opts.Size > 0 {
-		c.size = opts.Size
-	}
-	if size := s.opts.Sizes[name]; size > 0 {
-		c.size = size
-	}
-	c.overlaySize = cmp.Or(s.opts.OverlaySize, max(defaultOverlaySize, c.size))
-	if c.lifetime == 0 {
-		c.lifetime, c.limited = s.longest, s.longest > 0
-	}
-	// What a value is kept for is the sum, and when it expires is told from that.
-	c.staleFor = min(c.staleFor, math.MaxInt64-c.lifetime)
-	c.timed = s.timed != nil && (opts.Duration > 0 || opts.Absent > 0)
-	c.newGeneration = c.generation
-	if err := s.add(&c.core, opts.IgnoreContext); err != nil {
-		return nil, err
-	}
-	if err := c.codec.Err(); err != nil && s.values != nil {
-		c.unencodableSeen.Store(true)
-		s.opts.Logger.Warn("txcache: values of this cache cannot be encoded; they are kept in this process only", "cache", name, "error", err)
-	}
+	c.inner.Init(s.loads, loading.Settings{Lease: max(0, cmp.Or(opts.Lease, s.opts.Lease)), Verify: opts.Verify})
 	return c, nil
 }
 
@@ -155,7 +103,7 @@ func Must[T any](v T, err error) T {
 // Name returns the cache's name.
 func (c *Cache[K, V]) Name() string {
 	c.made()
-	return c.name
+	return c.inner.Name
 }
 
 // Get returns the value under key as the transaction sees it, and whether there
@@ -165,15 +113,18 @@ func (c *Cache[K, V]) Name() string {
 // A key that is known to be absent from the database has no value either; see
 // [Cache.Absent].
 func (c *Cache[K, V]) Get(ctx context.Context, tx *Tx, key K) (V, bool) {
-	if v, ok := c.near(tx, key); ok {
+	c.made()
+	tx.made()
+	if v, ok := c.inner.Near(tx.h, key); ok {
 		return v, true
 	}
-	r := c.find(ctx, tx, key)
-	if r.found != present {
+	given(ctx)
+	r := c.inner.Find(ctx, tx.h, key)
+	if r.Found != transaction.Present {
 		var none V
 		return none, false
 	}
-	return r.value, true
+	return r.Value, true
 }
 
 // GetOr returns the value under key, or def if there is none.
@@ -190,38 +141,7 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 	c.made()
 	tx.made()
 	given(ctx)
-	values := make(map[K]V, len(keys))
-	var missing []entryKey[K]
-	var from *generationOf[K, V]
-	for _, key := range keys {
-		k, ok := c.entryKey(tx, key)
-		if !ok {
-			c.stats.bypass()
-			continue
-		}
-		r, g := c.lookup(tx.t, k)
-		switch {
-		case r.found.known():
-			c.stats.count(r.found)
-			c.refreshHit(tx, g, k, r)
-			if r.found == present {
-				values[key] = r.value
-			}
-		case g == nil:
-			c.stats.bypass()
-		default:
-			missing, from = append(missing, k), g
-		}
-	}
-	if len(missing) == 0 {
-		return values
-	}
-	for i, r := range c.ask(ctx, tx.t, from, missing) {
-		if r.found == present {
-			values[missing[i].key] = r.value
-		}
-	}
-	return values
+	return c.inner.FindMany(ctx, tx.h, keys)
 }
 
 // Set sets the value under key. In a read-write transaction others see it after
@@ -240,9 +160,9 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // Where the backend keeps values, a read-only transaction gives them to it when it
 // ends, and before that each time a thousand or so have gathered.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
-	if c.put(tx, key, entry[V]{value: value}) {
-		tx.t.flush(context.Background())
-	}
+	c.made()
+	tx.made()
+	c.inner.Set(tx.h, key, value)
 }
 
 // SetMany sets all of values.
@@ -254,17 +174,38 @@ func (c *Cache[K, V]) SetMany(tx *Tx, values map[K]V) {
 	}
 }
 
+// Absent reports whether it is known, to the transaction, that the database has
+// nothing under key: a loader has answered ErrAbsent, or SetAbsent was called.
+// For such a key Get finds no value, as for one of which nothing is known. A
+// look-up by Absent counts like one by Get.
+func (c *Cache[K, V]) Absent(ctx context.Context, tx *Tx, key K) bool {
+	c.made()
+	tx.made()
+	if _, ok := c.inner.Near(tx.h, key); ok {
+		return false
+	}
+	given(ctx)
+	return c.inner.Find(ctx, tx.h, key).Found == transaction.Absent
+}
+
+// SetAbsent is Set for a key under which the database has nothing. It does
+// nothing if CacheOptions.Absent is negative.
+func (c *Cache[K, V]) SetAbsent(tx *Tx, key K) {
+	c.made()
+	tx.made()
+	c.inner.SetAbsent(tx.h, key)
+}
+
 // Clear clears the cache: the transaction sees none of its values from now on,
 // others when it has committed. It costs the same for any number of values. It
 // answers ErrReadOnly in a read-only transaction.
 func (c *Cache[K, V]) Clear(tx *Tx) error {
 	c.made()
-	if err := c.usable(tx); err != nil {
-		tx.t.mu.Lock()
-		defer tx.t.mu.Unlock()
-		return tx.t.refuse(err)
+	tx.made()
+	if err := c.inner.Usable(tx.h.Transaction); err != nil {
+		return tx.h.Refuse(err)
 	}
-	return tx.t.clear(&c.core)
+	return tx.h.Clear(&c.inner.Core)
 }
 
 // SyncSince reports whether the state that tx began with was synchronised
@@ -279,57 +220,17 @@ func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
 // has used; for all caches at once, Store.Stats does so once.
 func (c *Cache[K, V]) Stats() Stats {
 	c.made()
-	return c.store.statsOf([]*core{&c.core})[0]
+	return statsOf(c.inner.Core.Store.Databases, []*transaction.Core{&c.inner.Core})[0]
 }
 
-// usable returns the error for using the cache in tx, if that cannot be.
-func (c *core) usable(tx *Tx) error {
-	tx.made()
-	if tx.t.store != c.store {
-		return fmt.Errorf("txcache: cache %q and the transaction are of different stores", c.name)
+// KeyText returns the canonical form of key: how the command txcache lists the
+// key and takes it. A structure, and a string of more than 64 bytes, has a digest
+// for its form, which nothing else can tell. It returns "" for a key that no
+// cache keeps, such as NaN.
+func (c *Cache[K, V]) KeyText(key K) string {
+	c.made()
+	if !c.inner.Keys.Stable(key) {
+		return ""
 	}
-	return nil
-}
-
-// put sets what is known of a key, if it can be kept. It reports whether the
-// transaction has enough to flush.
-func (c *Cache[K, V]) put(tx *Tx, key K, e entry[V]) (full bool) {
-	k, ok := c.entryKey(tx, key)
-	if !ok {
-		return false
-	}
-	t := tx.t
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c.set(t, k, e)
-	return t.readOnly && t.work != nil && t.work.unsent >= pieceValues
-}
-
-// set puts what is known of a key where the transaction may put it. t.mu is
-// held.
-func (c *Cache[K, V]) set(t *transaction, key entryKey[K], e entry[V]) {
-	if t.done {
-		return
-	}
-	e.expires = c.expiry(e.absent)
-	if w := c.store.witness.Load(); w != nil && !e.absent {
-		(*w)(c.name, key.key, e.value)
-	}
-	if t.readOnly && (t.work == nil || t.work.savepoints == 0) {
-		if g, _ := t.shared(&c.core).(*generationOf[K, V]); g != nil && g.near != nil {
-			g.set(key, e)
-			if c.store.values == nil {
-				return
-			}
-			e.near = true
-		}
-	}
-	l := t.local(&c.core)
-	o, _ := l.overlay.(*overlayOf[K, V])
-	if o == nil {
-		o = &overlayOf[K, V]{cache: c, values: map[entryKey[K]]entry[V]{}}
-		l.overlay = o
-	}
-	o.set(t.work, key, e, t.readOnly)
-	t.work.unsent++
+	return c.inner.Keys.Text(key)
 }

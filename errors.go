@@ -5,22 +5,23 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/cause"
+	"github.com/seed-dad15c92/txcache/internal/databases"
+	"github.com/seed-dad15c92/txcache/internal/loading"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
 // Errors to be tested for with errors.Is. Those that a method returns add what
 // they concern: the cache, the database, the cause.
 var (
 	// ErrTxDone is the answer of a transaction that was committed or rolled back.
-	ErrTxDone = errors.New("txcache: transaction has already been committed or rolled back")
+	ErrTxDone = transaction.ErrTxDone
 
 	// ErrReadOnly is the answer to a clear in a read-only transaction.
-	ErrReadOnly = errors.New("txcache: transaction is read-only")
+	ErrReadOnly = transaction.ErrReadOnly
 
 	// ErrUnavailable says that the backend could not be reached in time. From
 	// CommitWith it means that the database commit was not run.
-	ErrUnavailable = errors.New("txcache: backend is unavailable")
+	ErrUnavailable = databases.ErrUnavailable
 
 	// ErrDuplicate says that a store has a cache of that name already.
 	ErrDuplicate = errors.New("txcache: duplicate cache name")
@@ -34,24 +35,26 @@ var (
 	// CommitWith takes every error for such that it does not know to be definite;
 	// see there. The error of Store.Close wraps ErrInDoubt if clears of such
 	// commits were put off still.
-	ErrInDoubt = errors.New("txcache: commit is in doubt")
+	ErrInDoubt = databases.ErrInDoubt
 
 	// ErrClosed is the answer of a closed store.
-	ErrClosed = errors.New("txcache: store is closed")
+	ErrClosed = databases.ErrClosed
 )
 
 // errNoAnswer is the cause of the end of a commit function's context.
 var errNoAnswer = fmt.Errorf("txcache: the database has not answered the commit within Options.CommitTimeout: %w", context.DeadlineExceeded)
 
-// unavailable turns an error of the backend into the one that the user gets:
-// ErrClosed, or else ErrUnavailable with the cause, which is the context's where
-// that has ended the call.
-func unavailable(ctx context.Context, doing, database string, err error) error {
-	switch {
-	case errors.Is(err, backend.ErrClosed):
-		return fmt.Errorf("%w: %s of database %q", ErrClosed, doing, database)
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	}
-	return fmt.Errorf("%w: %s of database %q: %w", ErrUnavailable, doing, database, cause.Of(err))
-}
+// ErrAbsent is what a loader returns, wrapped or not, to say that there is
+// nothing under the key. Load returns it, and until the cache is cleared or the
+// time has passed it does so without calling the loader again; see
+// CacheOptions.Absent.
+//
+// It is to be tested for with errors.Is. What a load within a loader returns
+// remembers what is absent: to the loader around it that is an error like any
+// other, for the order is there though its customer is not. A loader for which
+// that makes its own key absent returns ErrAbsent itself, as in
+// fmt.Errorf("%w: %w", txcache.ErrAbsent, err).
+var ErrAbsent = loading.ErrAbsent
+
+// errNoReturn is what a trace hears of a commit function that panics.
+var errNoReturn = errors.New("txcache: the function did not return")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // Options are the settings of a [Store]. The zero value of each field, and a
@@ -129,7 +130,7 @@ func (o *Options) withDefaults() (Options, error) {
 	opts.Sizes = maps.Clone(opts.Sizes)
 	opts.ContextIgnoredKeys = slices.Clone(opts.ContextIgnoredKeys)
 	for name, size := range opts.Sizes {
-		if err := checkName("cache", name); err != nil {
+		if err := limits.CheckName("cache", name); err != nil {
 			return opts, fmt.Errorf("txcache: Options.Sizes: %s", strings.TrimPrefix(err.Error(), "txcache: "))
 		}
 		if size <= 0 {

@@ -15,7 +15,7 @@ const (
 	inDoubt   outcome = iota // the database may have committed, or may do so yet
 	committed                // it has committed
 	refused                  // it has not committed, and will not
-	unsent                   // it was not asked
+	notSent                  // it was not asked
 )
 
 // NotCommitted marks err as the database's refusal of a commit: nothing was
@@ -30,7 +30,7 @@ const (
 // An error of the way to the database must not be marked, whatever it says: an
 // answer that was lost tells nothing of the commit. A mark does not count where
 // err wraps [ErrInDoubt], or is joined with an error that is not marked.
-func NotCommitted(err error) error { return mark(err, refused) }
+func NotCommitted(err error) error { return withOutcome(err, refused) }
 
 // NotSent marks err as one that came before the database was asked to commit.
 // Commit functions return it from [Tx.CommitWith]. Nothing can have changed, so
@@ -39,22 +39,22 @@ func NotCommitted(err error) error { return mark(err, refused) }
 // Otherwise it is like [NotCommitted]. A mark that is not true loses a clear: if
 // the request to commit may have left the process, even in part, err must not be
 // marked so.
-func NotSent(err error) error { return mark(err, unsent) }
+func NotSent(err error) error { return withOutcome(err, notSent) }
 
-// A marked error is one whose outcome the commit function has told.
-type marked struct {
+// An outcomeError says what the commit function knows of the outcome.
+type outcomeError struct {
 	error
 	outcome outcome
 }
 
-func mark(err error, o outcome) error {
+func withOutcome(err error, o outcome) error {
 	if err == nil {
 		return nil
 	}
-	return &marked{err, o}
+	return &outcomeError{err, o}
 }
 
-func (m *marked) Unwrap() error { return m.error }
+func (m *outcomeError) Unwrap() error { return m.error }
 
 // outcomeOf returns what err, of a commit function, says of the commit. It is in
 // doubt unless err is known to be definite: errors of the way to the database
@@ -71,25 +71,25 @@ func outcomeOf(err error, notCommitted func(error) bool) (o outcome) {
 	if errors.Is(err, ErrInDoubt) {
 		return inDoubt
 	}
-	if o := told(err); o != inDoubt || notCommitted == nil || !notCommitted(err) {
+	if o := outcomeOfOne(err); o != inDoubt || notCommitted == nil || !notCommitted(err) {
 		return o
 	}
 	return refused
 }
 
-// told returns what err says by itself. An error that has several is as good as
+// outcomeOfOne returns what err says by itself. An error that has several is as good as
 // the worst of them: the commit may have been tried more than once.
-func told(err error) outcome {
+func outcomeOfOne(err error) outcome {
 	switch e := err.(type) {
 	case nil:
 		return inDoubt
-	case *marked:
+	case *outcomeError:
 		return e.outcome
 	case interface{ Unwrap() []error }:
-		worst := outcome(unsent)
+		worst := outcome(notSent)
 		all := e.Unwrap()
 		for _, part := range all {
-			worst = min(worst, told(part))
+			worst = min(worst, outcomeOfOne(part))
 		}
 		if len(all) == 0 {
 			return inDoubt
@@ -106,7 +106,7 @@ func told(err error) outcome {
 		return inDoubt
 	}
 	if e, ok := err.(interface{ Unwrap() error }); ok {
-		return told(e.Unwrap())
+		return outcomeOfOne(e.Unwrap())
 	}
 	return inDoubt
 }

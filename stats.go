@@ -2,9 +2,10 @@ package txcache
 
 import (
 	"iter"
-	"sync/atomic"
 	"time"
-	"unsafe"
+
+	"github.com/seed-dad15c92/txcache/internal/databases"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
 // Stats are the counts of one cache over all databases since it was made. They
@@ -44,7 +45,7 @@ type Stats struct {
 func (s *Store) Stats() iter.Seq[Stats] {
 	s.made()
 	return func(yield func(Stats) bool) {
-		for _, stats := range s.statsOf(s.all()) {
+		for _, stats := range statsOf(s.databases, s.inner.Caches()) {
 			if !yield(stats) {
 				return
 			}
@@ -52,103 +53,49 @@ func (s *Store) Stats() iter.Seq[Stats] {
 	}
 }
 
-func (s *Store) statsOf(caches []*core) []Stats {
+func statsOf(used *databases.Registry, caches []*transaction.Core) []Stats {
 	stats := make([]Stats, len(caches))
 	byID := make(map[uint32]*Stats, len(caches))
 	for i, c := range caches {
-		stats[i] = c.snapshot()
-		byID[c.id] = &stats[i]
+		stats[i] = counts(c)
+		byID[c.ID] = &stats[i]
 	}
-	for db := range s.databases() {
-		db.count(byID)
+	for db := range used.All() {
+		db.Count(func(c *databases.Cache, values int) {
+			if s := byID[c.ID]; s != nil {
+				s.Values += values
+			}
+		})
 	}
 	return stats
 }
 
-// counters are what one cache counts. Hits and misses are on everyone's path,
-// so they are spread over stripes that goroutines on different processors
-// hardly ever share.
-type counters struct {
-	stripes [stripes]stripe
-
-	bypassed, remoteHits, loads, loadErrors, shared, clears, published      atomic.Uint64
-	absentHits, leased, waited, earlyRefreshes, expiredHits                 atomic.Uint64
-	loadTime                                                                atomic.Int64
-	verified, mismatches, evictions, remoteErrors, badPayloads, unencodable atomic.Uint64
-	overflows, oversized                                                    atomic.Uint64
-}
-
-const stripes = 16 // a power of two
-
-type stripe struct {
-	hits, misses atomic.Uint64
-	_            [48]byte // to the end of the cache line
-}
-
-func (c *counters) hit()  { c.stripe().hits.Add(1) }
-func (c *counters) miss() { c.stripe().misses.Add(1) }
-
-func (c *counters) missMany(n int) { c.stripe().misses.Add(uint64(n)) }
-
-// count counts a look-up.
-func (c *counters) count(f found) {
-	if !f.known() {
-		c.miss()
-		return
-	}
-	c.hit()
-	if f == absent {
-		c.absentHits.Add(1)
-	}
-}
-
-// meanLoadTime returns how long a call of a loader takes, in nanoseconds.
-func (c *counters) meanLoadTime() float64 {
-	return float64(c.loadTime.Load()) / float64(max(1, c.loads.Load()))
-}
-
-// bypass counts a miss that did not look.
-func (c *counters) bypass() {
-	c.bypassed.Add(1)
-	c.miss()
-}
-
-// stripe returns a stripe that stays the same for a goroutine, mostly: it is
-// chosen by where the goroutine's stack is.
-func (c *counters) stripe() *stripe {
-	var here byte
-	address := uint64(uintptr(unsafe.Pointer(&here))) >> 11 // the least stack is 2 kB
-	return &c.stripes[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
-}
-
-func (c *core) snapshot() Stats {
+func counts(c *transaction.Core) Stats {
+	n := &c.Counts
 	s := Stats{
-		Name:           c.name,
-		Bypassed:       c.stats.bypassed.Load(),
-		RemoteHits:     c.stats.remoteHits.Load(),
-		Loads:          c.stats.loads.Load(),
-		LoadErrors:     c.stats.loadErrors.Load(),
-		Shared:         c.stats.shared.Load(),
-		AbsentHits:     c.stats.absentHits.Load(),
-		LoadTime:       time.Duration(c.stats.loadTime.Load()),
-		Leased:         c.stats.leased.Load(),
-		Waited:         c.stats.waited.Load(),
-		EarlyRefreshes: c.stats.earlyRefreshes.Load(),
-		ExpiredHits:    c.stats.expiredHits.Load(),
-		Verified:       c.stats.verified.Load(),
-		Mismatches:     c.stats.mismatches.Load(),
-		Clears:         c.stats.clears.Load(),
-		Published:      c.stats.published.Load(),
-		Evictions:      c.stats.evictions.Load(),
-		Overflows:      c.stats.overflows.Load(),
-		RemoteErrors:   c.stats.remoteErrors.Load(),
-		BadPayloads:    c.stats.badPayloads.Load(),
-		Unencodable:    c.stats.unencodable.Load(),
-		Oversized:      c.stats.oversized.Load(),
+		Name:           c.Name,
+		Bypassed:       n.Bypassed.Load(),
+		RemoteHits:     n.RemoteHits.Load(),
+		Loads:          n.Loads.Load(),
+		LoadErrors:     n.LoadErrors.Load(),
+		Shared:         n.Shared.Load(),
+		AbsentHits:     n.AbsentHits.Load(),
+		LoadTime:       time.Duration(n.LoadTime.Load()),
+		Leased:         n.Leased.Load(),
+		Waited:         n.Waited.Load(),
+		EarlyRefreshes: n.EarlyRefreshes.Load(),
+		ExpiredHits:    n.ExpiredHits.Load(),
+		Verified:       n.Verified.Load(),
+		Mismatches:     n.Mismatches.Load(),
+		Clears:         n.Clears.Load(),
+		Published:      n.Published.Load(),
+		Evictions:      n.Evictions.Load(),
+		Overflows:      n.Overflows.Load(),
+		RemoteErrors:   n.RemoteErrors.Load(),
+		BadPayloads:    n.BadPayloads.Load(),
+		Unencodable:    n.Unencodable.Load(),
+		Oversized:      n.Oversized.Load(),
 	}
-	for i := range c.stats.stripes {
-		s.Hits += c.stats.stripes[i].hits.Load()
-		s.Misses += c.stats.stripes[i].misses.Load()
-	}
+	s.Hits, s.Misses = n.HitsAndMisses()
 	return s
 }

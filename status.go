@@ -4,10 +4,10 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/witness"
 )
 
@@ -31,31 +31,26 @@ type Status struct {
 // Status returns the present one. It counts the databases that the process has used.
 func (s *Store) Status() Status {
 	s.made()
-	c := &s.counts
+	d := &s.databases.Counts
 	status := Status{
-		Stateless: c.stateless.Load(),
-		Fences:    c.fences.Load(),
-		Refused:   c.refused.Load(),
-		Delayed:   c.delayed.Load(),
-		InDoubt:   c.inDoubt.Load(),
-		Drops:     c.drops.Load(),
-		Waiting:   s.announcer.clears.len(),
+		Stateless: s.stateless.Load(),
+		Fences:    d.Fences.Load(),
+		Refused:   d.Refused.Load(),
+		Delayed:   d.Delayed.Load(),
+		InDoubt:   d.InDoubt.Load(),
+		Drops:     d.Drops.Load(),
+		Waiting:   s.inner.Announcer.Waiting(),
 		Staleness: s.opts.Poll,
 	}
-	for range s.databases() {
+	for range s.databases.All() {
 		status.Databases++
 	}
-	if b, ok := s.backend.(backend.Observed); ok {
+	if b, ok := s.inner.Backend.(backend.Observed); ok {
 		stats := b.Stats()
 		status.Backend = &stats
 		status.Staleness += stats.Staleness
 	}
 	return status
-}
-
-// storeCounts are what a store counts for [Status].
-type storeCounts struct {
-	stateless, fences, refused, delayed, inDoubt, drops atomic.Uint64
 }
 
 // A DatabaseStatus is what a process holds of one database.
@@ -77,32 +72,24 @@ type CacheStatus struct {
 func (s *Store) Databases() iter.Seq[DatabaseStatus] {
 	s.made()
 	return func(yield func(DatabaseStatus) bool) {
-		for db := range s.databases() {
-			if !yield(db.status()) {
+		for db := range s.databases.All() {
+			if !yield(databaseStatus(db)) {
 				return
 			}
 		}
 	}
 }
 
-func (db *database) status() DatabaseStatus {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	status := DatabaseStatus{Name: db.name}
-	v := db.newest.Load()
-	for _, g := range db.generations {
-		c := CacheStatus{Name: g.cache().name, Fenced: v.token(g.cache()) == ""}
-		if v.state != nil {
-			c.Generation = v.state.Token(c.Name)
-		}
-		c.Values = g.size()
-		status.Caches = append(status.Caches, c)
+func databaseStatus(db *databases.Database) DatabaseStatus {
+	status := DatabaseStatus{Name: db.Name}
+	for _, h := range db.Holdings() {
+		status.Caches = append(status.Caches, CacheStatus{Name: h.Cache.Name, Generation: h.Generation, Fenced: h.Private, Values: h.Values})
 	}
 	slices.SortFunc(status.Caches, func(a, b CacheStatus) int { return strings.Compare(a.Name, b.Name) })
 	return status
 }
 
 func init() {
-	witness.Attach = func(store any, f witness.Func) { store.(*Store).witness.Store(&f) }
-	witness.Verify = func(store any, f witness.StaleFunc) { store.(*Store).verifyAll(f) }
+	witness.Attach = func(store any, f witness.Func) { store.(*Store).inner.Witness.Store(&f) }
+	witness.Verify = func(store any, f witness.StaleFunc) { store.(*Store).loads.VerifyAll(f) }
 }

@@ -3,19 +3,15 @@ package txcache
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
 	"slices"
-	"sync"
 	"sync/atomic"
-	"time"
-	"unicode/utf8"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/limits"
-	"github.com/seed-dad15c92/txcache/internal/near"
-	"github.com/seed-dad15c92/txcache/internal/witness"
+	"github.com/seed-dad15c92/txcache/internal/loading"
+	"github.com/seed-dad15c92/txcache/internal/quiet"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
 // A Store is the caches of a process and the backend that they share with
@@ -23,34 +19,11 @@ import (
 // its caches with [NewCache], and begins a transaction of the store with each
 // transaction of its database.
 type Store struct {
-	backend backend.Backend
-	aged    backend.Aged    // nil if the backend always knows the newest state
-	values  backend.Values  // nil if the backend keeps none
-	timed   backend.Timed   // nil if the backend keeps no values, or does not tell for how long
-	swapper backend.Swapper // nil if the backend keeps no values, or cannot
-	longest time.Duration   // for which values keeps any; 0: no limit
-	largest int             // that values keeps; 0: no limit
-	opts    Options
-	quiet   *quieter
-	counts  storeCounts
-	witness atomic.Pointer[witness.Func] // of values that are cached; nil: none
-
-	// reportStale is told of stale hits; if it is not nil, every hit is verified.
-	reportStale atomic.Pointer[func(database, cache string, key, cached, loaded any)]
-
-	closed    atomic.Bool
-	byName    sync.Map // of string to *database; those that were used
-	announcer *announcer
-	tasks     *tasks
-
-	// ignored are the keys of user contexts that make no difference to any cache,
-	// ignoredBySome all those that make none to some cache.
-	ignored       *canon.Ignored
-	ignoredBySome atomic.Pointer[canon.Ignored]
-
-	mu     sync.Mutex
-	caches []*core         // in the order of their ids, which start at 1
-	names  map[string]bool // of caches
+	opts      Options
+	stateless atomic.Uint64 // as in Status
+	databases *databases.Registry
+	inner     *transaction.Store // what its transactions have in common
+	loads     *loading.Store
 }
 
 // New returns a store over a backend of one's own; [Open] and [OpenConfig] make
@@ -64,22 +37,15 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{backend: b, opts: o, quiet: newQuieter(o.Logger), ignored: canon.NewIgnored(o.ContextIgnoredKeys...), names: map[string]bool{}}
-	s.aged, _ = b.(backend.Aged)
-	s.values, _ = b.(backend.Values)
-	if s.values == nil {
-		s.opts.NoNear = false
-	} else {
-		s.swapper, _ = b.(backend.Swapper)
-		s.timed, _ = b.(backend.Timed)
-		if limited, ok := b.(backend.Limited); ok {
-			s.longest = limited.TTL()
-		}
-		if bounded, ok := b.(backend.Bounded); ok {
-			s.largest = bounded.Largest()
-		}
-	}
-	s.announcer, s.tasks = newAnnouncer(s), newTasks()
+	s := &Store{opts: o}
+	s.databases = databases.New(databases.Options{
+		Backend: b, Log: quiet.New(o.Logger), Trace: s.trace, Polls: o.Poll > 0, CommitOnOutage: o.CommitOnOutage,
+	})
+	s.inner = transaction.NewStore(transaction.Options{
+		Backend: b, Databases: s.databases, Announcer: databases.NewAnnouncer(s.databases), Logger: o.Logger, Trace: s.trace,
+		NoNear: o.NoNear, Ignored: o.ContextIgnoredKeys, Fence: o.Fence, CommitTimeout: o.CommitTimeout, NotCommitted: o.NotCommitted,
+	})
+	s.loads = loading.NewStore(s.beginRefresh, s.onStale())
 	return s, nil
 }
 
@@ -104,129 +70,37 @@ func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error)
 	return s.begin(ctx, database, true)
 }
 
+// A begun is a transaction and the first handle on it, in one allocation.
+type begun struct {
+	transaction.Transaction
+	first Tx
+}
+
 func (s *Store) begin(ctx context.Context, name string, readOnly bool) (*Tx, error) {
 	s.made()
 	given(ctx)
 	asking, end := s.trace(ctx, "begin", name, "", 0)
-	db, v, at, err := s.sync(asking, name, s.opts.Poll)
+	db, v, at, err := s.databases.Sync(asking, name, s.opts.Poll)
 	end(err)
 	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil { // P8
-		s.counts.stateless.Add(1)
-		s.quiet.warn(ctx, "begin without a state", "database", name, "error", err)
-		v = stateless
+		s.stateless.Add(1)
+		s.databases.Log.Warn(ctx, "begin without a state", "database", name, "error", err)
+		v = databases.Stateless
 	} else if err != nil {
 		return nil, err
 	}
-	t := &transaction{store: s, db: db, view: v, moment: at, readOnly: readOnly}
-	t.first.t = t
+	t := &begun{}
+	t.Begin(s.inner, db, v, at, readOnly)
+	t.first.h.Transaction = &t.Transaction
 	return &t.first, nil
 }
 
-// A moment is when a transaction began, and when what it began with was known
-// to be the newest, as near.Now counts; 0 if it never was.
-type moment struct{ began, synced int64 }
-
-// sync returns the newest view of the database. A view that was so less than poll
-// ago is not asked for again.
-func (s *Store) sync(ctx context.Context, name string, poll time.Duration) (db *database, v *view, at moment, err error) {
-	for {
-		if s.closed.Load() {
-			return nil, nil, at, ErrClosed
-		}
-		db, err := s.database(name)
-		if err != nil {
-			return nil, nil, at, err
-		}
-		now := near.Now() // before the call: the state can only be newer
-		if poll > 0 {
-			synced := db.synced.Load()
-			if v := db.newest.Load(); v.state != nil && now-synced < int64(poll) {
-				return db, v, moment{now, synced}, nil
-			}
-		}
-		state, age, err := s.state(ctx, name)
-		if err != nil {
-			return db, nil, at, unavailable(ctx, "synchronisation", name, err)
-		}
-		if v := db.install(state); v != nil {
-			synced := now - int64(age)
-			if s.opts.Poll > 0 {
-				db.synced.Store(synced)
-			}
-			return db, v, moment{now, synced}, nil
-		}
-		// Dropped since it was looked up: its successor has another state.
-	}
-}
-
-// state asks the backend for the state of a database, and how late it may be.
-func (s *Store) state(ctx context.Context, name string) (*backend.State, time.Duration, error) {
-	if s.aged != nil {
-		return s.aged.SyncAged(ctx, name)
-	}
-	state, err := s.backend.Sync(ctx, name)
-	return state, 0, err
-}
-
-// database returns what is known of a database, nothing yet if it is new.
-func (s *Store) database(name string) (*database, error) {
-	if db, ok := s.byName.Load(name); ok {
-		return db.(*database), nil
-	}
-	if err := checkName("database", name); err != nil {
+func (s *Store) beginRefresh(ctx context.Context, database string) (*transaction.Transaction, error) {
+	tx, err := s.begin(ctx, database, true)
+	if err != nil {
 		return nil, err
 	}
-	return s.entry(name), nil
-}
-
-// entry returns the entry of a database, whose name is good.
-func (s *Store) entry(name string) *database {
-	if db, ok := s.byName.Load(name); ok {
-		return db.(*database)
-	}
-	db, _ := s.byName.LoadOrStore(name, newDatabase(name, nil))
-	return db.(*database)
-}
-
-// hold makes the caches of f private to every transaction of this process in
-// the database of that name, whichever that is, until release.
-func (s *Store) hold(name string, f *backend.Fence) {
-	for !s.entry(name).hold(f) {
-	}
-}
-
-// release ends hold, with the state that shows what became of f, or nil if
-// there is none.
-func (s *Store) release(name string, f *backend.Fence, state *backend.State) {
-	for !s.entry(name).release(f, state) {
-	}
-}
-
-// forget detaches what transactions know of a database.
-func (s *Store) forget(name string) {
-	if db, ok := s.byName.Load(name); ok {
-		db.(*database).drop(&s.byName)
-	}
-}
-
-func (s *Store) databases() iter.Seq[*database] {
-	return func(yield func(*database) bool) {
-		s.byName.Range(func(_, db any) bool { return yield(db.(*database)) })
-	}
-}
-
-// checkName returns an error unless name can be that of a database or cache.
-func checkName(what, name string) error {
-	if err := limits.Name(what+" name", name); err != nil {
-		return fmt.Errorf("txcache: %w", err)
-	}
-	switch {
-	case name == "":
-		return fmt.Errorf("txcache: %s name is empty", what)
-	case !utf8.ValidString(name):
-		return fmt.Errorf("txcache: %s name %q is not valid UTF-8", what, name)
-	}
-	return nil
+	return tx.h.Transaction, nil
 }
 
 // Update runs fn in a read-write transaction of database and commits it. If fn
@@ -264,7 +138,7 @@ func (s *Store) run(ctx context.Context, database string, readOnly bool, fn func
 func (s *Store) Sync(ctx context.Context, database string) error {
 	s.made()
 	given(ctx)
-	_, _, _, err := s.sync(ctx, database, 0)
+	_, _, _, err := s.databases.Sync(ctx, database, 0)
 	return err
 }
 
@@ -282,7 +156,7 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 		return errors.New("txcache: Clear needs the names of caches; ClearAll clears all of a database")
 	}
 	for _, name := range caches {
-		if err := checkName("cache", name); err != nil {
+		if err := limits.CheckName("cache", name); err != nil {
 			return err
 		}
 	}
@@ -293,13 +167,9 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 	defer tx.Rollback()
 	f := &backend.Fence{ID: backend.NewToken(), Lease: s.opts.Fence}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(caches))) {
-		g := backend.Generation{Cache: name}
-		if state := tx.t.view.state; state != nil {
-			g.Token = state.Token(name)
-		}
-		f.Caches = append(f.Caches, g)
+		f.Caches = append(f.Caches, tx.h.Token(name))
 	}
-	return tx.t.commitClear(ctx, f, nil)
+	return tx.commitClear(ctx, f, nil)
 }
 
 // ClearAll clears all caches of database; otherwise it is like Clear.
@@ -319,22 +189,7 @@ func (s *Store) ClearAll(ctx context.Context, database string) error {
 func (s *Store) Drop(ctx context.Context, database string) error {
 	s.made()
 	given(ctx)
-	if s.closed.Load() {
-		return ErrClosed
-	}
-	if err := checkName("database", database); err != nil {
-		return err
-	}
-	s.counts.drops.Add(1)
-	calling, end := s.trace(ctx, "drop", database, "", 0)
-	err := s.backend.Drop(calling, database)
-	end(err)
-	// Also after an error: it may have been done, and a miss does no harm.
-	s.forget(database)
-	if err != nil {
-		return unavailable(ctx, "drop", database, err)
-	}
-	return nil
+	return s.databases.Drop(ctx, database)
 }
 
 // Close stops what is loaded in the background, waits for commits of clears that
@@ -349,34 +204,17 @@ func (s *Store) Drop(ctx context.Context, database string) error {
 // run the database's. Calling Close again does nothing.
 func (s *Store) Close() error {
 	s.made()
-	if s.closed.Swap(true) {
+	if !s.databases.Close() {
 		return nil
 	}
-	s.tasks.close()
-	return errors.Join(s.announcer.close(), s.backend.Close())
+	s.loads.Close()
+	return errors.Join(s.inner.Announcer.Close(), s.inner.Backend.Close())
 }
 
-// all returns the caches, in the order in which they were made.
-func (s *Store) all() []*core {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.caches
-}
-
-// add gives c, which ignores those keys, its id, unless its name is taken.
-func (s *Store) add(c *core, ignored []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.names[c.name] {
-		return ErrDuplicate
-	}
-	s.names[c.name] = true
-	c.id = uint32(len(s.caches) + 1)
-	c.bit = 1 << (c.id % 64)
-	if s.reportStale.Load() != nil {
-		c.verify.set(1)
-	}
-	s.caches = append(s.caches, c) // all has given out shorter slices, which stay as they are
-	s.ignoredBySome.Store(s.ignoredBySome.Load().Extended(ignored))
-	return nil
+// Waiting returns the number of committed clears that the backend could not be
+// told of yet. This process does not read the caches meanwhile, and tries again
+// every few seconds at most.
+func (s *Store) Waiting() int {
+	s.made()
+	return s.inner.Announcer.Waiting()
 }

@@ -1,17 +1,13 @@
 package txcache
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
-	"github.com/seed-dad15c92/txcache/internal/near"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
 // A Tx is a handle on one transaction: the cache's side of one database
@@ -28,38 +24,12 @@ import (
 // by others after it committed; see [Tx.CommitWith] for how that is done. A
 // finished transaction misses, ignores what it is asked to set, and answers
 // ErrTxDone, so that `defer tx.Rollback()` is always right.
-type Tx struct {
-	t    *transaction
-	user *canon.Context // nil: no user, no values
-}
-
-// A transaction is what the handles on it share.
-type transaction struct {
-	store *Store
-	db    *database
-	view  *view // what it began with
-	moment
-	first    Tx // here, so that a transaction is one allocation
-	readOnly bool
-	refresh  bool         // it is of a refresh; see Cache.RefreshEarly
-	loading  atomic.Int32 // loaders that run in it
-
-	// touched has the bit of every cache that the transaction has set or
-	// cleared something in, or all bits once it has ended: a cache whose bit
-	// is missing is read without taking mu.
-	touched atomic.Uint64
-
-	mu   sync.Mutex
-	done bool
-	work *work // nil: none yet
-}
-
-const allCaches = ^uint64(0)
+type Tx struct{ h transaction.Handle }
 
 // Database returns the name of the transaction's database.
 func (tx *Tx) Database() string {
 	tx.made()
-	return tx.t.db.name
+	return tx.h.Database()
 }
 
 // SyncedAt returns the moment as of which the transaction knows what others have
@@ -70,21 +40,7 @@ func (tx *Tx) Database() string {
 // the backend could not be reached.
 func (tx *Tx) SyncedAt() time.Time {
 	tx.made()
-	t := tx.t
-	if t.synced == 0 {
-		return time.Time{}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.work != nil && !t.work.syncedAt.IsZero() {
-		return t.work.syncedAt
-	}
-	now := time.Now() // before the other clock, so that it is rather too early
-	at := now.Add(time.Duration(t.synced - near.Now()))
-	if !t.done {
-		t.worked().syncedAt = at
-	}
-	return at
+	return tx.h.SyncedAt()
 }
 
 // WithUser returns another handle on the same transaction, whose user context
@@ -92,7 +48,7 @@ func (tx *Tx) SyncedAt() time.Time {
 // WithContext for what a user may be.
 func (tx *Tx) WithUser(user any) *Tx {
 	tx.made()
-	return &Tx{t: tx.t, user: tx.user.WithUser(user)}
+	return tx.as(tx.h.User.WithUser(user))
 }
 
 // WithContext returns another handle on the same transaction, whose user
@@ -113,27 +69,35 @@ func (tx *Tx) WithUser(user any) *Tx {
 // they ignore its key.
 func (tx *Tx) WithContext(values map[string]any) *Tx {
 	tx.made()
-	s := tx.t.store
-	return &Tx{t: tx.t, user: tx.user.Take(values, s.ignored, s.ignoredBySome.Load())}
+	return tx.as(tx.h.Store.Take(tx.h.User, values))
+}
+
+// as returns another handle on the same transaction.
+func (tx *Tx) as(user *canon.Context) *Tx {
+	return &Tx{transaction.Handle{Transaction: tx.h.Transaction, User: user}}
 }
 
 // ClearAll clears all caches of the database, also those that other programs
 // keep there. It answers ErrReadOnly in a read-only transaction.
 func (tx *Tx) ClearAll() error {
 	tx.made()
-	t := tx.t
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.changeable(); err != nil {
-		return t.refuse(err)
-	}
-	w := t.worked()
-	cleared, caches := w.cleared, w.caches
-	w.record(w.values(), func() { w.cleared, w.caches = cleared, caches })
-	w.cleared, w.caches = true, nil
-	w.cutAll()
-	t.touched.Store(allCaches)
-	return nil
+	return tx.h.ClearAll()
+}
+
+// Savepoint runs fn. If fn returns an error or panics, what was set and cleared
+// meanwhile is undone; the error is returned as it is. Savepoints nest.
+//
+// As with a savepoint of the database, what other goroutines do in the
+// transaction meanwhile is undone with it, and a value that one of them is still
+// loading by then is not kept. While other goroutines use the transaction, fn
+// must set the database's savepoint and roll it back itself: before it returns
+// its error, so that nobody reads afterwards what is undone. A goroutine that
+// writes a row must not clear the cache within another's savepoint that began
+// after the write, and the transaction must not be committed within a savepoint
+// that is being rolled back.
+func (tx *Tx) Savepoint(fn func(*Tx) error) error {
+	tx.made()
+	return tx.h.Savepoint(func() error { return fn(tx) })
 }
 
 // Commit ends the transaction and makes visible what it set and cleared. Where
@@ -185,63 +149,63 @@ func (tx *Tx) Commit(ctx context.Context) error {
 func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	tx.made()
 	given(ctx)
-	t := tx.t
-	if !t.end() {
+	t := tx.h.Transaction
+	if !t.End() {
 		return ErrTxDone
 	}
-	if t.work != nil {
-		defer t.forget()
+	if t.Worked() {
+		defer t.Forget()
 	}
-	if w := t.work; w != nil && w.refused != nil {
-		if t.readOnly {
-			t.publish(ctx, "")
+	if err := t.Refused(); err != nil {
+		if t.ReadOnly {
+			t.Publish(ctx, "")
 		}
-		return w.refused
+		return err
 	}
-	f := t.fence()
+	f := t.Fence()
 	if f == nil {
 		var err error
 		if commit != nil {
-			err = t.ask(ctx, commit)
+			err = tx.ask(ctx, commit)
 		}
-		if err == nil || t.readOnly { // what it has read is as good after an error
-			t.publish(ctx, "")
+		if err == nil || t.ReadOnly { // what it has read is as good after an error
+			t.Publish(ctx, "")
 		}
 		return err
 	}
-	if err := t.commitClear(ctx, f, commit); err != nil {
+	if err := tx.commitClear(ctx, f, commit); err != nil {
 		return err
 	}
-	t.publish(ctx, f.ID)
+	t.Publish(ctx, f.ID)
 	return nil
 }
 
 // commitClear is steps 1 to 3 of CommitWith.
-func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (err error) {
-	a := t.store.announcer
-	ctx, end := t.store.trace(ctx, "commit", t.db.name, "", 0)
-	defer func() { end(err) }()               // also if commit panics
-	fenced, err := a.fence(ctx, t.db.name, f) // P3, P5: before the database shows anything
+func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (err error) {
+	s, database := tx.h.Store, tx.Database()
+	ctx, end := s.Trace(ctx, "commit", database, "", 0)
+	defer func() { end(err) }()                        // also if commit panics
+	fenced, err := s.Announcer.Fence(ctx, database, f) // P3, P5: before the database shows anything
 	if err != nil {
 		return err
 	}
-	lease := a.keep(context.WithoutCancel(ctx), t.db.name, f, f.Lease/3)
+	renewal := s.Announcer.Renew(context.WithoutCancel(ctx), database, f)
 	o := inDoubt   // if commit panics or ends its goroutine
 	defer func() { // also then
 		p := recover()
 		if e, ok := p.(error); ok {
-			err, o = e, outcomeOf(e, t.store.opts.NotCommitted)
+			err, o = e, outcomeOf(e, s.NotCommitted)
 		}
-		lease.end()
+		renewal.End()
 		switch o {
-		case unsent:
-			a.lift(ctx, t.db.name, f)
+		case notSent:
+			s.Announcer.Lift(ctx, database, f)
 		case inDoubt:
-			a.postpone(ctx, t.db.name, f)
-			t.countClears(f)
+			s.Announcer.Postpone(ctx, database, f)
+			s.CountClears(f)
 		default:
-			a.clear(ctx, t.db.name, f, fenced)
-			t.countClears(f)
+			s.Announcer.Clear(ctx, database, f, fenced)
+			s.CountClears(f)
 		}
 		if err == nil && o != committed {
 			err = errNoReturn
@@ -250,20 +214,20 @@ func (t *transaction) commitClear(ctx context.Context, f *backend.Fence, commit 
 			panic(p)
 		}
 	}()
-	err = t.ask(ctx, commit)
-	o = outcomeOf(err, t.store.opts.NotCommitted)
+	err = tx.ask(ctx, commit)
+	o = outcomeOf(err, s.NotCommitted)
 	return err
 }
 
 // ask is step 2 of CommitWith.
-func (t *transaction) ask(ctx context.Context, commit func(context.Context) error) error {
+func (tx *Tx) ask(ctx context.Context, commit func(context.Context) error) error {
 	if ctx.Err() != nil {
-		return NotSent(fmt.Errorf("txcache: database %q was not asked to commit: %w", t.db.name, context.Cause(ctx)))
+		return NotSent(fmt.Errorf("txcache: database %q was not asked to commit: %w", tx.Database(), context.Cause(ctx)))
 	}
 	if commit == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), t.store.opts.CommitTimeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), tx.h.Store.CommitTimeout, errNoAnswer)
 	defer cancel()
 	return commit(ctx)
 }
@@ -279,163 +243,5 @@ func (tx *Tx) Rollback() error { return tx.rollback(context.Background()) }
 // rollback is Rollback; what is sent has the values of ctx, and not its end.
 func (tx *Tx) rollback(ctx context.Context) error {
 	tx.made()
-	if !tx.t.end() {
-		return ErrTxDone
-	}
-	t := tx.t
-	if t.work == nil {
-		return nil
-	}
-	defer t.forget()
-	if t.readOnly && t.work.savepoints == 0 { // nothing leaves a savepoint that is open
-		t.publish(ctx, "")
-	}
-	return nil
-}
-
-// end marks the transaction as finished, and reports false if it was. Nobody but
-// the caller changes its work from then on, until forget.
-func (t *transaction) end() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done {
-		return false
-	}
-	t.done = true
-	t.touched.Store(allCaches)
-	return true
-}
-
-// forget lets go of what the transaction has done.
-func (t *transaction) forget() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.work = nil
-}
-
-// changeable returns the error for clearing something, if that cannot be. t.mu
-// is held.
-func (t *transaction) changeable() error {
-	switch {
-	case t.done:
-		return ErrTxDone
-	case t.readOnly:
-		return ErrReadOnly
-	}
-	return nil
-}
-
-// ended reports whether the transaction has ended.
-func (t *transaction) ended() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.done
-}
-
-// detached reports whether the database was dropped since the transaction began.
-func (t *transaction) detached() bool {
-	newest := t.db.newest.Load()
-	return newest.gone || t.view.state != nil && newest.state != nil && newest.state.Epoch != t.view.state.Epoch
-}
-
-// shared returns the generation of c that the transaction reads and fills with
-// others; nil if c is private because of what others do: there is no state, it
-// is fenced, or the process has learnt of a newer generation.
-func (t *transaction) shared(c *core) generation {
-	g := t.db.generation(t.view, c)
-	if newest := t.db.newest.Load(); g != nil && newest != t.view && t.db.generation(newest, c) != g {
-		return nil
-	}
-	return g
-}
-
-// refuse notes that a clear was answered with err, which it returns: the
-// transaction must not commit as if the clear had been done. t.mu is held.
-func (t *transaction) refuse(err error) error {
-	if t.done {
-		return err
-	}
-	w := t.worked()
-	before := w.refused
-	w.record(0, func() { w.refused = before })
-	w.refused = fmt.Errorf("%w: the commit is refused as a clear was", err)
-	return err
-}
-
-// clear clears c within the transaction.
-func (t *transaction) clear(c *core) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.changeable(); err != nil {
-		return t.refuse(err)
-	}
-	l := t.local(c)
-	before := *l
-	t.work.record(l.size(), func() { *l = before })
-	t.work.cuts++
-	*l = local{cleared: true, cut: t.work.cuts}
-	return nil
-}
-
-// fence returns the fence for what the transaction has cleared, nil if that is
-// nothing. The transaction has ended.
-func (t *transaction) fence() *backend.Fence {
-	w := t.work
-	if w == nil {
-		return nil
-	}
-	var caches []backend.Generation
-	for c, l := range w.caches {
-		// With All, a cache is named only if it may become warm.
-		if l.cleared || w.cleared && c.warm && l.overlay != nil {
-			g := backend.Generation{Cache: c.name}
-			if t.view.state != nil {
-				g.Token = t.view.state.Token(c.name)
-			}
-			caches = append(caches, g)
-		}
-	}
-	if !w.cleared && len(caches) == 0 {
-		return nil
-	}
-	slices.SortFunc(caches, func(a, b backend.Generation) int { return cmp.Compare(a.Cache, b.Cache) })
-	return &backend.Fence{ID: backend.NewToken(), Caches: caches, All: w.cleared, Lease: t.store.opts.Fence}
-}
-
-// publish is step 4 of CommitWith: warm is the token of generations that this
-// transaction's own clear has started.
-func (t *transaction) publish(ctx context.Context, warm backend.Token) {
-	w := t.work
-	if w == nil {
-		return
-	}
-	out := t.store.newOutbox(ctx, t.db.name)
-	defer out.close()
-	for c, l := range w.caches {
-		if l.overlay == nil {
-			continue
-		}
-		g := t.shared(c)
-		if l.cleared || w.cleared {
-			// P4: the values are the newest only if nobody else has cleared
-			// since the transaction began.
-			if g = t.db.generation(t.db.newest.Load(), c); g == nil || !c.warm || g.token() != warm {
-				continue
-			}
-		}
-		if g == nil {
-			continue
-		}
-		if published := l.overlay.publish(g, out); !t.readOnly {
-			c.stats.published.Add(uint64(published))
-		}
-	}
-}
-
-func (t *transaction) countClears(f *backend.Fence) {
-	for _, c := range t.store.all() {
-		if covers(f, c.name) {
-			c.stats.clears.Add(1)
-		}
-	}
+	return tx.h.Rollback(ctx)
 }

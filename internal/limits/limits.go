@@ -1,7 +1,10 @@
 // Package limits has the bound that several packages hold names to.
 package limits
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // LongestName is how many bytes the name of a database or of a cache may have,
 // and the prefix of a deployment: as many as web servers take for a URL or a
@@ -14,6 +17,21 @@ const LongestName = 8 << 10
 func Name(what, name string) error {
 	if len(name) > LongestName {
 		return fmt.Errorf("%s has %d bytes; it must have %d at most", what, len(name), LongestName)
+	}
+	return nil
+}
+
+// CheckName returns an error of txcache unless name can be that of a database or a
+// cache, which what says.
+func CheckName(what, name string) error {
+	if err := Name(what+" name", name); err != nil {
+		return fmt.Errorf("txcache: %w", err)
+	}
+	switch {
+	case name == "":
+		return fmt.Errorf("txcache: %s name is empty", what)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("txcache: %s name %q is not valid UTF-8", what, name)
 	}
 	return nil
 }

@@ -1,0 +1,189 @@
+package databases
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A Database is what this process knows of one database: the newest state, and
+// the generations that hold values.
+type Database struct {
+	Name string
+
+	// newest is the view of the newest state. It is never nil, and no view
+	// becomes the newest twice, so comparing pointers tells whether anything
+	// happened since. It is written with mu held.
+	newest atomic.Pointer[View]
+
+	// synced is when the newest state was last known to be the newest, as
+	// near.Now counts; kept only for Options.Poll.
+	synced atomic.Int64
+
+	mu          sync.Mutex
+	dropped     bool
+	generations map[uint32]generation // by cache; one for each cache that was used
+}
+
+func newDatabase(name string, held []*backend.Fence) *Database {
+	db := &Database{Name: name, generations: map[uint32]generation{}}
+	db.newest.Store(newView(nil, held))
+	return db
+}
+
+// Newest returns the view of the newest state. It is the same one as long as
+// nothing happens.
+func (db *Database) Newest() *View { return db.newest.Load() }
+
+// Contents returns the contents of c that v allows to read and fill, nil if c is
+// private.
+func (db *Database) Contents(v *View, c *Cache) any {
+	if v.State == nil {
+		return nil
+	}
+	if contents, ok := v.Resolved(c.ID); ok {
+		return contents
+	}
+	return db.resolve(v, c)
+}
+
+// resolve finds or makes the generation of c for v. Only the newest generation
+// of a cache is kept, so a view that is behind gets nil, for good.
+func (db *Database) resolve(v *View, c *Cache) any {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if contents, ok := v.Resolved(c.ID); ok { // another goroutine was faster
+		return contents
+	}
+	var contents any
+	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
+		g, ok := db.generations[c.ID]
+		if !ok || g.token != token {
+			g = generation{c, token, c.Contents.New(token)}
+			db.generations[c.ID] = g
+		}
+		contents = g.contents
+	}
+	v.keep(c.ID, contents)
+	return contents
+}
+
+// install makes s the state of the newest view, if it is newer, and returns
+// the newest view; nil if the database has been dropped meanwhile.
+func (db *Database) install(s *backend.State) *View {
+	if v := db.newest.Load(); v.State == s {
+		return v
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.change(s, db.newest.Load().held)
+}
+
+// hold and release are Registry's. They report false, and do nothing, if the
+// database has been dropped.
+func (db *Database) hold(f *backend.Fence) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	v := db.newest.Load()
+	return db.change(v.State, append(slices.Clip(v.held), f)) != nil
+}
+
+func (db *Database) release(f *backend.Fence, s *backend.State) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	held := slices.DeleteFunc(slices.Clone(db.newest.Load().held), func(g *backend.Fence) bool { return g == f })
+	return db.change(s, held) != nil
+}
+
+// change installs a view of the newer of s and the newest state. db.mu is held.
+func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
+	if db.dropped {
+		return nil
+	}
+	v := db.newest.Load()
+	if v.State != nil && (s == nil || s.Version <= v.State.Version) {
+		s = v.State
+	}
+	if s == v.State && len(held) == len(v.held) {
+		return v
+	}
+	next := newView(s, held)
+	resolved := newSlots(len(db.generations))
+	for id, g := range db.generations {
+		switch {
+		case s.Token(g.cache.Name) != g.token: // P10: what is dead goes at once
+			db.discard(id, g)
+		case next.Token(g.cache) != "":
+			resolved.put(id, g.contents)
+		}
+	}
+	next.slots.Store(resolved)
+	db.newest.Store(next)
+	return next
+}
+
+// drop detaches every transaction and lets all values go. It takes the database
+// out of byName; if commits hold caches of it, another takes its place, where
+// they are held too.
+func (db *Database) drop(byName *sync.Map) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.dropped {
+		return
+	}
+	db.dropped = true
+	if held := db.newest.Load().held; len(held) > 0 {
+		byName.CompareAndSwap(db.Name, db, newDatabase(db.Name, held))
+	} else {
+		byName.CompareAndDelete(db.Name, db)
+	}
+	gone := newView(nil, nil)
+	gone.gone = true
+	db.newest.Store(gone)
+	for id, g := range db.generations {
+		db.discard(id, g)
+	}
+}
+
+// discard lets a generation go, and its values, which transactions that still
+// have its contents may not read any more. db.mu is held.
+func (db *Database) discard(id uint32, g generation) {
+	g.cache.Contents.Empty(g.contents)
+	delete(db.generations, id)
+}
+
+// Count tells add how many values the process has of each cache.
+func (db *Database) Count(add func(c *Cache, values int)) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, g := range db.generations {
+		add(g.cache, g.cache.Contents.Len(g.contents))
+	}
+}
+
+// A Holding is what a process holds of one cache in one database.
+type Holding struct {
+	Cache      *Cache
+	Generation backend.Token // "" if it is not known
+	Private    bool          // it is fenced, or held
+	Values     int
+}
+
+// Holdings returns what the process holds of the caches that were read or filled
+// since they were last cleared, in no order.
+func (db *Database) Holdings() []Holding {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	v := db.newest.Load()
+	all := make([]Holding, 0, len(db.generations))
+	for _, g := range db.generations {
+		h := Holding{Cache: g.cache, Private: v.Token(g.cache) == "", Values: g.cache.Contents.Len(g.contents)}
+		if v.State != nil {
+			h.Generation = v.State.Token(g.cache.Name)
+		}
+		all = append(all, h)
+	}
+	return all
+}

@@ -1,0 +1,170 @@
+package databases
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/limits"
+	"github.com/seed-dad15c92/txcache/internal/near"
+	"github.com/seed-dad15c92/txcache/internal/quiet"
+)
+
+// Options are what the package needs of its store.
+type Options struct {
+	Backend        backend.Backend
+	Log            *quiet.Logger
+	Trace          Trace
+	Polls          bool // Sync may be called with a poll that is positive
+	CommitOnOutage bool
+}
+
+// A Trace is told that an operation begins, and returns the context for it and
+// what is to be called at its end.
+type Trace func(ctx context.Context, operation, database, cache string, keys int) (context.Context, func(error))
+
+// Counts are what the package counts.
+type Counts struct {
+	Fences  atomic.Uint64 // commits that fenced what they cleared
+	Refused atomic.Uint64 // commits that were not run because the backend could not be told of their clears
+	Delayed atomic.Uint64 // clears that the backend could not be told of at once
+	InDoubt atomic.Uint64 // commits whose caches stayed fenced for a lease
+	Drops   atomic.Uint64 // databases dropped, failed attempts included
+}
+
+// A Registry is the databases that a process uses. It is safe for concurrent use.
+type Registry struct {
+	Options
+	Counts Counts
+
+	aged   backend.Aged // nil if the backend always knows the newest state
+	closed atomic.Bool
+	byName sync.Map // of string to *Database; those that were used
+}
+
+// New returns a registry of no databases.
+func New(o Options) *Registry {
+	r := &Registry{Options: o}
+	r.aged, _ = o.Backend.(backend.Aged)
+	return r
+}
+
+// Times are when a transaction began, and when what it began with was known to be
+// the newest, as near.Now counts; 0 if it never was.
+type Times struct{ Began, Synced int64 }
+
+// Sync returns the newest view of the database. A view that was so less than poll
+// ago is not asked for again.
+func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (db *Database, v *View, at Times, err error) {
+	for {
+		if r.closed.Load() {
+			return nil, nil, at, ErrClosed
+		}
+		db, err := r.database(name)
+		if err != nil {
+			return nil, nil, at, err
+		}
+		now := near.Now() // before the call: the state can only be newer
+		if poll > 0 {
+			synced := db.synced.Load()
+			if v := db.newest.Load(); v.State != nil && now-synced < int64(poll) {
+				return db, v, Times{now, synced}, nil
+			}
+		}
+		state, age, err := r.state(ctx, name)
+		if err != nil {
+			return db, nil, at, Unavailable(ctx, "synchronisation", name, err)
+		}
+		if v := db.install(state); v != nil {
+			synced := now - int64(age)
+			if r.Polls {
+				db.synced.Store(synced)
+			}
+			return db, v, Times{now, synced}, nil
+		}
+		// Dropped since it was looked up: its successor has another state.
+	}
+}
+
+// state asks the backend for the state of a database, and how late it may be.
+func (r *Registry) state(ctx context.Context, name string) (*backend.State, time.Duration, error) {
+	if r.aged != nil {
+		return r.aged.SyncAged(ctx, name)
+	}
+	state, err := r.Backend.Sync(ctx, name)
+	return state, 0, err
+}
+
+// database returns what is known of a database, nothing yet if it is new.
+func (r *Registry) database(name string) (*Database, error) {
+	if db, ok := r.byName.Load(name); ok {
+		return db.(*Database), nil
+	}
+	if err := limits.CheckName("database", name); err != nil {
+		return nil, err
+	}
+	return r.entry(name), nil
+}
+
+// entry returns the entry of a database, whose name is good.
+func (r *Registry) entry(name string) *Database {
+	if db, ok := r.byName.Load(name); ok {
+		return db.(*Database)
+	}
+	db, _ := r.byName.LoadOrStore(name, newDatabase(name, nil))
+	return db.(*Database)
+}
+
+// hold makes the caches of f private to every transaction of this process in
+// the database of that name, whichever that is, until release.
+func (r *Registry) hold(name string, f *backend.Fence) {
+	for !r.entry(name).hold(f) {
+	}
+}
+
+// release ends hold, with the state that shows what became of f, or nil if
+// there is none.
+func (r *Registry) release(name string, f *backend.Fence, state *backend.State) {
+	for !r.entry(name).release(f, state) {
+	}
+}
+
+// Drop tells the backend to drop a database, and detaches the transactions of this
+// process that use it: also after an error, as it may have been done, and a miss
+// does no harm.
+func (r *Registry) Drop(ctx context.Context, name string) error {
+	if r.closed.Load() {
+		return ErrClosed
+	}
+	if err := limits.CheckName("database", name); err != nil {
+		return err
+	}
+	r.Counts.Drops.Add(1)
+	calling, end := r.Trace(ctx, "drop", name, "", 0)
+	err := r.Backend.Drop(calling, name)
+	end(err)
+	if db, ok := r.byName.Load(name); ok {
+		db.(*Database).drop(&r.byName)
+	}
+	if err != nil {
+		return Unavailable(ctx, "drop", name, err)
+	}
+	return nil
+}
+
+// All returns the databases that were used, in no order.
+func (r *Registry) All() iter.Seq[*Database] {
+	return func(yield func(*Database) bool) {
+		r.byName.Range(func(_, db any) bool { return yield(db.(*Database)) })
+	}
+}
+
+// Close makes Sync and Drop answer ErrClosed. It reports false if it was called
+// before.
+func (r *Registry) Close() bool { return !r.closed.Swap(true) }
+
+// Closed reports whether Close was called.
+func (r *Registry) Closed() bool { return r.closed.Load() }

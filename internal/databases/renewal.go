@@ -1,0 +1,66 @@
+package databases
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A Renewal keeps a fence standing while its commit runs.
+type Renewal struct {
+	timer *time.Timer
+	stop  chan struct{}
+	done  chan struct{}
+}
+
+// Renew renews f, each third of its lease, until the renewal is ended.
+func (a *Announcer) Renew(ctx context.Context, database string, f *backend.Fence) *Renewal {
+	return a.keep(ctx, database, f, f.Lease/3)
+}
+
+// keep renews f after first, and then each third of its lease, until the renewal is
+// ended. What fails is tried again sooner, as the second third may be all that is
+// left.
+func (a *Announcer) keep(ctx context.Context, database string, f *backend.Fence, first time.Duration) *Renewal {
+	l := &Renewal{stop: make(chan struct{}), done: make(chan struct{})}
+	every := f.Lease / 3
+	l.timer = time.AfterFunc(first, func() {
+		defer close(l.done)
+		for {
+			next := every
+			if !a.renew(ctx, database, f) {
+				next /= 4
+			}
+			select {
+			case <-l.stop:
+				return
+			case <-time.After(next):
+			}
+		}
+	})
+	return l
+}
+
+// renew reports whether f stands for a lease from now.
+func (a *Announcer) renew(ctx context.Context, database string, f *backend.Fence) bool {
+	calling, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	err := a.registry.Backend.Fence(calling, database, *f)
+	if err != nil && ctx.Err() == nil {
+		a.registry.Log.Warn(ctx, "fence not renewed", "database", database, "error", err)
+	}
+	return err == nil
+}
+
+// End stops the renewals. It waits for one that is on its way, and does not
+// cancel it: a call that has been given up may still be carried out, and would
+// put up the fence again after its clear. One that the backend itself has given
+// up may be so too, if the network keeps it for long enough: then the caches are
+// bypassed for a lease, and cleared once more.
+func (l *Renewal) End() {
+	close(l.stop)
+	if !l.timer.Stop() {
+		<-l.done
+	}
+}

@@ -1,0 +1,77 @@
+package databases
+
+import "sync/atomic"
+
+// slots are the contents that one view has been asked for, nil for private caches, in a hash table by cache id with linear probing. At least one slot is
+// free.
+//
+// Any number of goroutines may read it while one, which holds the database's mu,
+// adds to it. What is there stays as it is: the id of a slot is stored after its
+// contents, and a table that is full gives way to a larger one.
+type slots struct {
+	table []slot // a power of two
+	used  int    // guarded by the database's mu
+}
+
+type slot struct {
+	id       atomic.Uint32 // 0: free
+	contents any
+}
+
+// noSlots has no room, so that nobody adds to it.
+var noSlots = &slots{table: make([]slot, 1)}
+
+func (t *slots) get(id uint32) (contents any, ok bool) {
+	table := t.table
+	mask := uint32(len(table) - 1)
+	for i := id & mask; ; i = (i + 1) & mask {
+		switch s := &table[i]; s.id.Load() {
+		case id:
+			return s.contents, true
+		case 0:
+			return nil, false
+		}
+	}
+}
+
+// keep makes contents those of a cache in v, which has none yet. The database's
+// mu is held.
+func (v *View) keep(id uint32, contents any) {
+	t := v.slots.Load()
+	if t.used >= room(len(t.table)) {
+		bigger := newSlots(2*t.used + 1)
+		for i := range t.table {
+			if s := &t.table[i]; s.id.Load() != 0 {
+				bigger.put(s.id.Load(), s.contents)
+			}
+		}
+		bigger.put(id, contents)
+		v.slots.Store(bigger)
+		return
+	}
+	t.put(id, contents)
+}
+
+// room is how many slots of a table of that size are used at most.
+func room(size int) int { return size * 2 / 3 }
+
+// newSlots returns an empty table with room for n.
+func newSlots(n int) *slots {
+	size := 1
+	for room(size) < n {
+		size *= 2
+	}
+	return &slots{table: make([]slot, size)}
+}
+
+// put adds a cache that is not there; there must be room.
+func (t *slots) put(id uint32, contents any) {
+	mask := uint32(len(t.table) - 1)
+	i := id & mask
+	for t.table[i].id.Load() != 0 {
+		i = (i + 1) & mask
+	}
+	t.table[i].contents = contents
+	t.table[i].id.Store(id)
+	t.used++
+}

@@ -1,0 +1,61 @@
+package databases
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A View is one state of a database as the transactions see it that began with
+// it, and the way to the generations that it allows to read and fill. What it says
+// of a cache never changes, so a transaction that keeps to its view reads and
+// fills under its own tokens whatever happens meanwhile. // P4
+type View struct {
+	State *backend.State // nil if it could not be had: every cache is private
+
+	held  []*backend.Fence // of commits of this process that the state may not show
+	gone  bool             // the database was dropped
+	slots atomic.Pointer[slots]
+}
+
+// Stateless is the view of a transaction that began without a state.
+var Stateless = newView(nil, nil)
+
+func newView(state *backend.State, held []*backend.Fence) *View {
+	v := &View{State: state, held: held}
+	v.slots.Store(noSlots)
+	return v
+}
+
+// Token returns the token under which c may be read and filled, "" if it is
+// private to all who have this view.
+func (v *View) Token(c *Cache) backend.Token {
+	if v.State == nil || v.State.IsFenced(c.Name) || slices.ContainsFunc(v.held, func(f *backend.Fence) bool { return Covers(f, c.Name) }) {
+		return ""
+	}
+	return v.State.Token(c.Name)
+}
+
+// Resolved returns the contents of the cache with that ID as [Database.Contents]
+// has returned them for this view; not ok if it was not asked yet.
+func (v *View) Resolved(id uint32) (contents any, ok bool) { return v.slots.Load().get(id) }
+
+// Replaced reports whether the database was dropped since the view was the newest,
+// which newest is now.
+func (v *View) Replaced(newest *View) bool {
+	return newest.gone || v.State != nil && newest.State != nil && newest.State.Epoch != v.State.Epoch
+}
+
+// Covers reports whether f is of the cache of that name.
+func Covers(f *backend.Fence, cache string) bool {
+	return f.All || slices.ContainsFunc(f.Caches, func(g backend.Generation) bool { return g.Cache == cache })
+}
+
+// coversAll reports whether f is of every cache that g is of.
+func coversAll(f, g *backend.Fence) bool {
+	if g.All && !f.All {
+		return false
+	}
+	return !slices.ContainsFunc(g.Caches, func(g backend.Generation) bool { return !Covers(f, g.Cache) })
+}

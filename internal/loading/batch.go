@@ -1,0 +1,198 @@
+package loading
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/singleflight"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
+)
+
+// A batch is the items that one transaction fetches or loads, for itself and for
+// the callers that wait for the calls that it leads.
+type batch[K comparable, V any] struct {
+	c       *Cache[K, V]
+	h       transaction.Handle
+	g       *transaction.Generation[K, V] // nil: the cache is private
+	toFetch []*item[K, V]                 // from the backend
+	toLoad  []*item[K, V]
+	load    loader[K, V]
+	leads   bool
+
+	definite  bool      // the loader's answer holds for other callers too
+	leaseEnds time.Time // when leases end that are taken now
+}
+
+// add looks items up in the process, and adds to the batch those that are not found.
+// It returns those that others are loading already.
+func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*item[K, V]) {
+	c, t := b.c, b.h.Transaction
+	may := t.ReadOnly && !t.InSavepoint() // nothing leaves a savepoint
+	rank := singleflight.Request
+	if t.Refresh {
+		rank = singleflight.Within
+	}
+	for _, it := range items {
+		var g *transaction.Generation[K, V]
+		if it.cacheable {
+			it.Result, g = c.Lookup(t, it.key)
+		}
+		switch {
+		case it.Found.Known():
+			c.Hit(b.h, g, it.key, it.Result)
+			it.hit = true
+			continue
+		case g == nil:
+			c.Counts.Bypass()
+			b.toLoad = append(b.toLoad, it)
+			continue
+		}
+		b.g = g
+		call, lead := g.Loads.Join(it.key, t, rank, may)
+		switch {
+		case lead:
+			it.call, b.leads = call, true
+			// Another call may have ended since it was looked for.
+			if it.Result = g.Find(t, it.key); it.Found.Known() {
+				c.Counts.Count(it.Found)
+				it.hit = true
+				b.finish(it, nil)
+				continue
+			}
+		case call == nil || call.Leader == t || it.alone:
+		default:
+			it.call = call
+			others = append(others, it)
+			continue
+		}
+		b.toFetch = append(b.toFetch, it)
+	}
+	return others
+}
+
+// finish ends the call that the batch leads for it, if it does.
+func (b *batch[K, V]) finish(it *item[K, V], err error) {
+	if call := it.call; call != nil {
+		call.Result, call.Err, call.Abandoned = it.Result, err, false
+		b.abandon(it)
+	}
+}
+
+// fail ends the call that the batch leads for it, if it does, as err may be of the
+// caller's own circumstances. The next caller that waits calls its own loader.
+func (b *batch[K, V]) fail(it *item[K, V], err error) {
+	if it.call != nil {
+		it.call.Err = err
+		b.abandon(it)
+	}
+}
+
+func (b *batch[K, V]) abandon(it *item[K, V]) {
+	if call := it.call; call != nil {
+		it.call = nil
+		b.g.Loads.Finish(it.key, call)
+	}
+}
+
+// run asks the backend for what is to be fetched, and calls the loader for the rest.
+func (b *batch[K, V]) run(ctx context.Context) error {
+	led := b.toFetch
+	defer func() { // also if the loader panics
+		for _, it := range led {
+			b.abandon(it)
+		}
+	}()
+	b.fetch(ctx)
+	if err := b.loadLeased(ctx); err != nil {
+		return err
+	}
+	return b.loadRest(ctx)
+}
+
+// fetch asks the backend. What that does not have is to be loaded.
+func (b *batch[K, V]) fetch(ctx context.Context) {
+	if len(b.toFetch) == 0 {
+		return
+	}
+	keys := make([]transaction.Key[K], len(b.toFetch))
+	for i, it := range b.toFetch {
+		keys[i] = it.key
+	}
+	for i, r := range b.c.Ask(ctx, b.h.Transaction, b.g, keys) {
+		it := b.toFetch[i]
+		it.Result = r
+		if r.Found.Known() {
+			it.hit = true
+			b.finish(it, nil)
+		} else {
+			b.toLoad = append(b.toLoad, it)
+		}
+	}
+	b.toFetch = nil
+}
+
+// loadRest calls the loader for what is to be loaded.
+func (b *batch[K, V]) loadRest(ctx context.Context) error {
+	items := b.toLoad
+	b.toLoad = nil
+	if len(items) == 0 {
+		return nil
+	}
+	keys := make([]K, len(items))
+	for i, it := range items {
+		keys[i] = it.key.Key
+	}
+	began := time.Now()
+	results, cuts, err := b.c.runLoader(ctx, b.h.Transaction, keys, b.load)
+	if err == nil {
+		b.definite = true
+		for i, it := range items {
+			it.Result = results[i]
+			b.c.Keep(b.h, it.key.Key, it.Result, cuts)
+			b.finish(it, nil)
+		}
+		return nil
+	}
+	ended := callerEnded(ctx, b.h.Transaction, began)
+	b.definite = !ended && !isCallerError(err)
+	failure := err
+	if b.useExpired(ctx, items) {
+		err = nil
+	}
+	for _, it := range items {
+		switch {
+		case b.definite:
+			b.finish(it, err)
+		case !ended:
+			b.fail(it, failure)
+		}
+	}
+	return err
+}
+
+// useExpired uses values that have expired, as the loader has failed, if there is one
+// for each item; see CacheOptions.StaleFor.
+func (b *batch[K, V]) useExpired(ctx context.Context, items []*item[K, V]) bool {
+	c := b.c
+	if c.StaleFor == 0 || ctx.Err() != nil {
+		return false
+	}
+	for _, it := range items {
+		if !it.cacheable {
+			return false
+		}
+		// It may have been cleared meanwhile, by the loader itself too.
+		if _, g := c.Lookup(b.h.Transaction, it.key); g == nil || g != b.g {
+			return false
+		}
+		if v, ok := b.g.Expired(it.key, c.StaleFor); ok {
+			it.Result = transaction.Result[V]{Value: v, Found: transaction.Expired}
+		}
+		if it.Found != transaction.Expired {
+			return false
+		}
+	}
+	c.Counts.ExpiredHits.Add(uint64(len(items)))
+	c.Core.Store.Log.Warn(ctx, "expired value instead of an error", "database", b.h.Database(), "cache", c.Name)
+	return true
+}

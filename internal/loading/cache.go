@@ -1,0 +1,203 @@
+package loading
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/near"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
+)
+
+// A Cache is a cache that can be loaded. It is safe for concurrent use.
+type Cache[K comparable, V any] struct {
+	transaction.Cache[K, V]
+
+	store     *Store
+	lease     time.Duration // 0: none
+	verify    rate          // of hits
+	refresher atomic.Pointer[func(context.Context, transaction.Handle, K) (V, error)]
+}
+
+// Settings are those of a cache; see txcache.CacheOptions.
+type Settings struct {
+	Lease  time.Duration // 0: none
+	Verify float64
+}
+
+// Init is to be called once, after that of what is embedded.
+func (c *Cache[K, V]) Init(s *Store, o Settings) {
+	c.store, c.lease = s, o.Lease
+	s.add(&c.verify, o.Verify)
+}
+
+// Load returns the value under key, and if there is none, the one that load
+// returns, after having set it.
+func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, load func(context.Context) (V, error)) (V, error) {
+	v, hit := c.Near(h, key)
+	if hit && !c.verify.any() {
+		return v, nil
+	}
+	keys := []K{key}
+	one := func(ctx context.Context, _ []K) ([]transaction.Result[V], error) {
+		v, err := load(ctx)
+		return c.oneResult(h, key, v, err)
+	}
+	results := []transaction.Result[V]{{Value: v, Found: transaction.Present}}
+	if hit {
+		if c.sampled(h) {
+			c.compare(ctx, h, keys, results, one)
+		}
+	} else {
+		var err error
+		if results, err = c.load(ctx, h, keys, one); err != nil {
+			return v, c.wrapAbsent(ctx, h, err, nil)
+		}
+	}
+	if results[0].Found == transaction.Absent {
+		return results[0].Value, c.wrapAbsent(ctx, h, ErrAbsent, &key)
+	}
+	return results[0].Value, nil
+}
+
+// oneResult is what a loader of one key has found.
+func (c *Cache[K, V]) oneResult(h transaction.Handle, key K, v V, err error) ([]transaction.Result[V], error) {
+	if err != nil && c.absentFor(h, err, key) {
+		return []transaction.Result[V]{{Found: transaction.Absent}}, nil
+	}
+	return []transaction.Result[V]{{Value: v, Found: transaction.Present}}, err
+}
+
+// LoadMany returns the values under keys. It calls load, with those keys of which
+// nothing is known, each once, unless that is none of them, and sets what load
+// returns.
+func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
+	unique := make([]K, 0, len(keys))
+	seen := make(map[K]bool, len(keys))
+	for _, key := range keys {
+		if c.Keys.Checked() && !reflect.ValueOf(&key).Elem().Comparable() {
+			c.Counts.Bypass() // no map has such a key
+		} else if !seen[key] {
+			seen[key] = true
+			unique = append(unique, key)
+		}
+	}
+	results, err := c.load(ctx, h, unique, func(ctx context.Context, missing []K) ([]transaction.Result[V], error) {
+		loaded, err := load(ctx, slices.Clone(missing)) // it may do with it what it likes
+		results := make([]transaction.Result[V], len(missing))
+		for i, key := range missing {
+			v, ok := loaded[key]
+			if results[i] = (transaction.Result[V]{Value: v, Found: transaction.Present}); !ok {
+				results[i].Found = transaction.Absent
+			}
+		}
+		return results, err
+	})
+	if err != nil {
+		return nil, c.wrapAbsent(ctx, h, err, nil)
+	}
+	values := make(map[K]V, len(keys))
+	for i, r := range results {
+		if r.Found != transaction.Absent {
+			values[unique[i]] = r.Value
+		}
+	}
+	return values, nil
+}
+
+// A loader loads keys from the database; the results are in their order.
+type loader[K comparable, V any] func(ctx context.Context, keys []K) ([]transaction.Result[V], error)
+
+// load is Load in full, for any number of keys.
+func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, load loader[K, V]) ([]transaction.Result[V], error) {
+	if err := c.Usable(h.Transaction); err != nil {
+		return nil, err
+	}
+	items := make([]item[K, V], len(keys))
+	pending := make([]*item[K, V], len(keys))
+	for i, key := range keys {
+		it := &items[i]
+		it.key, it.cacheable = c.Key(h, key)
+		pending[i] = it
+	}
+	for len(pending) > 0 {
+		if h.Ended() {
+			return nil, transaction.ErrTxDone
+		}
+		b := batch[K, V]{c: c, h: h, load: load}
+		others := b.add(ctx, pending)
+		err := b.run(ctx)
+		h.Flush(ctx)
+		if err != nil {
+			c.Counts.MissMany(len(others))
+			return nil, err
+		}
+		if pending, err = c.await(ctx, h.Transaction, others); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]transaction.Result[V], len(items))
+	for i := range items {
+		results[i] = items[i].Result
+	}
+	if c.verify.any() {
+		c.compareSome(ctx, h, items, results, load)
+	}
+	return results, nil
+}
+
+// await waits for what others load, and returns what is still to be had, because
+// they went away or must not be waited for.
+func (c *Cache[K, V]) await(ctx context.Context, t *transaction.Transaction, items []*item[K, V]) (pending []*item[K, V], err error) {
+	for i, it := range items {
+		call := it.call
+		waited, err := wait(ctx, t, call.Leader, call.Done)
+		if err != nil {
+			c.Counts.MissMany(len(items) - i)
+			return nil, err
+		}
+		it.call = nil
+		if !waited || call.Abandoned {
+			if waited && call.Err != nil {
+				it.callerErrors++
+			}
+			it.alone = it.alone || !waited || it.callerErrors == maxCallerErrors
+			pending = append(pending, it)
+			continue
+		}
+		c.Counts.Shared.Add(1)
+		if call.Err != nil {
+			c.Counts.MissMany(len(items) - i)
+			return nil, call.Err
+		}
+		c.Counts.Miss()
+		it.Result = call.Result
+	}
+	return pending, nil
+}
+
+// errNoReturn is what a trace hears of a loader that panics.
+var errNoReturn = errors.New("txcache: the function did not return")
+
+// runLoader calls a loader for t, and counts. It returns for Keep how many cuts
+// there were before.
+func (c *Cache[K, V]) runLoader(ctx context.Context, t *transaction.Transaction, keys []K, load loader[K, V]) (results []transaction.Result[V], cuts uint64, err error) {
+	c.Counts.Loads.Add(1)
+	t.Loaders.Add(1)
+	cuts = t.Cuts()
+	ctx, end := c.Core.Store.Trace(loaderContext(ctx, t), "load", t.Database(), c.Name, len(keys))
+	err = errNoReturn
+	defer func() {
+		t.Loaders.Add(-1)
+		if end(err); err != nil {
+			c.Counts.LoadErrors.Add(1)
+		}
+	}()
+	start := near.Now()
+	results, err = load(ctx, keys)
+	c.Counts.LoadTime.Add(near.Now() - start)
+	return results, cuts, err
+}

@@ -1,0 +1,123 @@
+package loading
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/near"
+	"github.com/seed-dad15c92/txcache/internal/singleflight"
+	"github.com/seed-dad15c92/txcache/internal/transaction"
+)
+
+// RefreshEarly sets the function that loads values again which are hit, before they
+// expire.
+//
+// When to load is decided at random with each hit, the likelier the nearer the
+// expiry is and the longer loaders of the cache have taken so far, as is optimal
+// to avoid both stampedes and needless loads: Vattani, Chierichetti and
+// Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015, with
+// their β at 1.
+func (c *Cache[K, V]) RefreshEarly(load func(context.Context, transaction.Handle, K) (V, error)) {
+	c.refresher.Store(&load)
+	maybeRefresh := c.maybeRefresh
+	c.OnHit.Store(&maybeRefresh)
+}
+
+// maybeRefresh begins to refresh a value that was hit in g, if it is time.
+func (c *Cache[K, V]) maybeRefresh(h transaction.Handle, g *transaction.Generation[K, V], key transaction.Key[K]) {
+	if !h.ReadOnly {
+		return
+	}
+	expires, ok := g.Expires(key)
+	if !ok {
+		return
+	}
+	left, takes := float64(expires-near.Now()), c.Counts.MeanLoadTime()
+	if left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
+		return
+	}
+	call, lead := g.Loads.Join(key, nil, singleflight.Refresh, true)
+	if !lead {
+		return
+	}
+	database, user := h.Database(), h.User // not the transaction, which may be long over
+	if !c.store.tasks.start(func(ctx context.Context) {
+		defer g.Loads.Finish(key, call)
+		c.refresh(ctx, g, key, database, user, expires)
+	}) {
+		g.Loads.Finish(key, call)
+	}
+}
+
+// refresh loads a value again that g has until expires, for user, unless another
+// process has done so.
+func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, V], key transaction.Key[K], database string, user *canon.Context, expires int64) {
+	done, returned := false, false
+	defer func() {
+		p := recover() // the loader's; runLoader has counted it
+		if !returned {
+			c.Core.Store.Log.Warn(ctx, "the loader of an early refresh panicked or ended its goroutine",
+				"database", database, "cache", c.Name, "panic", fmt.Sprintf("%T", p), "at", panicOrigin())
+		}
+		if !done {
+			g.Loads.Rest(key, c.Lifetime()/16)
+		}
+	}()
+	done = c.refreshOnce(ctx, g, key, database, user, expires)
+	returned = true
+}
+
+// refreshOnce is refresh, and reports whether there is a newer value now.
+func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation[K, V], key transaction.Key[K], database string, user *canon.Context, expires int64) bool {
+	ctx, cancel := context.WithTimeout(ctx, c.Lifetime())
+	defer cancel()
+	t, err := c.store.Begin(ctx, database)
+	if err != nil {
+		return false
+	}
+	defer t.Rollback(context.Background())
+	if c.Core.Store.Values != nil {
+		c.Fetch(ctx, t, g, []transaction.Key[K]{key})
+		if later, _ := g.Expires(key); later > expires {
+			return true
+		}
+	}
+	if c.Generation(t) != g { // cleared, or about to be: it is not wanted any more
+		return false
+	}
+	t.Refresh = true
+	t.ReadAfresh(&c.Core)
+	h := transaction.Handle{Transaction: t, User: user}
+	results, cuts, err := c.runLoader(ctx, t, []K{key.Key}, func(ctx context.Context, keys []K) ([]transaction.Result[V], error) {
+		v, err := (*c.refresher.Load())(ctx, h, keys[0])
+		return c.oneResult(h, keys[0], v, err)
+	})
+	if err != nil {
+		return false
+	}
+	c.Counts.EarlyRefreshes.Add(1)
+	c.Replace(ctx, h, key.Key, results[0], cuts)
+	return t.Rollback(ctx) == nil // which publishes what was read
+}
+
+// panicOrigin returns where a panic that is being recovered came from: functions
+// and lines, and none of their arguments.
+func panicOrigin() string {
+	var calls [16]uintptr
+	frames := runtime.CallersFrames(calls[:runtime.Callers(3, calls[:])])
+	var place []string
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			place = append(place, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		}
+		if !more || len(place) == 3 {
+			return strings.Join(place, " < ")
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package transaction
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/codec"
+	"github.com/seed-dad15c92/txcache/internal/databases"
+)
+
+// Settings are those of a cache; see txcache.CacheOptions.
+type Settings struct {
+	Size          int
+	OverlaySize   int
+	Duration      time.Duration // 0: until cleared
+	Absent        time.Duration // of what is absent; 0: as for values, negative: none
+	Jitter        float64       // of lifetimes
+	StaleFor      time.Duration
+	ContextFree   bool
+	IgnoreContext []string // besides Options.Ignored
+	Warm          bool
+	Version       int
+}
+
+// A Core is a cache without the types of its keys and values.
+type Core struct {
+	databases.Cache
+	Store    *Store
+	Warm     bool
+	Counts   Counters
+	StaleFor time.Duration
+
+	types       types
+	bit         uint64 // of Transaction.touched
+	size        int
+	overlaySize int
+	lifetime    time.Duration // 0: until cleared
+	limited     bool          // lifetime is the backend's
+	timed       bool          // the backend is asked how old what it keeps is
+	absence     time.Duration // as Settings.Absent
+	jitter      float64
+	contextFree bool
+	ignored     *canon.Ignored
+
+	unencodableSeen atomic.Bool // the log has it
+	oversizedSeen   atomic.Bool // the log has it
+}
+
+// types is what a Core cannot do without the types of its keys and values. Its
+// Cache does it: only that looks into its generations and overlays.
+type types interface {
+	databases.Contents
+
+	// publish puts the values of an overlay into a generation, and into out what
+	// the backend is to keep. It returns how many there were.
+	publish(overlay, generation any, out *outbox) (published int)
+
+	count(overlay any) int // how many values there are
+	lose(overlay any)      // forgets all values, as if there had been no room for them
+}
+
+// A Cache is a cache as transactions read and set it. It is safe for concurrent
+// use.
+type Cache[K comparable, V any] struct {
+	Core
+	Keys  *canon.Keys[K]
+	Codec *codec.Codec[V]
+
+	// OnHit, if set, is called with each hit of a value that others may read too.
+	OnHit atomic.Pointer[func(h Handle, g *Generation[K, V], key Key[K])]
+}
+
+// Init makes c a cache of s by that name, which must be good. It reports false if
+// the name is taken. An error is of the type of the keys.
+func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err error) {
+	if c.Keys, err = canon.NewKeys[K](); err != nil {
+		return false, err
+	}
+	c.Codec = codec.NewVersion[V](o.Version)
+	core := &c.Core
+	core.Cache = databases.Cache{Name: name, Contents: c}
+	core.Store, core.types, core.Warm = s, c, o.Warm
+	core.size, core.overlaySize = o.Size, o.OverlaySize
+	core.lifetime, core.absence, core.jitter = o.Duration, o.Absent, o.Jitter
+	core.contextFree, core.ignored = o.ContextFree, canon.NewIgnored(slices.Concat(o.IgnoreContext, s.Ignored)...)
+	core.timed = s.timed != nil && (o.Duration > 0 || o.Absent > 0)
+	if core.lifetime == 0 {
+		core.lifetime, core.limited = s.longest, s.longest > 0
+	}
+	// What a value is kept for is the sum, and when it expires is told from that.
+	core.StaleFor = min(o.StaleFor, math.MaxInt64-core.lifetime)
+	if !s.add(core, o.IgnoreContext) {
+		return false, nil
+	}
+	if err := c.Codec.Err(); err != nil && s.Values != nil {
+		core.unencodableSeen.Store(true)
+		s.Logger.Warn("txcache: values of this cache cannot be encoded; they are kept in this process only", "cache", name, "error", err)
+	}
+	return true, nil
+}
+
+// Usable returns the error for using the cache in t, if that cannot be.
+func (c *Core) Usable(t *Transaction) error {
+	if t.Store != c.Store {
+		return fmt.Errorf("txcache: cache %q and the transaction are of different stores", c.Name)
+	}
+	return nil
+}
+
+// Remembers reports whether it is remembered what is absent.
+func (c *Core) Remembers() bool { return c.absence >= 0 }
+
+// Lifetime returns how long a value is good for; 0 for ever.
+func (c *Core) Lifetime() time.Duration { return c.lifetime }
+
+// New is for databases.
+func (c *Cache[K, V]) New(at backend.Token) any { return c.newGeneration(at) }
+
+// Len is for databases.
+func (c *Cache[K, V]) Len(contents any) int { return contents.(*Generation[K, V]).len() }
+
+// Empty is for databases.
+func (c *Cache[K, V]) Empty(contents any) { contents.(*Generation[K, V]).empty() }

@@ -1,0 +1,74 @@
+package transaction
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// Counters are what one cache counts. Hits and misses are on everyone's path,
+// so they are spread over stripes that goroutines on different processors
+// hardly ever share.
+type Counters struct {
+	stripes [stripes]stripe
+
+	Bypassed, RemoteHits, Loads, LoadErrors, Shared, Clears, Published      atomic.Uint64
+	AbsentHits, Leased, Waited, EarlyRefreshes, ExpiredHits                 atomic.Uint64
+	LoadTime                                                                atomic.Int64
+	Verified, Mismatches, Evictions, RemoteErrors, BadPayloads, Unencodable atomic.Uint64
+	Overflows, Oversized                                                    atomic.Uint64
+}
+
+const stripes = 16 // a power of two
+
+type stripe struct {
+	hits, misses atomic.Uint64
+	_            [48]byte // to the end of the cache line
+}
+
+func (c *Counters) hit() { c.stripe().hits.Add(1) }
+
+// Miss counts a miss.
+func (c *Counters) Miss() { c.stripe().misses.Add(1) }
+
+// MissMany counts n misses.
+func (c *Counters) MissMany(n int) { c.stripe().misses.Add(uint64(n)) }
+
+// HitsAndMisses returns how many there were.
+func (c *Counters) HitsAndMisses() (hits, misses uint64) {
+	for i := range c.stripes {
+		hits += c.stripes[i].hits.Load()
+		misses += c.stripes[i].misses.Load()
+	}
+	return hits, misses
+}
+
+// Count counts a look-up.
+func (c *Counters) Count(f Found) {
+	if !f.Known() {
+		c.Miss()
+		return
+	}
+	c.hit()
+	if f == Absent {
+		c.AbsentHits.Add(1)
+	}
+}
+
+// MeanLoadTime returns how long a call of a loader takes, in nanoseconds.
+func (c *Counters) MeanLoadTime() float64 {
+	return float64(c.LoadTime.Load()) / float64(max(1, c.Loads.Load()))
+}
+
+// Bypass counts a miss that did not look.
+func (c *Counters) Bypass() {
+	c.Bypassed.Add(1)
+	c.Miss()
+}
+
+// stripe returns a stripe that stays the same for a goroutine, mostly: it is
+// chosen by where the goroutine's stack is.
+func (c *Counters) stripe() *stripe {
+	var here byte
+	address := uint64(uintptr(unsafe.Pointer(&here))) >> 11 // the least stack is 2 kB
+	return &c.stripes[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
+}

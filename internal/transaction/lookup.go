@@ -1,0 +1,188 @@
+package transaction
+
+import (
+	"context"
+
+	"github.com/seed-dad15c92/txcache/internal/canon"
+)
+
+// Near looks for a value where that is fast: nothing stands between the transaction
+// and a value in the near cache. It counts only hits.
+func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
+	g := c.direct(h.Transaction)
+	if g == nil || c.Keys.Checked() && !c.Keys.Stable(key) {
+		return v, false
+	}
+	user, ok := c.userOf(h)
+	if !ok {
+		return v, false
+	}
+	k := Key[K]{key, user}
+	if v, ok = g.get(h.Transaction, k); ok {
+		c.Counts.hit()
+		if on := c.OnHit.Load(); on != nil {
+			(*on)(h, g, k)
+		}
+	}
+	return v, ok
+}
+
+// direct returns the generation to read where nothing stands between it and the
+// transaction, nil where Find has to look closer.
+func (c *Cache[K, V]) direct(t *Transaction) *Generation[K, V] {
+	if t.Store != c.Store {
+		return nil
+	}
+	if t.touched.Load()&c.bit != 0 || t.db.Newest() != t.view {
+		return nil
+	}
+	g, _ := t.view.Resolved(c.ID)
+	of, _ := g.(*Generation[K, V])
+	return of
+}
+
+// userOf returns the part of the key that the user context is; not ok if it has no
+// canonical form, so that nothing may be shared.
+func (c *Cache[K, V]) userOf(h Handle) (canon.ID, bool) {
+	if c.contextFree {
+		return canon.ID{}, true
+	}
+	return h.User.ID(c.ignored)
+}
+
+// Key returns key in the user context of the handle; not ok if nothing can be cached
+// under it.
+func (c *Cache[K, V]) Key(h Handle, key K) (Key[K], bool) {
+	if h.Store != c.Store || c.Keys.Checked() && !c.Keys.Stable(key) {
+		return Key[K]{Key: key}, false
+	}
+	user, ok := c.userOf(h)
+	return Key[K]{key, user}, ok
+}
+
+// Find looks for a key wherever the transaction may, and counts.
+func (c *Cache[K, V]) Find(ctx context.Context, h Handle, key K) (r Result[V]) {
+	k, ok := c.Key(h, key)
+	if !ok {
+		c.Counts.Bypass()
+		return r
+	}
+	r, g := c.Lookup(h.Transaction, k)
+	switch {
+	case r.Found.Known():
+		c.Hit(h, g, k, r)
+		return r
+	case g == nil:
+		c.Counts.Bypass()
+		return r
+	case c.Store.Values == nil:
+		c.Counts.Miss()
+		return r
+	}
+	return c.Ask(ctx, h.Transaction, g, []Key[K]{k})[0]
+}
+
+// FindMany is Find for several keys. It returns the values that there are.
+func (c *Cache[K, V]) FindMany(ctx context.Context, h Handle, keys []K) map[K]V {
+	values := make(map[K]V, len(keys))
+	var missing []Key[K]
+	var from *Generation[K, V]
+	for _, key := range keys {
+		k, ok := c.Key(h, key)
+		if !ok {
+			c.Counts.Bypass()
+			continue
+		}
+		r, g := c.Lookup(h.Transaction, k)
+		switch {
+		case r.Found.Known():
+			c.Hit(h, g, k, r)
+			if r.Found == Present {
+				values[key] = r.Value
+			}
+		case g == nil:
+			c.Counts.Bypass()
+		default:
+			missing, from = append(missing, k), g
+		}
+	}
+	if len(missing) == 0 {
+		return values
+	}
+	for i, r := range c.Ask(ctx, h.Transaction, from, missing) {
+		if r.Found == Present {
+			values[missing[i].Key] = r.Value
+		}
+	}
+	return values
+}
+
+// Hit counts what was found in g, which is nil where the transaction's own was found.
+func (c *Cache[K, V]) Hit(h Handle, g *Generation[K, V], key Key[K], r Result[V]) {
+	c.Counts.Count(r.Found)
+	if r.Found == Present && g != nil {
+		if on := c.OnHit.Load(); on != nil {
+			(*on)(h, g, key)
+		}
+	}
+}
+
+// Ask asks the backend for values that are not in the process, and counts.
+func (c *Cache[K, V]) Ask(ctx context.Context, t *Transaction, g *Generation[K, V], keys []Key[K]) []Result[V] {
+	results := c.Fetch(ctx, t, g, keys)
+	for _, r := range results {
+		c.Counts.Count(r.Found)
+		if r.Found.Known() {
+			c.Counts.RemoteHits.Add(1)
+		}
+	}
+	return results
+}
+
+// Lookup looks for a key within the process. If nothing is known of it, g is
+// the generation to ask the backend for it, and to load for; nil if the cache is
+// private.
+func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Generation[K, V]) {
+	if t.touched.Load()&c.bit != 0 {
+		r, open := c.own(t, key)
+		if r.Found.Known() || !open {
+			return r, nil
+		}
+	}
+	if g = c.Generation(t); g != nil {
+		r = g.Find(t, key)
+	}
+	return r, g
+}
+
+// own looks for what the transaction itself has set. If it has set nothing
+// there, open says whether it may see what others have.
+func (c *Cache[K, V]) own(t *Transaction, key Key[K]) (r Result[V], open bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done || t.detached() {
+		return r, false
+	}
+	w := t.work
+	if w == nil {
+		return r, true
+	}
+	l := w.caches[&c.Core]
+	if l == nil {
+		return r, !w.cleared
+	}
+	open = true
+	if o, _ := l.overlay.(*overlay[K, V]); o != nil {
+		r, open = o.get(key)
+		open = open || t.ReadOnly // what it has set there is no change
+	}
+	return r, open && !l.cleared && !w.cleared && !l.afresh
+}
+
+// ReadAfresh hides from the transaction what others have set in c: the loader of a
+// refresh may be one that looks into the cache first.
+func (t *Transaction) ReadAfresh(c *Core) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.local(c).afresh = true
+}

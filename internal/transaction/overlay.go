@@ -1,0 +1,91 @@
+package transaction
+
+import (
+	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// An overlay is what one transaction has set in a Cache[K, V]. The transaction's
+// mutex guards it.
+type overlay[K comparable, V any] struct {
+	cache  *Cache[K, V]
+	values map[Key[K]]entry[V]
+
+	// partial is set once a value of a read-write transaction had to go because
+	// of Options.OverlaySize. From then on the cache's other values are not looked
+	// at: one of them may be older than the one that went. // P1
+	partial bool
+}
+
+// get returns what the transaction has set under key. If it has set nothing,
+// open says whether to look further.
+func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
+	e, ok := o.values[key]
+	switch {
+	case !ok:
+		return r, !o.partial
+	case e.expires != 0 && near.Now() >= e.expires:
+		return r, false
+	case e.absent:
+		return Result[V]{Found: Absent}, true
+	}
+	return Result[V]{Value: e.value, Found: Present}, true
+}
+
+// set keeps e under key, for a transaction that has done w.
+func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
+	before, was := o.values[key]
+	if w.savepoints > 0 {
+		if e.step = before.step; e.step <= w.mark { // once a savepoint is enough
+			w.record(0, func() {
+				if was {
+					o.values[key] = before
+				} else {
+					delete(o.values, key)
+				}
+			})
+			e.step = w.steps
+		}
+	}
+	if !was && len(o.values) >= o.cache.overlaySize {
+		for victim := range o.values {
+			delete(o.values, victim)
+			o.cache.Counts.Overflows.Add(1)
+			o.partial = !readOnly
+			break
+		}
+	}
+	o.values[key] = e
+}
+
+func (c *Cache[K, V]) count(of any) int { return len(of.(*overlay[K, V]).values) }
+
+func (c *Cache[K, V]) lose(of any) {
+	o := of.(*overlay[K, V])
+	o.values = map[Key[K]]entry[V]{}
+	o.partial = true
+}
+
+func (c *Cache[K, V]) publish(of, to any, out *outbox) (published int) {
+	g := to.(*Generation[K, V])
+	for key, e := range of.(*overlay[K, V]).values {
+		left := time.Duration(0)
+		if e.expires != 0 {
+			if left = time.Duration(e.expires - near.Now()); left <= 0 {
+				continue
+			}
+		}
+		published++
+		if !e.near {
+			g.set(key, e)
+		}
+		if c.Store.Values == nil || e.remote {
+			continue
+		}
+		if v, ok := c.encode(out.database, g, key, e, left); ok {
+			out.add(&c.Core, v)
+		}
+	}
+	return published
+}

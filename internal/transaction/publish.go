@@ -1,0 +1,120 @@
+package transaction
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// Fence returns the fence for what the transaction has cleared, nil
+// if that is nothing. The transaction has ended.
+func (t *Transaction) Fence() *backend.Fence {
+	w := t.work
+	if w == nil {
+		return nil
+	}
+	var caches []backend.Generation
+	for c, l := range w.caches {
+		// With All, a cache is named only if it may become warm.
+		if l.cleared || w.cleared && c.Warm && l.overlay != nil {
+			caches = append(caches, t.Token(c.Name))
+		}
+	}
+	if !w.cleared && len(caches) == 0 {
+		return nil
+	}
+	slices.SortFunc(caches, func(a, b backend.Generation) int { return cmp.Compare(a.Cache, b.Cache) })
+	return &backend.Fence{ID: backend.NewToken(), Caches: caches, All: w.cleared, Lease: t.Store.Fence}
+}
+
+// Token returns the generation that the cache of that name had when the transaction
+// began, as far as that is known.
+func (t *Transaction) Token(cache string) backend.Generation {
+	g := backend.Generation{Cache: cache}
+	if t.view.State != nil {
+		g.Token = t.view.State.Token(cache)
+	}
+	return g
+}
+
+// Publish gives to others what the transaction has set, after its commit, and where
+// it has only read, after any end. warm is the token of generations that this
+// transaction's own clear has started, "" if there was none. The transaction has
+// ended.
+func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
+	w := t.work
+	if w == nil {
+		return
+	}
+	out := t.newOutbox(ctx)
+	defer out.close()
+	for c, l := range w.caches {
+		if l.overlay == nil {
+			continue
+		}
+		g := t.shared(c)
+		if l.cleared || w.cleared {
+			// P4: the values are the newest only if nobody else has cleared
+			// since the transaction began.
+			newest := t.db.Newest()
+			if g = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || newest.Token(&c.Cache) != warm {
+				continue
+			}
+		}
+		if g == nil {
+			continue
+		}
+		if published := c.types.publish(l.overlay, g, out); !t.ReadOnly {
+			c.Counts.Published.Add(uint64(published))
+		}
+	}
+}
+
+// Flush gives to others what a read-only transaction has set so far, once that is
+// a piece of an outbox: what a transaction keeps does not grow with what it reads.
+func (t *Transaction) Flush(ctx context.Context) {
+	if !t.ReadOnly || t.Store.Values == nil {
+		return
+	}
+	ready := t.take()
+	if len(ready) == 0 {
+		return
+	}
+	out := t.newOutbox(ctx)
+	defer out.close()
+	for _, r := range ready {
+		r.cache.types.publish(r.overlay, r.generation, out)
+	}
+}
+
+// A readied is an overlay that the transaction has let go of, for its generation.
+type readied struct {
+	cache      *Core
+	overlay    any
+	generation any
+}
+
+// take takes from the transaction what Flush gives to others. The transaction
+// finds it afterwards where others do. Nothing leaves a savepoint that is open,
+// nor a cache that is private.
+func (t *Transaction) take() (ready []readied) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.work
+	if t.done || w == nil || w.unsent < pieceValues || w.savepoints > 0 {
+		return nil
+	}
+	w.unsent = 0
+	for c, l := range w.caches {
+		if l.overlay == nil || l.afresh {
+			continue
+		}
+		if g := t.shared(c); g != nil {
+			ready = append(ready, readied{c, l.overlay, g})
+			l.overlay = nil
+		}
+	}
+	return ready
+}

@@ -1,0 +1,195 @@
+package transaction
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// An entry is one value that a transaction sets.
+type entry[V any] struct {
+	value   V
+	absent  bool  // there is none: the database has nothing there
+	expires int64 // as near.Now counts; 0: never
+	near    bool  // in the near cache already
+	remote  bool  // in the backend already
+
+	step uint64 // the step in which a savepoint has recorded what was there before; 0: none
+}
+
+// Set sets the value under key, if it can be kept.
+func (c *Cache[K, V]) Set(h Handle, key K, value V) { c.put(h, key, entry[V]{value: value}) }
+
+// SetAbsent is Set for a key under which the database has nothing.
+func (c *Cache[K, V]) SetAbsent(h Handle, key K) {
+	if c.Remembers() {
+		c.put(h, key, entry[V]{absent: true})
+	}
+}
+
+// put sets what is known of a key, if it can be kept.
+func (c *Cache[K, V]) put(h Handle, key K, e entry[V]) {
+	k, ok := c.Key(h, key)
+	if !ok {
+		return
+	}
+	t := h.Transaction
+	if c.set(t, k, e) {
+		t.Flush(context.Background())
+	}
+}
+
+// set puts what is known of a key where the transaction may put it. It reports
+// whether the transaction has enough to flush.
+func (c *Cache[K, V]) set(t *Transaction, key Key[K], e entry[V]) (full bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.setLocked(t, key, e)
+	return t.ReadOnly && t.work != nil && t.work.unsent >= pieceValues
+}
+
+// setLocked is set. t.mu is held.
+func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
+	if t.done {
+		return
+	}
+	e.expires = c.expiry(e.absent)
+	if w := c.Store.Witness.Load(); w != nil && !e.absent {
+		(*w)(c.Name, key.Key, e.value)
+	}
+	if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {
+		if g := c.Generation(t); g != nil && g.near != nil {
+			g.set(key, e)
+			if c.Store.Values == nil {
+				return
+			}
+			e.near = true
+		}
+	}
+	l := t.local(&c.Core)
+	o, _ := l.overlay.(*overlay[K, V])
+	if o == nil {
+		o = &overlay[K, V]{cache: c, values: map[Key[K]]entry[V]{}}
+		l.overlay = o
+	}
+	o.set(t.work, key, e, t.ReadOnly)
+	t.work.unsent++
+}
+
+// Keep sets what was loaded by a call that began when the transaction had had so
+// many cuts, unless there was one meanwhile.
+func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
+	if r.Found == Absent && !c.Remembers() {
+		if h.ReadOnly { // it is not remembered, but nor is what was there before
+			c.drop(h, key)
+		}
+		return
+	}
+	k, ok := c.Key(h, key)
+	if !ok {
+		return
+	}
+	t := h.Transaction
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.cutSince(cuts, &c.Core) { // P1, P2
+		c.setLocked(t, k, entry[V]{value: r.Value, absent: r.Found == Absent})
+	}
+}
+
+// Replace keeps r, as Keep does, in the place of a value that is cached.
+func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V], cuts uint64) {
+	c.Keep(h, key, r, cuts)
+	if r.Found != Absent || c.Remembers() || c.Store.Values == nil {
+		return
+	}
+	// What the backend has is replaced by an absence that is over at once.
+	k, ok := c.Key(h, key)
+	g := c.Generation(h.Transaction)
+	if !ok || g == nil || h.InSavepoint() {
+		return
+	}
+	over := c.Codec.AppendAbsent(nil, time.Unix(1, 0))
+	v := backend.Value{Key: c.RemoteKey(h.Database(), g, k), Data: over, TTL: time.Millisecond}
+	if !c.Store.SetRemote(ctx, h.Database(), []backend.Value{v}) {
+		c.Counts.RemoteErrors.Add(1)
+	}
+}
+
+// drop forgets what a read-only transaction has read under key, and others have in
+// the process.
+func (c *Cache[K, V]) drop(h Handle, key K) {
+	k, ok := c.Key(h, key)
+	if !ok {
+		return
+	}
+	t := h.Transaction
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return
+	}
+	if t.work == nil || t.work.savepoints == 0 {
+		if g := c.Generation(t); g != nil {
+			g.forget(k)
+		}
+	}
+	if o := c.overlayOf(t); o != nil {
+		if _, there := o.values[k]; there {
+			o.set(t.work, k, entry[V]{absent: true, expires: 1}, t.ReadOnly) // long ago
+		}
+	}
+}
+
+// Unsent returns what the backend is to keep of a key that the transaction has set,
+// and marks it as known there; not ok if there is nothing, it is about to expire,
+// or a savepoint is open, which may be undone.
+func (c *Cache[K, V]) Unsent(t *Transaction, g *Generation[K, V], key Key[K]) (v backend.Value, ok bool) {
+	e, ok := c.entryOf(t, key)
+	left := time.Duration(0)
+	if ok && e.expires != 0 {
+		left = time.Duration(e.expires - near.Now())
+		ok = left >= time.Millisecond
+	}
+	if !ok {
+		return v, false
+	}
+	return c.encode(t.Database(), g, key, e, left)
+}
+
+func (c *Cache[K, V]) entryOf(t *Transaction, key Key[K]) (e entry[V], ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done || t.work == nil || t.work.savepoints > 0 {
+		return e, false
+	}
+	o := c.overlayOf(t)
+	if o == nil {
+		return e, false
+	}
+	if e, ok = o.values[key]; ok {
+		marked := e
+		marked.remote = true
+		o.values[key] = marked
+	}
+	return e, ok
+}
+
+// overlayOf returns what t has set in the cache, nil if that is nothing. t.mu is
+// held.
+func (c *Cache[K, V]) overlayOf(t *Transaction) *overlay[K, V] {
+	if t.work == nil || t.work.caches[&c.Core] == nil {
+		return nil
+	}
+	o, _ := t.work.caches[&c.Core].overlay.(*overlay[K, V])
+	return o
+}
+
+// Generation returns the generation that t reads and fills with others, nil if the
+// cache is private because of what others do.
+func (c *Cache[K, V]) Generation(t *Transaction) *Generation[K, V] {
+	g, _ := t.shared(&c.Core).(*Generation[K, V])
+	return g
+}

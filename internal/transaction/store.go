@@ -1,0 +1,109 @@
+package transaction
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/databases"
+	"github.com/seed-dad15c92/txcache/internal/quiet"
+	"github.com/seed-dad15c92/txcache/internal/witness"
+)
+
+// Options are what the package needs of its store.
+type Options struct {
+	Backend   backend.Backend
+	Databases *databases.Registry
+	Announcer *databases.Announcer
+	Logger    *slog.Logger // for what is logged once
+	Trace     databases.Trace
+	NoNear    bool     // values are kept in the backend only, if it keeps any
+	Ignored   []string // keys of user contexts that make no difference to any cache
+
+	Fence         time.Duration // for how long a fence stands
+	CommitTimeout time.Duration // of the commit function
+	NotCommitted  func(error) bool
+}
+
+// A Store is what the transactions and caches of one store have in common. It is
+// safe for concurrent use.
+type Store struct {
+	Options
+	Log *quiet.Logger
+
+	Values  backend.Values  // nil if the backend keeps none
+	Swapper backend.Swapper // nil if the backend keeps no values, or cannot
+	timed   backend.Timed   // nil if the backend keeps no values, or does not tell for how long
+	longest time.Duration   // for which Values keeps any; 0: no limit
+	largest int             // that Values keeps; 0: no limit
+
+	// Witness is told of values that are cached; nil: nobody is.
+	Witness atomic.Pointer[witness.Func]
+
+	// ignored are the keys of user contexts that make no difference to any cache,
+	// ignoredBySome all those that make none to some cache.
+	ignored       *canon.Ignored
+	ignoredBySome atomic.Pointer[canon.Ignored]
+
+	mu     sync.Mutex
+	caches []*Core         // in the order of their IDs, which start at 1
+	names  map[string]bool // of caches
+}
+
+// NewStore returns a store without caches.
+func NewStore(o Options) *Store {
+	s := &Store{Options: o, Log: o.Databases.Log, ignored: canon.NewIgnored(o.Ignored...), names: map[string]bool{}}
+	if s.Values, _ = o.Backend.(backend.Values); s.Values == nil {
+		s.NoNear = false
+		return s
+	}
+	s.Swapper, _ = o.Backend.(backend.Swapper)
+	s.timed, _ = o.Backend.(backend.Timed)
+	if limited, ok := o.Backend.(backend.Limited); ok {
+		s.longest = limited.TTL()
+	}
+	if bounded, ok := o.Backend.(backend.Bounded); ok {
+		s.largest = bounded.Largest()
+	}
+	return s
+}
+
+// Caches returns the caches, in the order in which they were made.
+func (s *Store) Caches() []*Core {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.caches
+}
+
+// add gives c, which ignores those keys, its ID; it reports false if its name is
+// taken.
+func (s *Store) add(c *Core, ignored []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names[c.Name] {
+		return false
+	}
+	s.names[c.Name] = true
+	c.ID = uint32(len(s.caches) + 1)
+	c.bit = 1 << (c.ID % 64)
+	s.caches = append(s.caches, c) // Caches has given out shorter slices, which stay as they are
+	s.ignoredBySome.Store(s.ignoredBySome.Load().Extended(ignored))
+	return true
+}
+
+// Take returns user with values merged over its own; see [canon.Context.Take].
+func (s *Store) Take(user *canon.Context, values map[string]any) *canon.Context {
+	return user.Take(values, s.ignored, s.ignoredBySome.Load())
+}
+
+// CountClears counts a commit that cleared the caches of f.
+func (s *Store) CountClears(f *backend.Fence) {
+	for _, c := range s.Caches() {
+		if databases.Covers(f, c.Name) {
+			c.Counts.Clears.Add(1)
+		}
+	}
+}

@@ -1,0 +1,276 @@
+package transaction
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/databases"
+	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// A Handle is a transaction, seen as one user in one context.
+type Handle struct {
+	*Transaction
+	User *canon.Context // nil: no user, no values
+}
+
+// A Transaction is what the handles on it share. It is safe for concurrent use.
+type Transaction struct {
+	Store    *Store
+	ReadOnly bool
+	Refresh  bool         // it is of a refresh
+	Loaders  atomic.Int32 // that run in it
+
+	db    *databases.Database
+	view  *databases.View // what it began with
+	times databases.Times
+
+	// touched has the bit of every cache that the transaction has set or
+	// cleared something in, or all bits once it has ended: a cache whose bit
+	// is missing is read without taking mu.
+	touched atomic.Uint64
+
+	mu   sync.Mutex
+	done bool
+	work *work // nil: none yet
+}
+
+const allCaches = ^uint64(0)
+
+// Begin makes t a transaction that begins with what Registry.Sync has returned. It
+// is to be called once, before anything else.
+func (t *Transaction) Begin(s *Store, db *databases.Database, v *databases.View, at databases.Times, readOnly bool) {
+	t.Store, t.db, t.view, t.times, t.ReadOnly = s, db, v, at, readOnly
+}
+
+// Database returns the name of the transaction's database.
+func (t *Transaction) Database() string { return t.db.Name }
+
+// SyncedAt returns when what the transaction began with was known to be the newest,
+// the zero time if it never was.
+func (t *Transaction) SyncedAt() time.Time {
+	if t.times.Synced == 0 {
+		return time.Time{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.work != nil && !t.work.syncedAt.IsZero() {
+		return t.work.syncedAt
+	}
+	now := time.Now() // before the other clock, so that it is rather too early
+	at := now.Add(time.Duration(t.times.Synced - near.Now()))
+	if !t.done {
+		t.worked().syncedAt = at
+	}
+	return at
+}
+
+// End marks the transaction as finished, and reports false if it was. Nobody but
+// the caller changes its work from then on, until Forget.
+func (t *Transaction) End() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return false
+	}
+	t.done = true
+	t.touched.Store(allCaches)
+	return true
+}
+
+// Rollback ends the transaction, and gives what it has read, and not sent yet, to a
+// backend that keeps values; what is sent has the values of ctx, and not its end.
+func (t *Transaction) Rollback(ctx context.Context) error {
+	if !t.End() {
+		return ErrTxDone
+	}
+	if t.work == nil {
+		return nil
+	}
+	defer t.Forget()
+	if t.ReadOnly && t.work.savepoints == 0 { // nothing leaves a savepoint that is open
+		t.Publish(ctx, "")
+	}
+	return nil
+}
+
+// Worked reports whether there is anything to publish, fence or forget. The
+// transaction has ended.
+func (t *Transaction) Worked() bool { return t.work != nil }
+
+// Forget lets go of what the transaction, which has ended, has done.
+func (t *Transaction) Forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.work = nil
+}
+
+// Ended reports whether the transaction has ended.
+func (t *Transaction) Ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.done
+}
+
+// detached reports whether the database was dropped since the transaction began.
+func (t *Transaction) detached() bool { return t.view.Replaced(t.db.Newest()) }
+
+// shared returns the generation of c that the transaction reads and fills with
+// others; nil if c is private because of what others do: there is no state, it
+// is fenced, or the process has learnt of a newer generation.
+func (t *Transaction) shared(c *Core) any {
+	g := t.db.Contents(t.view, &c.Cache)
+	if newest := t.db.Newest(); g != nil && newest != t.view && t.db.Contents(newest, &c.Cache) != g {
+		return nil
+	}
+	return g
+}
+
+// Private reports whether c is private to the transaction because of what others do.
+func (t *Transaction) Private(c *Core) bool { return t.shared(c) == nil }
+
+// Savepoint runs fn. If fn returns an error or panics, what was set and cleared
+// meanwhile is undone; the error is returned as it is.
+func (t *Transaction) Savepoint(fn func() error) error {
+	t.mu.Lock()
+	if t.done {
+		t.mu.Unlock()
+		return ErrTxDone
+	}
+	w := t.worked()
+	w.savepoints++
+	mark := w.steps
+	w.mark = mark
+	t.mu.Unlock()
+
+	kept := false
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.done {
+			return
+		}
+		if !kept {
+			w.cutAll()
+			for n := len(w.undo); n > 0 && w.undo[n-1].number > mark; n-- { // P2
+				w.undone()
+			}
+		}
+		if w.savepoints--; w.savepoints == 0 {
+			w.undo, w.undoSize, w.undoLimit = nil, 0, 0
+		}
+	}()
+	if err := fn(); err != nil {
+		return err
+	}
+	kept = true
+	return nil
+}
+
+// Clear clears c within the transaction.
+func (t *Transaction) Clear(c *Core) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.changeable(); err != nil {
+		return t.refuse(err)
+	}
+	l := t.local(c)
+	before := *l
+	t.work.record(l.size(c), func() { *l = before })
+	t.work.cuts++
+	*l = local{cleared: true, cut: t.work.cuts}
+	return nil
+}
+
+// ClearAll clears all caches within the transaction.
+func (t *Transaction) ClearAll() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.changeable(); err != nil {
+		return t.refuse(err)
+	}
+	w := t.worked()
+	cleared, caches := w.cleared, w.caches
+	w.record(w.values(), func() { w.cleared, w.caches = cleared, caches })
+	w.cleared, w.caches = true, nil
+	w.cutAll()
+	t.touched.Store(allCaches)
+	return nil
+}
+
+// changeable returns the error for clearing something, if that cannot be. t.mu
+// is held.
+func (t *Transaction) changeable() error {
+	switch {
+	case t.done:
+		return ErrTxDone
+	case t.ReadOnly:
+		return ErrReadOnly
+	}
+	return nil
+}
+
+// Refuse notes that a clear was answered with err, which it returns: the
+// transaction must not commit as if the clear had been done.
+func (t *Transaction) Refuse(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.refuse(err)
+}
+
+// refuse is Refuse. t.mu is held.
+func (t *Transaction) refuse(err error) error {
+	if t.done {
+		return err
+	}
+	w := t.worked()
+	before := w.refused
+	w.record(0, func() { w.refused = before })
+	w.refused = fmt.Errorf("%w: the commit is refused as a clear was", err)
+	return err
+}
+
+// Refused returns the error of the commit if a clear was refused. The transaction
+// has ended.
+func (t *Transaction) Refused() error {
+	if t.work == nil {
+		return nil
+	}
+	return t.work.refused
+}
+
+// AddAround notes that the transaction calls loaders within those of others. It is
+// forgotten when the transaction has ended.
+func (t *Transaction) AddAround(others []*Transaction) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.done {
+		w := t.worked()
+		w.around = add(w.around, others)
+	}
+}
+
+// AppendAround returns all, and those others that AddAround was told of that are not
+// among them.
+func (t *Transaction) AppendAround(all []*Transaction) []*Transaction {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.work == nil {
+		return all
+	}
+	return add(all, t.work.around)
+}
+
+func add(all, others []*Transaction) []*Transaction {
+	for _, t := range others {
+		if !slices.Contains(all, t) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
