@@ -1,0 +1,540 @@
+package acceptance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/memorybackend"
+)
+
+// A row is what the database shows to a transaction that several goroutines use.
+type row struct {
+	mu    sync.Mutex
+	value string
+}
+
+func (r *row) set(value string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.value = value
+}
+
+func (r *row) get() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.value
+}
+
+// A lateLoad is a call of Load that has read the row. What it has read it
+// returns once it is to land.
+type lateLoad struct {
+	landing chan struct{}
+	done    chan error
+}
+
+// begin begins to load in a goroutine of its own, and returns when the row was
+// read.
+func (w wayToLoad) begin(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string], r *row) *lateLoad {
+	l := &lateLoad{make(chan struct{}), make(chan error, 1)}
+	read := make(chan struct{})
+	go func() {
+		l.done <- w.load(ctx, tx, c, func() string {
+			value := r.get()
+			close(read)
+			<-l.landing
+			return value
+		})
+	}()
+	select {
+	case <-read:
+	case err := <-l.done:
+		l.done <- fmt.Errorf("the loader was not called: %w", err)
+	}
+	return l
+}
+
+// land lets the load go on, and returns when it has returned.
+func (l *lateLoad) land(t *testing.T) {
+	t.Helper()
+	close(l.landing)
+	if err := <-l.done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A wayToLoad loads "k". What its caller gets must be what its loader has read.
+type wayToLoad struct {
+	name  string
+	lease time.Duration
+	load  func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string], read func() string) error
+}
+
+var waysToLoad = []wayToLoad{
+	{"Load", 0, loadOne},
+	{"Load, leased", time.Minute, loadOne},
+	{"LoadMany", 0, loadTwo},
+	{"LoadMany, leased", time.Minute, loadTwo},
+	{"Load of what is absent", 0, func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string], read func() string) error {
+		_, err := c.Load(ctx, tx, "k", func(context.Context) (string, error) {
+			read()
+			return "", txcache.ErrAbsent
+		})
+		return told("", "", err == txcache.ErrAbsent, nil)
+	}},
+}
+
+func loadOne(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string], read func() string) error {
+	want := ""
+	got, err := c.Load(ctx, tx, "k", func(context.Context) (string, error) {
+		want = read()
+		return want, nil
+	})
+	return told(got, want, true, err)
+}
+
+func loadTwo(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string], read func() string) error {
+	want := ""
+	got, err := c.LoadMany(ctx, tx, []string{"j", "k"}, func(_ context.Context, keys []string) (map[string]string, error) {
+		want = read()
+		return map[string]string{"j": want, "k": want}, nil
+	})
+	return told(got["k"], want, true, err)
+}
+
+func told(got, want string, right bool, err error) error {
+	if err == nil && (got != want || !right) {
+		return fmt.Errorf("the load returned %q; want what its loader has read, %q", got, want)
+	}
+	return err
+}
+
+var errUndone = errors.New("undone")
+
+// lateLoads are the orders in which a load can come too late. The transaction is
+// open, or has committed or rolled back, afterwards; after is what the database
+// shows then. Writes are cleared after they were made.
+var lateLoads = []struct {
+	name  string
+	after string
+	play  func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad)
+}{
+	{"a savepoint is undone", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		var l *lateLoad
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			r.set("dirty")
+			clearCache(t, tx, c)
+			l = begin()
+			r.set("old")
+			return errUndone
+		})
+		l.land(t)
+	}},
+	{"a savepoint without a clear is undone", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		var l *lateLoad
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			r.set("dirty") // to be cleared before the commit, had it been kept
+			l = begin()
+			r.set("old")
+			return errUndone
+		})
+		l.land(t)
+	}},
+	{"a savepoint is undone by a panic", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		var l *lateLoad
+		func() {
+			defer func() { _ = recover() }()
+			tx.Savepoint(func(tx *txcache.Tx) error {
+				r.set("dirty")
+				clearCache(t, tx, c)
+				l = begin()
+				r.set("old")
+				panic(errUndone)
+			})
+		}()
+		l.land(t)
+	}},
+	{"an inner savepoint is undone", "outer", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			r.set("outer")
+			clearCache(t, tx, c)
+			var l *lateLoad
+			tx.Savepoint(func(tx *txcache.Tx) error {
+				r.set("dirty")
+				clearCache(t, tx, c)
+				l = begin()
+				r.set("outer")
+				return errUndone
+			})
+			l.land(t)
+			return nil
+		})
+	}},
+	{"an outer savepoint is undone", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		var l *lateLoad
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			tx.Savepoint(func(tx *txcache.Tx) error {
+				r.set("dirty")
+				clearCache(t, tx, c)
+				l = begin()
+				return nil
+			})
+			r.set("old")
+			return errUndone
+		})
+		l.land(t)
+	}},
+	{"an outer savepoint is undone after the load", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			var l *lateLoad
+			tx.Savepoint(func(tx *txcache.Tx) error {
+				r.set("dirty")
+				clearCache(t, tx, c)
+				l = begin()
+				return nil
+			})
+			l.land(t)
+			r.set("old")
+			return errUndone
+		})
+	}},
+	{"one of two savepoints that overlap is undone", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		var l *lateLoad
+		began, undone := make(chan struct{}), make(chan struct{})
+		var other sync.WaitGroup
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			other.Go(func() {
+				tx.Savepoint(func(tx *txcache.Tx) error {
+					close(began)
+					<-undone
+					l.land(t)
+					return nil
+				})
+			})
+			<-began
+			r.set("dirty")
+			clearCache(t, tx, c)
+			l = begin()
+			r.set("old")
+			return errUndone
+		})
+		close(undone)
+		other.Wait()
+	}},
+	{"the cache is cleared", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		l := begin()
+		r.set("new")
+		clearCache(t, tx, c)
+		l.land(t)
+	}},
+	{"the cache is cleared twice", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		r.set("newer than old")
+		clearCache(t, tx, c)
+		l := begin()
+		r.set("new")
+		clearCache(t, tx, c)
+		l.land(t)
+	}},
+	{"the cache is cleared within a savepoint that is kept", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		l := begin()
+		tx.Savepoint(func(tx *txcache.Tx) error {
+			r.set("new")
+			clearCache(t, tx, c)
+			return nil
+		})
+		l.land(t)
+	}},
+	{"all caches are cleared", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		l := begin()
+		r.set("new")
+		if err := tx.ClearAll(); err != nil {
+			t.Error(err)
+		}
+		l.land(t)
+	}},
+	{"the cache is cleared before all caches are", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		clearCache(t, tx, c)
+		l := begin()
+		r.set("new")
+		if err := tx.ClearAll(); err != nil {
+			t.Error(err)
+		}
+		l.land(t)
+	}},
+	{"the transaction commits meanwhile", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		l := begin()
+		r.set("new")
+		clearCache(t, tx, c)
+		if err := tx.CommitWith(t.Context(), func(context.Context) error {
+			l.land(t)
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}},
+	{"the transaction has committed", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		l := begin()
+		r.set("new")
+		clearCache(t, tx, c)
+		commit(t, tx)
+		l.land(t)
+	}},
+	{"the transaction has rolled back", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
+		r.set("dirty")
+		l := begin()
+		r.set("old")
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+		l.land(t)
+	}},
+}
+
+// P1, P2, P3: goroutines share a transaction, and one of them is loading while
+// another clears, undoes or ends it. What was read before is not seen
+// afterwards, by the transaction or by others.
+func TestALoadThatComesTooLateIsNotKept(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		for _, order := range lateLoads {
+			for _, way := range waysToLoad {
+				for _, warm := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s/%s/warm %v", order.name, way.name, warm), func(t *testing.T) {
+						store := s.one(t)
+						c := newCache[string, string](t, store, "c", txcache.CacheOptions{Warm: warm, Lease: way.lease})
+						r := &row{value: "old"}
+						tx := begin(t, store, "db")
+						order.play(t, tx, c, r, func() *lateLoad { return way.begin(t.Context(), tx, c, r) })
+						r.shows(t, order.after)
+						r.seenBy(t, tx, c, "the transaction itself")
+						if err := tx.Commit(t.Context()); err != nil && err != txcache.ErrTxDone {
+							t.Error(err)
+						}
+						r.seenBy(t, begin(t, store, "db"), c, "a transaction that began afterwards")
+						r.seenBy(t, beginReadOnly(t, store, "db"), c, "a read-only transaction that began afterwards")
+					})
+				}
+			}
+		}
+	})
+}
+
+// shows fails the test if the table of orders is not what it says.
+func (r *row) shows(t *testing.T, want string) {
+	t.Helper()
+	if got := r.get(); got != want {
+		t.Fatalf("the row is %q, not %q", got, want)
+	}
+}
+
+// seenBy fails the test if tx sees anything else than the row, or that it is
+// absent. Nothing is a miss.
+func (r *row) seenBy(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], who string) {
+	t.Helper()
+	if v, ok := c.Get(t.Context(), tx, "k"); ok && v != r.get() {
+		t.Errorf("%s sees %q; the database has %q", who, v, r.get())
+	}
+	if c.Absent(t.Context(), tx, "k") {
+		t.Errorf("%s sees nothing; the database has %q", who, r.get())
+	}
+	if v, ok := c.GetMany(t.Context(), tx, []string{"j"})["j"]; ok && v != r.get() {
+		t.Errorf("%s sees %q; the database has %q", who, v, r.get())
+	}
+}
+
+// A load that nothing came in between of is kept, and others see it after the
+// commit: also if another cache was cleared meanwhile, or a savepoint was opened
+// or kept.
+func TestALoadThatDoesNotComeTooLateIsKept(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		for name, play := range map[string]func(t *testing.T, tx *txcache.Tx, d *txcache.Cache[string, string], begin func() *lateLoad){
+			"another cache is cleared": func(t *testing.T, tx *txcache.Tx, d *txcache.Cache[string, string], begin func() *lateLoad) {
+				l := begin()
+				clearCache(t, tx, d)
+				l.land(t)
+			},
+			"a savepoint is opened": func(t *testing.T, tx *txcache.Tx, _ *txcache.Cache[string, string], begin func() *lateLoad) {
+				l := begin()
+				tx.Savepoint(func(tx *txcache.Tx) error {
+					l.land(t)
+					return nil
+				})
+			},
+			"the savepoint in which it began is kept": func(t *testing.T, tx *txcache.Tx, _ *txcache.Cache[string, string], begin func() *lateLoad) {
+				var l *lateLoad
+				tx.Savepoint(func(tx *txcache.Tx) error {
+					l = begin()
+					return nil
+				})
+				l.land(t)
+			},
+			"it began after a savepoint was undone": func(t *testing.T, tx *txcache.Tx, _ *txcache.Cache[string, string], begin func() *lateLoad) {
+				tx.Savepoint(func(tx *txcache.Tx) error { return errUndone })
+				begin().land(t)
+			},
+		} {
+			for _, way := range waysToLoad[:4] {
+				t.Run(name+"/"+way.name, func(t *testing.T) {
+					store := s.one(t)
+					c := newCache[string, string](t, store, "c", txcache.CacheOptions{Lease: way.lease})
+					d := newCache[string, string](t, store, "d", txcache.CacheOptions{})
+					r := &row{value: "old"}
+					tx := begin(t, store, "db")
+					play(t, tx, d, func() *lateLoad { return way.begin(t.Context(), tx, c, r) })
+					hit(t, tx, c, "k", "old", name)
+					commit(t, tx)
+					hit(t, begin(t, store, "db"), c, "k", "old", name)
+				})
+			}
+		}
+	})
+}
+
+// P2: what a read-only transaction loads is for all at once, but not what was
+// begun before a savepoint was undone, or while one is open that may be: neither
+// in the process nor, where one process loads for all, in others.
+func TestALoadOfAReadOnlyTransactionLeavesNoSavepoint(t *testing.T) {
+	everywhere(t, func(t *testing.T, s setup) {
+		for _, way := range waysToLoad {
+			t.Run(way.name, func(t *testing.T) {
+				stores := s.open(t, 2, txcache.Options{})
+				var caches []*txcache.Cache[string, string]
+				for _, store := range stores {
+					caches = append(caches, newCache[string, string](t, store, "c", txcache.CacheOptions{Lease: way.lease}))
+				}
+				seen := func(why string) {
+					t.Helper()
+					for i, store := range stores {
+						other := beginReadOnly(t, store, "db")
+						miss(t, other, caches[i], "k", why)
+						if caches[i].Absent(t.Context(), other, "k") {
+							t.Errorf("it is absent: %s", why)
+						}
+					}
+				}
+				r := &row{value: "old"}
+				tx := beginReadOnly(t, stores[0], "db")
+				began := way.begin(t.Context(), tx, caches[0], r) // outside of it
+				var within *lateLoad
+				tx.Savepoint(func(tx *txcache.Tx) error {
+					began.land(t)
+					seen("the savepoint may be undone")
+					within = way.begin(t.Context(), tx.WithUser(1), caches[0], r)
+					return errUndone
+				})
+				seen("the savepoint was undone")
+				within.land(t)
+				miss(t, tx.WithUser(1), caches[0], "k", "the savepoint was undone before it was loaded")
+				seen("the savepoint was undone")
+				commit(t, tx)
+				seen("the savepoint was undone")
+				// Nobody waits for a lease of what did not come.
+				other := beginReadOnly(t, stores[1], "db")
+				start := time.Now()
+				way.begin(t.Context(), other, caches[1], r).land(t)
+				if took := time.Since(start); took > 30*time.Second {
+					t.Errorf("another server waited %v for the lease", took)
+				}
+			})
+		}
+	})
+}
+
+// P2: nor is what was loaded to verify a hit.
+func TestALoadThatVerifiesLeavesNoSavepoint(t *testing.T) {
+	store := setups[0].one(t)
+	c := newCache[string, string](t, store, "c", txcache.CacheOptions{Verify: 1})
+	publish(t, store, "db", c, "k", "forgotten to clear")
+	r := &row{value: "new"}
+	tx := beginReadOnly(t, store, "db")
+	var l *lateLoad
+	tx.Savepoint(func(tx *txcache.Tx) error {
+		l = waysToLoad[0].begin(t.Context(), tx, c, r)
+		return errUndone
+	})
+	l.land(t)
+	hit(t, tx, c, "k", "forgotten to clear", "what was loaded within the savepoint was undone")
+	waysToLoad[0].begin(t.Context(), tx, c, r).land(t)
+	hit(t, tx, c, "k", "new", "this was loaded after it")
+}
+
+// P1, P2: what comes from the backend after the transaction has cleared the
+// cache, or undone a savepoint, is what others have committed. It is for its
+// caller, who asked before, and not the transaction's own.
+func TestARemoteHitThatComesLateIsNotTheTransactionsOwn(t *testing.T) {
+	for name, ask := range map[string]func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string]) string{
+		"Get": func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string]) string {
+			return c.GetOr(ctx, tx, "k", "")
+		},
+		"GetMany": func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string]) string {
+			return c.GetMany(ctx, tx, []string{"j", "k"})["k"]
+		},
+		"Load": func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string]) string {
+			v, _ := c.Load(ctx, tx, "k", func(context.Context) (string, error) { return "", errUndone })
+			return v
+		},
+		"LoadMany": func(ctx context.Context, tx *txcache.Tx, c *txcache.Cache[string, string]) string {
+			values, _ := c.LoadMany(ctx, tx, []string{"k"}, func(context.Context, []string) (map[string]string, error) { return nil, errUndone })
+			return values["k"]
+		},
+	} {
+		for _, warm := range []bool{false, true} {
+			for _, noNear := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/warm %v/no near %v", name, warm, noNear), func(t *testing.T) {
+					remote := &heldValues{openValues: openValues{newValues()}}
+					setter := newStore(t, remote, txcache.Options{})
+					publish(t, setter, "db", newCache[string, string](t, setter, "c", txcache.CacheOptions{}), "k", "old")
+
+					store := newStore(t, remote, txcache.Options{NoNear: noNear})
+					c := newCache[string, string](t, store, "c", txcache.CacheOptions{Warm: warm})
+					tx := begin(t, store, "db")
+					asked, answered, got := make(chan struct{}), make(chan struct{}), make(chan string)
+					remote.hold = sync.OnceFunc(func() {
+						close(asked)
+						<-answered
+					})
+					go func() { got <- ask(t.Context(), tx, c) }()
+					<-asked
+					clearCache(t, tx, c)
+					close(answered)
+					if v := <-got; v != "old" {
+						t.Errorf("it found %q; want what was there when it was asked for", v)
+					}
+					miss(t, tx, c, "k", "the transaction has cleared the cache")
+					commit(t, tx)
+					miss(t, begin(t, store, "db"), c, "k", "the cache was cleared")
+				})
+			}
+		}
+	}
+}
+
+// heldValues are values whose answers can be held back.
+type heldValues struct {
+	openValues
+	hold func()
+}
+
+func (h *heldValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
+	if h.hold != nil {
+		h.hold()
+	}
+	return h.openValues.Get(ctx, keys)
+}
+
+// Who has read a value itself, and sets it after another goroutine has cleared
+// the cache, says that it is good still. Nobody else can know.
+func TestASetIsTheCallersOwn(t *testing.T) {
+	store := newStore(t, memorybackend.New(), txcache.Options{})
+	c := newCache[string, string](t, store, "c", txcache.CacheOptions{Warm: true})
+	tx := begin(t, store, "db")
+	clearCache(t, tx, c)
+	c.Set(tx, "k", "of the caller")
+	hit(t, tx, c, "k", "of the caller", "it was set after the clear")
+	commit(t, tx)
+	hit(t, begin(t, store, "db"), c, "k", "of the caller", "the cache is warm")
+}
