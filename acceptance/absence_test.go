@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // Absence is of the key that a loader was called for: what another load within the
@@ -96,10 +97,10 @@ func TestAbsenceIsOfTheKeyThatIsLoaded(t *testing.T) {
 		}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			store := setups[1].one(t)
-			orders := newCache[int, int](t, store, "orders", txcache.CacheOptions{})
-			customers := newCache[int, int](t, store, "customers", txcache.CacheOptions{})
-			tx := beginReadOnly(t, store, "db")
+			store := storetest.Setups[1].One(t)
+			orders := storetest.NewCache[int, int](t, store, "orders", txcache.CacheOptions{})
+			customers := storetest.NewCache[int, int](t, store, "customers", txcache.CacheOptions{})
+			tx := storetest.BeginReadOnly(t, store, "db")
 			_, err := orders.Load(t.Context(), tx, 1, func(ctx context.Context) (int, error) {
 				return 0, test.within(ctx, nest{store, orders, customers, tx})
 			})
@@ -109,12 +110,12 @@ func TestAbsenceIsOfTheKeyThatIsLoaded(t *testing.T) {
 			if test.absent && err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent as it is", err)
 			}
-			commit(t, tx)
-			tx = beginReadOnly(t, store, "db")
+			storetest.Commit(t, tx)
+			tx = storetest.BeginReadOnly(t, store, "db")
 			if got := orders.Absent(t.Context(), tx, 1); got != test.absent {
 				t.Errorf("Absent = %v; want %v", got, test.absent)
 			}
-			if v, err := orders.Load(t.Context(), tx, 1, constant(7, nil)); test.absent != errors.Is(err, txcache.ErrAbsent) || !test.absent && v != 7 {
+			if v, err := orders.Load(t.Context(), tx, 1, storetest.Constant(7, nil)); test.absent != errors.Is(err, txcache.ErrAbsent) || !test.absent && v != 7 {
 				t.Errorf("Load = %d, %v", v, err)
 			}
 		})
@@ -126,26 +127,26 @@ func TestAbsenceIsOfTheKeyThatIsLoaded(t *testing.T) {
 func TestNestedAbsenceInRefreshesAndVerify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var hits int
-		store := setups[0].open(t, 1, txcache.Options{Logger: silent, OnStale: func(context.Context, txcache.StaleHit) { hits++ }})[0]
-		customers := newCache[string, int](t, store, "customers", txcache.CacheOptions{})
+		store := storetest.Setups[0].Open(t, 1, txcache.Options{Logger: storetest.Silent, OnStale: func(context.Context, txcache.StaleHit) { hits++ }})[0]
+		customers := storetest.NewCache[string, int](t, store, "customers", txcache.CacheOptions{})
 		none := func(context.Context) (int, error) { return 0, txcache.ErrAbsent }
 
-		verified := newCache[string, int](t, store, "verified", txcache.CacheOptions{Verify: 1})
-		publish(t, store, "db", verified, "x", 1)
-		tx := beginReadOnly(t, store, "db")
+		verified := storetest.NewCache[string, int](t, store, "verified", txcache.CacheOptions{Verify: 1})
+		storetest.Publish(t, store, "db", verified, "x", 1)
+		tx := storetest.BeginReadOnly(t, store, "db")
 		v, err := verified.Load(t.Context(), tx, "x", func(ctx context.Context) (int, error) { return customers.Load(ctx, tx, "y", none) })
 		if v != 1 || err != nil || hits != 0 {
 			t.Errorf("Load = %d, %v, and %d stale hits; want the hit, as the loader failed", v, err, hits)
 		}
 
-		r := newRefreshed(t, store, newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
+		r := newRefreshed(t, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
 		r.c.RefreshEarly(func(ctx context.Context, tx *txcache.Tx, key string) (int, error) {
 			return customers.Load(ctx, tx, key, none)
 		})
 		r.nearlyOver(t, time.Minute)
-		hit(t, beginReadOnly(t, store, "db"), r.c, "x", 1, "it begins to be refreshed")
+		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), r.c, "x", 1, "it begins to be refreshed")
 		synctest.Wait()
-		hit(t, beginReadOnly(t, store, "db"), r.c, "x", 1, "the refresh failed")
+		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), r.c, "x", 1, "the refresh failed")
 		if s := r.c.Stats(); s.LoadErrors != 1 || s.EarlyRefreshes != 0 {
 			t.Errorf("Stats = %+v; want a failed refresh", s)
 		}
@@ -155,52 +156,52 @@ func TestNestedAbsenceInRefreshesAndVerify(t *testing.T) {
 // With a negative Absent nothing is remembered of what is gone; what was cached of
 // it is forgotten all the same, on every server.
 func TestWhatIsGoneIsForgotten(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		var mu sync.Mutex
 		found := 0
-		all := s.open(t, 2, txcache.Options{Logger: silent, OnStale: func(context.Context, txcache.StaleHit) { mu.Lock(); found++; mu.Unlock() }})
-		c := newCache[string, int](t, all[0], "c", txcache.CacheOptions{Absent: -1, Verify: 1})
-		other := newCache[string, int](t, all[1], "c", txcache.CacheOptions{Absent: -1})
-		publish(t, all[0], "db", c, "x", 1)
+		all := s.Open(t, 2, txcache.Options{Logger: storetest.Silent, OnStale: func(context.Context, txcache.StaleHit) { mu.Lock(); found++; mu.Unlock() }})
+		c := storetest.NewCache[string, int](t, all[0], "c", txcache.CacheOptions{Absent: -1, Verify: 1})
+		other := storetest.NewCache[string, int](t, all[1], "c", txcache.CacheOptions{Absent: -1})
+		storetest.Publish(t, all[0], "db", c, "x", 1)
 		for range 3 {
-			tx := beginReadOnly(t, all[0], "db")
-			if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
+			tx := storetest.BeginReadOnly(t, all[0], "db")
+			if _, err := c.Load(t.Context(), tx, "x", storetest.Constant(0, errNoRow)); err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent", err)
 			}
-			miss(t, tx, c, "x", "it is gone")
-			commit(t, tx)
+			storetest.Miss(t, tx, c, "x", "it is gone")
+			storetest.Commit(t, tx)
 		}
 		if found != 1 {
 			t.Errorf("the hit was stale %d times; want once", found)
 		}
-		if s.remote { // the others have no value of it in their process
+		if s.Remote { // the others have no value of it in their process
 			time.Sleep(2 * time.Millisecond)
-			miss(t, beginReadOnly(t, all[1], "db"), other, "x", "it is gone")
+			storetest.Miss(t, storetest.BeginReadOnly(t, all[1], "db"), other, "x", "it is gone")
 		}
-		known(t, beginReadOnly(t, all[0], "db"), c, "absences are not remembered")
+		known(t, storetest.BeginReadOnly(t, all[0], "db"), c, "absences are not remembered")
 	})
 }
 
 func TestARefreshOfWhatIsGoneIsNotRepeated(t *testing.T) {
-	expiring(t, txcache.CacheOptions{Duration: time.Minute, Absent: -1, StaleFor: time.Hour}, func(t *testing.T, s setup, store *txcache.Store, c *txcache.Cache[string, int]) {
-		if s.name == "values without near" {
+	expiring(t, txcache.CacheOptions{Duration: time.Minute, Absent: -1, StaleFor: time.Hour}, func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int]) {
+		if s.Name == "values without near" {
 			return // which refreshes nothing
 		}
 		r := newRefreshed(t, store, c)
 		r.nearlyOver(t, time.Minute)
 		refreshes := 0
 		c.RefreshEarly(func(context.Context, *txcache.Tx, string) (int, error) { refreshes++; return 0, txcache.ErrAbsent })
-		hit(t, beginReadOnly(t, store, "db"), c, "x", 1, "it begins to be refreshed")
+		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "it begins to be refreshed")
 		synctest.Wait()
 		for range 10 {
-			miss(t, beginReadOnly(t, store, "db"), c, "x", "it is gone")
+			storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it is gone")
 			synctest.Wait()
 		}
 		if refreshes != 1 {
 			t.Errorf("%d refreshes; want one", refreshes)
 		}
 		failure := errors.New("no connection")
-		if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(0, failure)); err != failure {
+		if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(0, failure)); err != failure {
 			t.Errorf("Load = %d, %v; want the failure: it is known that nothing is there", v, err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -35,81 +36,81 @@ func known(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, int], why stri
 }
 
 func TestAbsenceIsRemembered(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		servers := s.open(t, 2, txcache.Options{})
-		c := newCache[string, int](t, servers[0], "c", txcache.CacheOptions{})
-		other := newCache[string, int](t, servers[1], "c", txcache.CacheOptions{})
-		tx := beginReadOnly(t, servers[0], "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		servers := s.Open(t, 2, txcache.Options{})
+		c := storetest.NewCache[string, int](t, servers[0], "c", txcache.CacheOptions{})
+		other := storetest.NewCache[string, int](t, servers[1], "c", txcache.CacheOptions{})
+		tx := storetest.BeginReadOnly(t, servers[0], "db")
 		known(t, tx, c, "nothing is known yet")
-		if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
+		if _, err := c.Load(t.Context(), tx, "x", storetest.Constant(0, errNoRow)); err != txcache.ErrAbsent {
 			t.Errorf("Load = %v; want ErrAbsent", err)
 		}
 		asksNobody(t, tx, c, "it has been loaded here")
-		commit(t, tx)
-		asksNobody(t, begin(t, servers[0], "db"), c, "it has been loaded in this process")
-		if s.remote {
-			asksNobody(t, begin(t, servers[1], "db"), other, "it has been loaded in another process")
-			asksNobody(t, begin(t, servers[1], "db"), other, "it is near by now")
+		storetest.Commit(t, tx)
+		asksNobody(t, storetest.Begin(t, servers[0], "db"), c, "it has been loaded in this process")
+		if s.Remote {
+			asksNobody(t, storetest.Begin(t, servers[1], "db"), other, "it has been loaded in another process")
+			asksNobody(t, storetest.Begin(t, servers[1], "db"), other, "it is near by now")
 		}
-		if got := c.GetMany(t.Context(), begin(t, servers[0], "db"), []string{"x"}); len(got) != 0 {
+		if got := c.GetMany(t.Context(), storetest.Begin(t, servers[0], "db"), []string{"x"}); len(got) != 0 {
 			t.Errorf("GetMany = %v; want nothing", got)
 		}
 		if s := c.Stats(); s.AbsentHits != 7 || s.LoadErrors != 0 || s.BadPayloads != 0 {
 			t.Errorf("Stats = %+v; want 7 absent hits, and no errors", s)
 		}
 
-		writer := begin(t, servers[1], "db")
-		clearCache(t, writer, other)
-		commit(t, writer)
-		known(t, begin(t, servers[0], "db"), c, "the cache was cleared")
-		publish(t, servers[0], "db", c, "x", 1)
-		hit(t, begin(t, servers[0], "db"), c, "x", 1, "there is a row now")
+		writer := storetest.Begin(t, servers[1], "db")
+		storetest.Clear(t, writer, other)
+		storetest.Commit(t, writer)
+		known(t, storetest.Begin(t, servers[0], "db"), c, "the cache was cleared")
+		storetest.Publish(t, servers[0], "db", c, "x", 1)
+		storetest.Hit(t, storetest.Begin(t, servers[0], "db"), c, "x", 1, "there is a row now")
 	})
 }
 
 // P1, P2: what a read-write transaction finds absent may be its own deletion.
 func TestAbsenceIsPrivateUntilCommit(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		for _, committed := range []bool{false, true} {
-			tx := begin(t, store, "db")
-			if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
+			tx := storetest.Begin(t, store, "db")
+			if _, err := c.Load(t.Context(), tx, "x", storetest.Constant(0, errNoRow)); err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent", err)
 			}
 			asksNobody(t, tx, c, "it is its own")
-			known(t, begin(t, store, "db"), c, "it is not committed")
+			known(t, storetest.Begin(t, store, "db"), c, "it is not committed")
 			tx.Savepoint(func(tx *txcache.Tx) error {
 				c.Set(tx, "x", 1)
-				hit(t, tx, c, "x", 1, "it has been set since")
+				storetest.Hit(t, tx, c, "x", 1, "it has been set since")
 				return errNoRow
 			})
 			asksNobody(t, tx, c, "the savepoint was undone")
 			if !committed {
 				tx.Rollback()
-				known(t, begin(t, store, "db"), c, "it was rolled back")
+				known(t, storetest.Begin(t, store, "db"), c, "it was rolled back")
 				continue
 			}
-			commit(t, tx)
-			asksNobody(t, begin(t, store, "db"), c, "it was committed")
+			storetest.Commit(t, tx)
+			asksNobody(t, storetest.Begin(t, store, "db"), c, "it was committed")
 		}
 	})
 }
 
 // A value takes the place of an absence, and the other way round.
 func TestAbsenceAndValueReplaceEachOther(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		for range 2 {
-			tx := beginReadOnly(t, store, "db")
+			tx := storetest.BeginReadOnly(t, store, "db")
 			c.SetAbsent(tx, "x")
 			asksNobody(t, tx, c, "it was set")
-			commit(t, tx)
-			asksNobody(t, beginReadOnly(t, store, "db"), c, "it was set")
-			publish(t, store, "db", c, "x", 1)
-			hit(t, beginReadOnly(t, store, "db"), c, "x", 1, "it was set since")
-			known(t, beginReadOnly(t, store, "db"), c, "it was set since")
+			storetest.Commit(t, tx)
+			asksNobody(t, storetest.BeginReadOnly(t, store, "db"), c, "it was set")
+			storetest.Publish(t, store, "db", c, "x", 1)
+			storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "it was set since")
+			known(t, storetest.BeginReadOnly(t, store, "db"), c, "it was set since")
 		}
 	})
 }
@@ -128,29 +129,29 @@ func TestAbsenceLastsAsLongAsItsOption(t *testing.T) {
 		{"not at all", time.Minute, -1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for _, s := range setups[:3] {
-				t.Run(s.name, func(t *testing.T) {
+			for _, s := range storetest.Setups[:3] {
+				t.Run(s.Name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						store := s.one(t)
-						c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: test.duration, Absent: test.absent})
-						tx := beginReadOnly(t, store, "db")
-						if _, err := c.Load(t.Context(), tx, "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
+						store := s.One(t)
+						c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: test.duration, Absent: test.absent})
+						tx := storetest.BeginReadOnly(t, store, "db")
+						if _, err := c.Load(t.Context(), tx, "x", storetest.Constant(0, errNoRow)); err != txcache.ErrAbsent {
 							t.Errorf("Load = %v; want ErrAbsent", err)
 						}
-						commit(t, tx)
+						storetest.Commit(t, tx)
 						switch test.lasts {
 						case 0:
-							known(t, beginReadOnly(t, store, "db"), c, "absences are not remembered")
+							known(t, storetest.BeginReadOnly(t, store, "db"), c, "absences are not remembered")
 							return
 						case -1:
 							time.Sleep(1000 * time.Hour)
-							asksNobody(t, beginReadOnly(t, store, "db"), c, "nobody has cleared")
+							asksNobody(t, storetest.BeginReadOnly(t, store, "db"), c, "nobody has cleared")
 							return
 						}
 						time.Sleep(test.lasts - time.Millisecond)
-						asksNobody(t, beginReadOnly(t, store, "db"), c, "it is not over yet")
+						asksNobody(t, storetest.BeginReadOnly(t, store, "db"), c, "it is not over yet")
 						time.Sleep(time.Millisecond)
-						known(t, beginReadOnly(t, store, "db"), c, "it is over")
+						known(t, storetest.BeginReadOnly(t, store, "db"), c, "it is over")
 					})
 				})
 			}
@@ -160,9 +161,9 @@ func TestAbsenceLastsAsLongAsItsOption(t *testing.T) {
 
 // An absence ends with Set, also where the value is evicted before it is asked for.
 func TestSetEndsAnAbsence(t *testing.T) {
-	store := newStore(t, memorybackend.New(), txcache.Options{})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{Size: 1})
-	tx := beginReadOnly(t, store, "db")
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Size: 1})
+	tx := storetest.BeginReadOnly(t, store, "db")
 	c.SetAbsent(tx, "x")
 	c.Set(tx, "x", 1)
 	for i := range 8 { // one of them takes the place of x

@@ -17,12 +17,14 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A stateError is an answer of an SQL database.
 type stateError string
 
-func (e stateError) Error() string    { return "state " + string(e) }
+func (e stateError) Error() string { return "state " + string(e) }
+
 func (e stateError) SQLState() string { return string(e) }
 
 // An error of a loader that may be of its caller's circumstances is not that of
@@ -62,8 +64,8 @@ func TestWhichErrorsAreShared(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := setups[0].one(t)
-				c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+				store := storetest.Setups[0].One(t)
+				c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					ctx := t.Context()
@@ -72,7 +74,7 @@ func TestWhichErrorsAreShared(t *testing.T) {
 						ctx, cancel = context.WithTimeout(ctx, test.limit)
 						defer cancel()
 					}
-					_, err := c.Load(ctx, beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
+					_, err := c.Load(ctx, storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
 						time.Sleep(test.fails)
 						return 0, test.err
 					})
@@ -81,7 +83,7 @@ func TestWhichErrorsAreShared(t *testing.T) {
 					}
 				})
 				synctest.Wait()
-				v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(2, nil))
+				v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil))
 				if test.shared && err != test.err || !test.shared && (v != 2 || err != nil) {
 					t.Errorf("the waiting Load = %d, %v; shared should be %v", v, err, test.shared)
 				}
@@ -96,13 +98,13 @@ func TestWhichErrorsAreShared(t *testing.T) {
 func TestAnExpiredValueIsSharedAsItsErrorIs(t *testing.T) {
 	for _, failure := range []error{errors.New("refused"), os.ErrDeadlineExceeded} {
 		synctest.Test(t, func(t *testing.T) {
-			store := setups[0].one(t)
-			c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Hour})
-			publish(t, store, "db", c, "x", 1)
+			store := storetest.Setups[0].One(t)
+			c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Hour})
+			storetest.Publish(t, store, "db", c, "x", 1)
 			time.Sleep(2 * time.Minute)
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 0, failure })
+				v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 0, failure })
 				if v != 1 || err != nil {
 					t.Errorf("Load = %d, %v; want the expired value", v, err)
 				}
@@ -112,7 +114,7 @@ func TestAnExpiredValueIsSharedAsItsErrorIs(t *testing.T) {
 			if failure == os.ErrDeadlineExceeded {
 				want = 2
 			}
-			if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(2, nil)); v != want || err != nil {
+			if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil)); v != want || err != nil {
 				t.Errorf("%v: the waiting Load = %d, %v; want %d", failure, v, err, want)
 			}
 			wg.Wait()
@@ -124,13 +126,13 @@ func TestAnExpiredValueIsSharedAsItsErrorIs(t *testing.T) {
 // another: who has waited for two of them waits no more.
 func TestCallersDoNotFailOneAfterAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				_, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
+				_, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
 					time.Sleep(time.Second)
 					return 0, os.ErrDeadlineExceeded
 				})
@@ -155,9 +157,9 @@ func TestTroubleWithinALoaderIsItsCallers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := setups[0].one(t)
-				outer := newCache[int, int](t, store, "outer", txcache.CacheOptions{})
-				inner := newCache[int, int](t, store, "inner", txcache.CacheOptions{})
+				store := storetest.Setups[0].One(t)
+				outer := storetest.NewCache[int, int](t, store, "outer", txcache.CacheOptions{})
+				inner := storetest.NewCache[int, int](t, store, "inner", txcache.CacheOptions{})
 				var first atomic.Bool
 				load := func(key int) (v int, err error) {
 					defer func() {
@@ -165,7 +167,7 @@ func TestTroubleWithinALoaderIsItsCallers(t *testing.T) {
 							err = fmt.Errorf("%v", p)
 						}
 					}()
-					tx := beginReadOnly(t, store, "db")
+					tx := storetest.BeginReadOnly(t, store, "db")
 					return outer.Load(t.Context(), tx, key, func(ctx context.Context) (int, error) {
 						return inner.Load(ctx, tx, 0, func(context.Context) (int, error) {
 							time.Sleep(time.Second)
@@ -199,17 +201,17 @@ func TestTroubleWithinALoaderIsItsCallers(t *testing.T) {
 // What a savepoint may undo is nobody else's.
 func TestALoadInASavepointIsNotShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			beginReadOnly(t, store, "db").Savepoint(func(tx *txcache.Tx) error {
+			storetest.BeginReadOnly(t, store, "db").Savepoint(func(tx *txcache.Tx) error {
 				c.Load(t.Context(), tx, "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil })
 				return errors.New("undone")
 			})
 		})
 		synctest.Wait()
-		if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(2, nil)); v != 2 || err != nil {
+		if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil)); v != 2 || err != nil {
 			t.Errorf("Load = %d, %v; want its own", v, err)
 		}
 		wg.Wait()
@@ -220,12 +222,14 @@ func TestALoadInASavepointIsNotShared(t *testing.T) {
 func TestABatchThatWaitedCountsAllItsMisses(t *testing.T) {
 	for _, cause := range []string{"error", "context", "own error"} {
 		synctest.Test(t, func(t *testing.T) {
-			store := setups[0].one(t)
-			c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+			store := storetest.Setups[0].One(t)
+			c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 			failure := errors.New("refused")
 			rows := &table{err: failure, wait: time.Second}
 			var wg sync.WaitGroup
-			wg.Go(func() { c.LoadMany(t.Context(), beginReadOnly(t, store, "db"), []string{"a", "b", "c"}, rows.load) })
+			wg.Go(func() {
+				c.LoadMany(t.Context(), storetest.BeginReadOnly(t, store, "db"), []string{"a", "b", "c"}, rows.load)
+			})
 			synctest.Wait()
 			before := c.Stats()
 			ctx, keys := t.Context(), []string{"a", "b", "c"}
@@ -237,7 +241,7 @@ func TestABatchThatWaitedCountsAllItsMisses(t *testing.T) {
 			case "own error":
 				keys = append(keys, "d")
 			}
-			_, err := c.LoadMany(ctx, beginReadOnly(t, store, "db"), keys, func(context.Context, []string) (map[string]int, error) { return nil, failure })
+			_, err := c.LoadMany(ctx, storetest.BeginReadOnly(t, store, "db"), keys, func(context.Context, []string) (map[string]int, error) { return nil, failure })
 			after := c.Stats()
 			if n := after.Misses - before.Misses; err == nil || n != uint64(len(keys)) || after.Hits != before.Hits {
 				t.Errorf("%s: LoadMany = %v, and counts %d misses; want %d", cause, err, n, len(keys))

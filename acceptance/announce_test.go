@@ -11,12 +11,13 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // P8: with CommitOnOutage, too, nothing is committed for a caller that has given up.
 func TestNoCommitOnceTheContextIsDone(t *testing.T) {
-	r := newRecorder()
-	tx := clearing(t, r, txcache.Options{Logger: silent, CommitOnOutage: true})
+	r := storetest.NewRecorder()
+	tx := clearing(t, r, txcache.Options{Logger: storetest.Silent, CommitOnOutage: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := tx.CommitWith(ctx, func(context.Context) error {
@@ -31,25 +32,25 @@ func TestNoCommitOnceTheContextIsDone(t *testing.T) {
 // A fence that could not be lifted has lapsed after its lease, and is let be.
 func TestAFenceIsLiftedForAsLongAsItStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent, Fence: 30 * time.Second})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent, Fence: 30 * time.Second})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		down := errors.New("connection refused")
-		r.failing("Fence", down)
-		r.failing("Unfence", down)
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		r.Failing("Fence", down)
+		r.Failing("Unfence", down)
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		if err := tx.Commit(t.Context()); !errors.Is(err, txcache.ErrUnavailable) {
 			t.Fatalf("Commit = %v; want ErrUnavailable", err)
 		}
 		time.Sleep(20 * time.Second)
-		if r.taken() == "Fence" {
+		if r.Taken() == "Fence" {
 			t.Error("the fence, which may stand, is not lifted")
 		}
 		time.Sleep(20 * time.Second)
-		r.taken()
+		r.Taken()
 		time.Sleep(time.Hour)
-		if got := r.taken(); got != "" {
+		if got := r.Taken(); got != "" {
 			t.Errorf("calls: %s; want none, for the fence has lapsed", got)
 		}
 	})
@@ -59,28 +60,28 @@ func TestAFenceIsLiftedForAsLongAsItStands(t *testing.T) {
 // told of what may be there, and of nothing else.
 func TestAFenceThatWasNotSentIsNotLifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		refuse := func(why error) {
-			r.failing("Fence", why)
+			r.Failing("Fence", why)
 			for range 100 {
-				tx := begin(t, store, "db")
-				clearCache(t, tx, c)
+				tx := storetest.Begin(t, store, "db")
+				storetest.Clear(t, tx, c)
 				if err := tx.Commit(t.Context()); !errors.Is(err, txcache.ErrUnavailable) {
 					t.Fatalf("Commit = %v; want ErrUnavailable", err)
 				}
 			}
-			r.failing("Fence", nil)
-			r.taken()
+			r.Failing("Fence", nil)
+			r.Taken()
 			time.Sleep(time.Second)
 		}
 		refuse(fmt.Errorf("%w: the breaker is open", backend.ErrNotSent))
-		if got := r.taken(); got != "" {
+		if got := r.Taken(); got != "" {
 			t.Errorf("calls: %s; want none, for nothing was sent", got)
 		}
 		refuse(errors.New("no answer"))
-		if got := strings.Count(r.taken(), "Unfence"); got != 100 {
+		if got := strings.Count(r.Taken(), "Unfence"); got != 100 {
 			t.Errorf("%d fences are lifted; want all that may stand", got)
 		}
 	})
@@ -90,41 +91,41 @@ func TestAFenceThatWasNotSentIsNotLifted(t *testing.T) {
 // that have lapsed are let be.
 func TestClearsDoNotWaitForLifts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &slowLifts{recorder: newRecorder()}
-		store := newStore(t, r, txcache.Options{Logger: silent, Fence: 30 * time.Second})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := &slowLifts{Recorder: storetest.NewRecorder()}
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent, Fence: 30 * time.Second})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		down := errors.New("no answer")
-		r.failing("Fence", down)
+		r.Failing("Fence", down)
 		for range 1000 {
-			tx := begin(t, store, "db")
-			clearCache(t, tx, c)
+			tx := storetest.Begin(t, store, "db")
+			storetest.Clear(t, tx, c)
 			tx.Commit(t.Context())
 		}
-		r.failing("Fence", nil)
+		r.Failing("Fence", nil)
 		time.Sleep(time.Second) // lifts are on their way
-		r.failing("Clear", down)
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
-		commit(t, tx)
-		r.failing("Clear", nil)
+		r.Failing("Clear", down)
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
+		storetest.Commit(t, tx)
+		r.Failing("Clear", nil)
 		time.Sleep(time.Second)
 		if got := store.Waiting(); got != 0 {
 			t.Errorf("Waiting = %d; want none: the clear goes first", got)
 		}
 		time.Sleep(time.Minute)
-		if got := strings.Count(r.taken(), "Unfence"); got > 400 {
+		if got := strings.Count(r.Taken(), "Unfence"); got > 400 {
 			t.Errorf("%d fences were lifted, each in a tenth of a second, though they lapse after half a minute", got)
 		}
 	})
 }
 
 // A slowLifts backend takes a tenth of a second to lift a fence.
-type slowLifts struct{ *recorder }
+type slowLifts struct{ *storetest.Recorder }
 
 func (s *slowLifts) Unfence(ctx context.Context, database string, f backend.Fence) error {
 	select {
 	case <-time.After(100 * time.Millisecond):
-		return s.recorder.Unfence(ctx, database, f)
+		return s.Recorder.Unfence(ctx, database, f)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -133,7 +134,7 @@ func (s *slowLifts) Unfence(ctx context.Context, database string, f backend.Fenc
 // P3: the database may be committing still when the caller has gone.
 func TestTheFenceIsRenewedAfterTheContextIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
+		r := storetest.NewRecorder()
 		tx := clearing(t, r, txcache.Options{Fence: 30 * time.Second})
 		ctx, cancel := context.WithCancel(t.Context())
 		err := tx.CommitWith(ctx, func(context.Context) error {
@@ -144,7 +145,7 @@ func TestTheFenceIsRenewedAfterTheContextIsDone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.taken(); got != "Fence Fence Fence Fence Clear" {
+		if got := r.Taken(); got != "Fence Fence Fence Fence Clear" {
 			t.Errorf("calls: %s; want a renewal each third of the lease", got)
 		}
 	})
@@ -152,7 +153,7 @@ func TestTheFenceIsRenewedAfterTheContextIsDone(t *testing.T) {
 
 // A renewals is a recorder whose renewals take their time, whatever their context.
 type renewals struct {
-	*recorder
+	*storetest.Recorder
 	placed bool
 }
 
@@ -161,25 +162,25 @@ func (r *renewals) Fence(ctx context.Context, database string, f backend.Fence) 
 		time.Sleep(5 * time.Second)
 	}
 	r.placed = true
-	return r.recorder.Fence(context.WithoutCancel(ctx), database, f)
+	return r.Recorder.Fence(context.WithoutCancel(ctx), database, f)
 }
 
 // A givenUp backend returns from a call when its context ends, as clients of
 // servers do, and carries it out all the same a while later.
 type givenUp struct {
-	*recorder
+	*storetest.Recorder
 	placed bool
 }
 
 func (g *givenUp) Fence(ctx context.Context, database string, f backend.Fence) error {
 	if !g.placed {
 		g.placed = true
-		return g.recorder.Fence(ctx, database, f)
+		return g.Recorder.Fence(ctx, database, f)
 	}
 	done := make(chan error, 1)
 	go func() {
 		time.Sleep(2 * time.Second)
-		done <- g.recorder.Fence(context.WithoutCancel(ctx), database, f)
+		done <- g.Recorder.Fence(context.WithoutCancel(ctx), database, f)
 	}()
 	select {
 	case err := <-done:
@@ -192,11 +193,11 @@ func (g *givenUp) Fence(ctx context.Context, database string, f backend.Fence) e
 // A renewal that is cancelled may arrive after the clear.
 func TestNoRenewalIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &givenUp{recorder: newRecorder()}
-		store := newStore(t, g, txcache.Options{Fence: 30 * time.Second})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		g := &givenUp{Recorder: storetest.NewRecorder()}
+		store := storetest.NewStore(t, g, txcache.Options{Fence: 30 * time.Second})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
 			time.Sleep(11 * time.Second) // a renewal is on its way
 			return nil
@@ -205,18 +206,18 @@ func TestNoRenewalIsGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		if got := g.taken(); got != "Fence Fence Clear" {
+		if got := g.Taken(); got != "Fence Fence Clear" {
 			t.Errorf("calls: %s; want Fence Fence Clear", got)
 		}
-		publish(t, store, "db", c, "x", 1)
-		hit(t, begin(t, store, "db"), c, "x", 1, "no fence stands")
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "no fence stands")
 	})
 }
 
 // A renewal that arrived after the clear would put the fence up again.
 func TestNoRenewalFollowsTheClear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &renewals{recorder: newRecorder()}
+		r := &renewals{Recorder: storetest.NewRecorder()}
 		tx := clearing(t, r, txcache.Options{Fence: 30 * time.Second})
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
 			time.Sleep(12 * time.Second) // a renewal is on its way
@@ -226,7 +227,7 @@ func TestNoRenewalFollowsTheClear(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		if got := r.taken(); got != "Fence Fence Clear" {
+		if got := r.Taken(); got != "Fence Fence Clear" {
 			t.Errorf("calls: %s; want Fence Fence Clear", got)
 		}
 	})
@@ -236,29 +237,29 @@ func TestNoRenewalFollowsTheClear(t *testing.T) {
 // something else.
 func TestClearsThatWaitStandForTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		down := errors.New("connection refused")
 		for _, name := range []string{"Fence", "Unfence", "Clear"} {
-			r.failing(name, down)
+			r.Failing(name, down)
 		}
-		refused := begin(t, store, "db")
-		clearCache(t, refused, c)
+		refused := storetest.Begin(t, store, "db")
+		storetest.Clear(t, refused, c)
 		if err := refused.Commit(t.Context()); !errors.Is(err, txcache.ErrUnavailable) {
 			t.Fatalf("Commit = %v; want ErrUnavailable", err)
 		}
-		r.failing("Fence", nil)
+		r.Failing("Fence", nil)
 		for _, database := range []string{"db", "other"} {
-			tx := begin(t, store, database)
-			clearCache(t, tx, c)
-			commit(t, tx)
+			tx := storetest.Begin(t, store, database)
+			storetest.Clear(t, tx, c)
+			storetest.Commit(t, tx)
 		}
 		if got := store.Waiting(); got != 2 {
 			t.Errorf("Waiting = %d; want the clears of two databases, for which no fence to lift stands", got)
 		}
-		r.failing("Clear", nil)
-		r.failing("Unfence", nil)
+		r.Failing("Clear", nil)
+		r.Failing("Unfence", nil)
 		time.Sleep(time.Minute)
 		if got := store.Waiting(); got != 0 {
 			t.Errorf("Waiting = %d; want none", got)
@@ -280,28 +281,28 @@ func TestClearsThatAnotherStandsForLeaveNoFence(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRecorder()
-				store := newStore(t, r, txcache.Options{Logger: silent, CommitOnOutage: true})
-				c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-				r.failing("Fence", test.before)
-				r.failing("Clear", errors.New("connection refused"))
+				r := storetest.NewRecorder()
+				store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent, CommitOnOutage: true})
+				c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+				r.Failing("Fence", test.before)
+				r.Failing("Clear", errors.New("connection refused"))
 				for range 3 {
-					tx := begin(t, store, "db")
-					clearCache(t, tx, c)
-					commit(t, tx)
+					tx := storetest.Begin(t, store, "db")
+					storetest.Clear(t, tx, c)
+					storetest.Commit(t, tx)
 				}
 				if got := store.Waiting(); got != 1 {
 					t.Errorf("Waiting = %d; want one clear that stands for all", got)
 				}
-				r.failing("Fence", nil)
-				r.failing("Clear", nil)
-				r.taken()
+				r.Failing("Fence", nil)
+				r.Failing("Clear", nil)
+				r.Taken()
 				time.Sleep(time.Second) // much less than a lease
-				if got := strings.Count(r.taken(), "Unfence"); got != test.lifted {
+				if got := strings.Count(r.Taken(), "Unfence"); got != test.lifted {
 					t.Errorf("%d fences were lifted; want %d", got, test.lifted)
 				}
-				publish(t, store, "db", c, "x", 1)
-				hit(t, begin(t, store, "db"), c, "x", 1, "no fence stands any more")
+				storetest.Publish(t, store, "db", c, "x", 1)
+				storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "no fence stands any more")
 			})
 		})
 	}
@@ -310,17 +311,17 @@ func TestClearsThatAnotherStandsForLeaveNoFence(t *testing.T) {
 // P8: the backend is there again for one database, and soon for the other.
 func TestRetriesAreFrequentAgainAfterASuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newOutage()
-		store := newStore(t, b, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		b.be(func() { b.clears = true })
+		b := storetest.NewOutage()
+		store := storetest.NewStore(t, b, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		b.Be(func() { b.NoClears = true })
 		for _, database := range []string{"first", "second"} {
-			tx := begin(t, store, database)
-			clearCache(t, tx, c)
-			commit(t, tx)
+			tx := storetest.Begin(t, store, database)
+			storetest.Clear(t, tx, c)
+			storetest.Commit(t, tx)
 		}
 		time.Sleep(time.Minute) // by now it tries every few seconds
-		b.be(func() { b.only = "second" })
+		b.Be(func() { b.Only = "second" })
 		for range 10_000 {
 			if store.Waiting() == 1 {
 				break
@@ -330,7 +331,7 @@ func TestRetriesAreFrequentAgainAfterASuccess(t *testing.T) {
 		if got := store.Waiting(); got != 1 {
 			t.Fatalf("Waiting = %d ten seconds after the first database is there; want 1", got)
 		}
-		b.be(func() { b.clears = false })
+		b.Be(func() { b.NoClears = false })
 		time.Sleep(200 * time.Millisecond)
 		if got := store.Waiting(); got != 0 {
 			t.Errorf("Waiting = %d; want none a moment after the second database is there", got)
@@ -341,14 +342,14 @@ func TestRetriesAreFrequentAgainAfterASuccess(t *testing.T) {
 // P5: a clear that waits is tried for the last time before the backend is closed.
 func TestCloseTriesForTheLastTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		r.failing("Clear", errors.New("connection refused"))
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
-		commit(t, tx)
-		r.failing("Clear", nil)
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r.Failing("Clear", errors.New("connection refused"))
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
+		storetest.Commit(t, tx)
+		r.Failing("Clear", nil)
 		if err := store.Close(); err != nil {
 			t.Errorf("Close = %v; want nil, for the backend takes the clear", err)
 		}
@@ -358,81 +359,81 @@ func TestCloseTriesForTheLastTime(t *testing.T) {
 // P3: a commit of a clear counts in its own process before anybody was asked.
 func TestWhatIsBeingClearedIsHeld(t *testing.T) {
 	for _, all := range []bool{false, true} {
-		store := newStore(t, newRecorder(), txcache.Options{Poll: time.Hour})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		publish(t, store, "db", c, "x", 1)
-		before := begin(t, store, "db")
-		hit(t, before, c, "x", 1, "nobody has cleared it")
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		store := storetest.NewStore(t, storetest.NewRecorder(), txcache.Options{Poll: time.Hour})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "x", 1)
+		before := storetest.Begin(t, store, "db")
+		storetest.Hit(t, before, c, "x", 1, "nobody has cleared it")
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		if all {
 			if err := tx.ClearAll(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
-			miss(t, begin(t, store, "db"), c, "x", "the database may show the commit already")
-			miss(t, before, c, "x", "the process knows that it is being cleared")
-			miss(t, tx, c, "x", "the transaction is finished")
+			storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "the database may show the commit already")
+			storetest.Miss(t, before, c, "x", "the process knows that it is being cleared")
+			storetest.Miss(t, tx, c, "x", "the transaction is finished")
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		miss(t, begin(t, store, "db"), c, "x", "it was cleared")
-		miss(t, before, c, "x", "the process knows that it was cleared")
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it was cleared")
+		storetest.Miss(t, before, c, "x", "the process knows that it was cleared")
 	}
 }
 
 // A transaction is finished from when its commit has begun.
 func TestNothingIsReadWhileTheCommitRuns(t *testing.T) {
-	store := newStore(t, newRecorder(), txcache.Options{})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	store := storetest.NewStore(t, storetest.NewRecorder(), txcache.Options{})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	c.Set(tx, "x", 1)
 	err := tx.CommitWith(t.Context(), func(context.Context) error {
-		miss(t, tx, c, "x", "the transaction is finished")
+		storetest.Miss(t, tx, c, "x", "the transaction is finished")
 		c.Set(tx, "y", 2)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	hit(t, begin(t, store, "db"), c, "x", 1, "it was set before")
-	miss(t, begin(t, store, "db"), c, "y", "it was set by a finished transaction")
+	storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "it was set before")
+	storetest.Miss(t, storetest.Begin(t, store, "db"), c, "y", "it was set by a finished transaction")
 }
 
 // P10: a transaction that began before a clear does not keep what was cleared.
 func TestP10ClearedValuesGoWhileOldTransactionsAreOpen(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, []byte](t, store, "c", txcache.CacheOptions{})
-	before := heap()
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[int, []byte](t, store, "c", txcache.CacheOptions{})
+	before := storetest.Heap()
 	for i := range 40 {
-		publish(t, store, "db", c, i, make([]byte, 1<<20))
+		storetest.Publish(t, store, "db", c, i, make([]byte, 1<<20))
 	}
-	old := begin(t, store, "db")
+	old := storetest.Begin(t, store, "db")
 	if _, ok := c.Get(t.Context(), old, 1); !ok {
 		t.Fatal("nothing is kept")
 	}
-	tx := begin(t, store, "db")
-	clearCache(t, tx, c)
-	commit(t, tx)
-	if grown := int64(heap()) - int64(before); grown > 20<<20 {
+	tx := storetest.Begin(t, store, "db")
+	storetest.Clear(t, tx, c)
+	storetest.Commit(t, tx)
+	if grown := int64(storetest.Heap()) - int64(before); grown > 20<<20 {
 		t.Errorf("%d MB are in use that were cleared", grown>>20)
 	}
-	miss(t, old, c, 1, "it was cleared")
+	storetest.Miss(t, old, c, 1, "it was cleared")
 }
 
 // P3: the caller goes while the database commits; the clear goes out all the same.
 func TestTheClearGoesOutAfterTheContextIsDone(t *testing.T) {
-	r := newRecorder()
-	store := newStore(t, r, txcache.Options{Logger: silent})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	r := storetest.NewRecorder()
+	store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 	for _, answer := range []error{nil, txcache.NotCommitted(errors.New("serialization failure"))} {
-		publish(t, store, "db", c, "x", 1)
+		storetest.Publish(t, store, "db", c, "x", 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		err := tx.CommitWith(ctx, func(context.Context) error {
 			cancel()
 			return answer
@@ -440,37 +441,37 @@ func TestTheClearGoesOutAfterTheContextIsDone(t *testing.T) {
 		if err != answer {
 			t.Errorf("CommitWith = %v; want the database's answer, %v", err, answer)
 		}
-		if got := r.taken(); got != "Fence Clear" || store.Waiting() != 0 {
+		if got := r.Taken(); got != "Fence Clear" || store.Waiting() != 0 {
 			t.Errorf("calls: %s, %d clears wait; want Fence Clear and none", got, store.Waiting())
 		}
-		miss(t, begin(t, store, "db"), c, "x", "it was cleared")
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it was cleared")
 	}
 }
 
 // P3: a renewal that failed is tried again before the lease has ended.
 func TestARenewalThatFailedIsTriedAgainSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		tx := clearing(t, r, txcache.Options{Logger: silent, Fence: 30 * time.Second})
+		r := storetest.NewRecorder()
+		tx := clearing(t, r, txcache.Options{Logger: storetest.Silent, Fence: 30 * time.Second})
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
-			r.failing("Fence", errors.New("connection refused"))
+			r.Failing("Fence", errors.New("connection refused"))
 			time.Sleep(19 * time.Second)
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.taken(); got != "Fence Fence Fence Fence Fence Clear" {
+		if got := r.Taken(); got != "Fence Fence Fence Fence Fence Clear" {
 			t.Errorf("calls: %s; want four renewals within nine seconds, for they fail", got)
 		}
 	})
 }
 
 // A sluggish backend takes a second for a state.
-type sluggish struct{ *recorder }
+type sluggish struct{ *storetest.Recorder }
 
 func (s sluggish) Sync(ctx context.Context, database string) (*backend.State, error) {
-	state, err := s.recorder.Sync(ctx, database)
+	state, err := s.Recorder.Sync(ctx, database)
 	time.Sleep(time.Second)
 	return state, err
 }
@@ -478,9 +479,9 @@ func (s sluggish) Sync(ctx context.Context, database string) (*backend.State, er
 // P3: what is committed while the state is on its way may be missing from it.
 func TestAStateIsAsNewAsItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newStore(t, sluggish{newRecorder()}, txcache.Options{})
+		store := storetest.NewStore(t, sluggish{storetest.NewRecorder()}, txcache.Options{})
 		asked := time.Now()
-		if got := begin(t, store, "db").SyncedAt(); got.After(asked) {
+		if got := storetest.Begin(t, store, "db").SyncedAt(); got.After(asked) {
 			t.Errorf("SyncedAt is %v after the state was asked for", got.Sub(asked))
 		}
 	})

@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 func TestNewCacheErrors(t *testing.T) {
-	store := setups[0].one(t)
-	newCache[string, int](t, store, "taken", txcache.CacheOptions{})
+	store := storetest.Setups[0].One(t)
+	storetest.NewCache[string, int](t, store, "taken", txcache.CacheOptions{})
 	type pointed struct{ P *int }
 	for name, test := range map[string]struct {
 		make func() error
@@ -49,7 +50,7 @@ func TestNewCacheErrors(t *testing.T) {
 			t.Errorf("duplicate: %v; want ErrDuplicate", err)
 		}
 	}
-	if c := newCache[string, int](t, store, "a", txcache.CacheOptions{}); c.Name() != "a" {
+	if c := storetest.NewCache[string, int](t, store, "a", txcache.CacheOptions{}); c.Name() != "a" {
 		t.Errorf("Name = %q; want a: a name that failed is free", c.Name())
 	}
 }
@@ -73,13 +74,13 @@ func TestMust(t *testing.T) {
 }
 
 func TestCacheOfAnotherStore(t *testing.T) {
-	a, b := setups[0].one(t), setups[0].one(t)
-	c := newCache[string, int](t, a, "c", txcache.CacheOptions{})
-	publish(t, a, "db", c, "x", 1)
-	publish(t, b, "db", newCache[string, int](t, b, "c", txcache.CacheOptions{}), "x", 3)
-	tx := begin(t, b, "db")
+	a, b := storetest.Setups[0].One(t), storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, a, "c", txcache.CacheOptions{})
+	storetest.Publish(t, a, "db", c, "x", 1)
+	storetest.Publish(t, b, "db", storetest.NewCache[string, int](t, b, "c", txcache.CacheOptions{}), "x", 3)
+	tx := storetest.Begin(t, b, "db")
 	c.Set(tx, "x", 2)
-	miss(t, tx, c, "x", "the transaction is of another store")
+	storetest.Miss(t, tx, c, "x", "the transaction is of another store")
 	if err := c.Clear(tx); err == nil || !strings.Contains(err.Error(), "different stores") {
 		t.Errorf("Clear = %v; want an error that says why", err)
 	}
@@ -90,12 +91,12 @@ func TestCacheOfAnotherStore(t *testing.T) {
 
 // Scenario 16: nil is a value.
 func TestNilIsAValue(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		anyValue := newCache[string, any](t, store, "any", txcache.CacheOptions{})
-		pointer := newCache[string, *int](t, store, "pointer", txcache.CacheOptions{})
-		slice := newCache[string, []string](t, store, "slice", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		anyValue := storetest.NewCache[string, any](t, store, "any", txcache.CacheOptions{})
+		pointer := storetest.NewCache[string, *int](t, store, "pointer", txcache.CacheOptions{})
+		slice := storetest.NewCache[string, []string](t, store, "slice", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
 		anyValue.Set(tx, "nil", nil)
 		pointer.Set(tx, "nil", nil)
 		slice.Set(tx, "nil", nil)
@@ -119,8 +120,8 @@ func TestNilIsAValue(t *testing.T) {
 			}
 		}
 		check(tx)
-		commit(t, tx)
-		check(begin(t, store, "db"))
+		storetest.Commit(t, tx)
+		check(storetest.Begin(t, store, "db"))
 	})
 }
 
@@ -136,17 +137,17 @@ func TestKeys(t *testing.T) {
 		[2]string{"a", ""}, pair{"a", nil}, pair{"a", "b"}, pair{"a", 1}, "", " ", "~", "a~", strings.Repeat("k", 10_000),
 		"\xff", "\xfe", complex(1, 0), netip.MustParseAddr("::1"), time.Second,
 	}
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[any, int](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[any, int](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
 		for i, key := range keys {
 			c.Set(tx, key, i)
 		}
-		commit(t, tx)
-		tx = begin(t, store, "db")
+		storetest.Commit(t, tx)
+		tx = storetest.Begin(t, store, "db")
 		for i, key := range keys {
-			hit(t, tx, c, key, i, "no other key is the same")
+			storetest.Hit(t, tx, c, key, i, "no other key is the same")
 		}
 		if got := c.GetMany(t.Context(), tx, keys); len(got) != len(keys) {
 			t.Errorf("GetMany found %d of %d", len(got), len(keys))
@@ -155,11 +156,11 @@ func TestKeys(t *testing.T) {
 }
 
 func TestUnstableKeysMiss(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[any, int](t, store, "c", txcache.CacheOptions{})
-		floats := newCache[float64, int](t, store, "floats", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[any, int](t, store, "c", txcache.CacheOptions{})
+		floats := storetest.NewCache[float64, int](t, store, "floats", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
 		for _, key := range []any{[]int{1}, map[string]int{}, new(int), make(chan int), func() {}, math.NaN(), time.Now(), [1]any{[]int{}}} {
 			c.Set(tx, key, 1)
 			if v, ok := c.Get(t.Context(), tx, key); ok {
@@ -173,20 +174,20 @@ func TestUnstableKeysMiss(t *testing.T) {
 			}
 		}
 		floats.Set(tx, math.NaN(), 1)
-		miss(t, tx, floats, math.NaN(), "it does not even equal itself")
+		storetest.Miss(t, tx, floats, math.NaN(), "it does not even equal itself")
 		floats.Set(tx, math.Copysign(0, -1), 1)
-		hit(t, tx, floats, 0, 1, "the zeros are equal")
-		commit(t, tx)
-		hit(t, begin(t, store, "db"), floats, 0, 1, "the zeros are equal")
+		storetest.Hit(t, tx, floats, 0, 1, "the zeros are equal")
+		storetest.Commit(t, tx)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), floats, 0, 1, "the zeros are equal")
 	})
 }
 
 func TestUserContext(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.open(t, 1, txcache.Options{ContextIgnoredKeys: []string{"client"}})[0]
-		c := newCache[string, string](t, store, "c", txcache.CacheOptions{IgnoreContext: []string{"page"}})
-		free := newCache[string, string](t, store, "free", txcache.CacheOptions{ContextFree: true})
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.Open(t, 1, txcache.Options{ContextIgnoredKeys: []string{"client"}})[0]
+		c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{IgnoreContext: []string{"page"}})
+		free := storetest.NewCache[string, string](t, store, "free", txcache.CacheOptions{ContextFree: true})
+		tx := storetest.Begin(t, store, "db")
 		handles := map[string]*txcache.Tx{
 			"nobody":   tx,
 			"user 1":   tx.WithUser(1),
@@ -208,15 +209,15 @@ func TestUserContext(t *testing.T) {
 		check := func(handles map[string]*txcache.Tx) {
 			t.Helper()
 			for name, handle := range handles {
-				hit(t, handle, c, "x", name, "each context has its own value")
+				storetest.Hit(t, handle, c, "x", name, "each context has its own value")
 			}
 		}
 		check(handles)
 		free.Set(handles["en"], "x", "one for all")
-		hit(t, handles["de"], free, "x", "one for all", "the cache is context-free")
-		commit(t, tx)
+		storetest.Hit(t, handles["de"], free, "x", "one for all", "the cache is context-free")
+		storetest.Commit(t, tx)
 
-		tx = begin(t, store, "db")
+		tx = storetest.Begin(t, store, "db")
 		check(map[string]*txcache.Tx{
 			"nobody": tx.WithContext(nil),
 			"user 1": tx.WithUser(2).WithUser(1),
@@ -228,79 +229,79 @@ func TestUserContext(t *testing.T) {
 }
 
 func TestContextIsTakenAsItIs(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, string](t, store, "c", txcache.CacheOptions{})
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{})
 	ids := []int{1}
 	values := map[string]any{"ids": ids}
-	tx := begin(t, store, "db")
+	tx := storetest.Begin(t, store, "db")
 	handle := tx.WithContext(values)
 	ids[0] = 2
 	values["more"] = true
 	c.Set(handle, "x", "one")
-	hit(t, tx.WithContext(map[string]any{"ids": []int{1}}), c, "x", "one", "later changes of the values do not count")
-	miss(t, tx.WithContext(map[string]any{"ids": []int{2}}), c, "x", "later changes of the values do not count")
+	storetest.Hit(t, tx.WithContext(map[string]any{"ids": []int{1}}), c, "x", "one", "later changes of the values do not count")
+	storetest.Miss(t, tx.WithContext(map[string]any{"ids": []int{2}}), c, "x", "later changes of the values do not count")
 }
 
 // A context without a canonical form is never shared, not even with itself.
 func TestContextThatCannotBeFrozen(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		ignoring := newCache[string, int](t, store, "ignoring", txcache.CacheOptions{IgnoreContext: []string{"callback"}})
-		free := newCache[string, int](t, store, "free", txcache.CacheOptions{ContextFree: true})
-		publish(t, store, "db", c, "x", 1)
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		ignoring := storetest.NewCache[string, int](t, store, "ignoring", txcache.CacheOptions{IgnoreContext: []string{"callback"}})
+		free := storetest.NewCache[string, int](t, store, "free", txcache.CacheOptions{ContextFree: true})
+		storetest.Publish(t, store, "db", c, "x", 1)
+		tx := storetest.Begin(t, store, "db")
 		for _, handle := range []*txcache.Tx{
 			tx.WithContext(map[string]any{"callback": func() {}}),
 			tx.WithUser(make(chan int)),
 		} {
 			c.Set(handle, "x", 2)
-			miss(t, handle, c, "x", "nobody can tell whose value it would be")
+			storetest.Miss(t, handle, c, "x", "nobody can tell whose value it would be")
 			v, err := c.Load(t.Context(), handle, "x", func(context.Context) (int, error) { return 3, nil })
 			if v != 3 || err != nil {
 				t.Errorf("Load = %d, %v; want what the loader returns", v, err)
 			}
 			free.Set(handle, "x", 4)
-			hit(t, handle, free, "x", 4, "a context-free cache does not care")
+			storetest.Hit(t, handle, free, "x", 4, "a context-free cache does not care")
 		}
 		handle := tx.WithContext(map[string]any{"callback": func() {}})
 		ignoring.Set(handle, "x", 5)
-		hit(t, tx, ignoring, "x", 5, "the cache ignores the key")
-		miss(t, tx, c, "none", "nothing was set without a context")
-		hit(t, tx, c, "x", 1, "values of the empty context are left alone")
+		storetest.Hit(t, tx, ignoring, "x", 5, "the cache ignores the key")
+		storetest.Miss(t, tx, c, "none", "nothing was set without a context")
+		storetest.Hit(t, tx, c, "x", 1, "values of the empty context are left alone")
 	})
 }
 
 // Scenario 17, to the nanosecond where the setup counts them.
 func TestExpiry(t *testing.T) {
-	for _, s := range setups {
+	for _, s := range storetest.Setups {
 		for _, d := range []time.Duration{0, 10 * time.Millisecond, time.Second, 36 * time.Hour, math.MaxInt64} {
-			t.Run(fmt.Sprintf("%s/%v", s.name, d), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%v", s.Name, d), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					store := s.one(t)
-					c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: d})
-					publish(t, store, "db", c, "x", 1)
-					writer := begin(t, store, "db")
+					store := s.One(t)
+					c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: d})
+					storetest.Publish(t, store, "db", c, "x", 1)
+					writer := storetest.Begin(t, store, "db")
 					c.Set(writer, "own", 1)
 					if d == 0 || d == math.MaxInt64 {
 						time.Sleep(24 * 365 * time.Hour)
-						hit(t, begin(t, store, "db"), c, "x", 1, "it never expires")
+						storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "it never expires")
 						return
 					}
 					time.Sleep(d / 2)
-					hit(t, begin(t, store, "db"), c, "x", 1, "it is half its life old")
+					storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "it is half its life old")
 					time.Sleep(d - d/2 - 1)
-					if !s.coarse {
-						hit(t, begin(t, store, "db"), c, "x", 1, "it has a nanosecond to live")
+					if !s.Coarse {
+						storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "it has a nanosecond to live")
 					}
-					hit(t, writer, c, "own", 1, "it has a nanosecond to live")
+					storetest.Hit(t, writer, c, "own", 1, "it has a nanosecond to live")
 					time.Sleep(time.Nanosecond)
-					miss(t, begin(t, store, "db"), c, "x", "it has expired, and the hits have not made it live longer")
-					miss(t, writer, c, "own", "it has expired")
-					commit(t, writer)
-					miss(t, begin(t, store, "db"), c, "own", "it had expired before it was published")
-					publish(t, store, "db", c, "x", 2)
-					hit(t, begin(t, store, "db"), c, "x", 2, "it is set anew")
+					storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it has expired, and the hits have not made it live longer")
+					storetest.Miss(t, writer, c, "own", "it has expired")
+					storetest.Commit(t, writer)
+					storetest.Miss(t, storetest.Begin(t, store, "db"), c, "own", "it had expired before it was published")
+					storetest.Publish(t, store, "db", c, "x", 2)
+					storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 2, "it is set anew")
 				})
 			})
 		}
@@ -310,19 +311,19 @@ func TestExpiry(t *testing.T) {
 // Its own value expires in a transaction: what others have set is older.
 func TestOwnExpiredValueDoesNotUncoverAnOlderOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute})
-		tx := begin(t, store, "db")
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute})
+		tx := storetest.Begin(t, store, "db")
 		c.Set(tx, "x", 2)
 		time.Sleep(30 * time.Second)
-		publish(t, store, "db", c, "x", 1)
+		storetest.Publish(t, store, "db", c, "x", 1)
 		time.Sleep(30 * time.Second)
-		miss(t, tx, c, "x", "the transaction has changed it")
+		storetest.Miss(t, tx, c, "x", "the transaction has changed it")
 	})
 }
 
 func TestSizeLimit(t *testing.T) {
-	store := setups[0].open(t, 1, txcache.Options{Size: 10, Sizes: map[string]int{"configured": 5}})[0]
+	store := storetest.Setups[0].Open(t, 1, txcache.Options{Size: 10, Sizes: map[string]int{"configured": 5}})[0]
 	for _, test := range []struct {
 		name string
 		size int
@@ -332,15 +333,15 @@ func TestSizeLimit(t *testing.T) {
 		{"own", 20, 20},
 		{"configured", 20, 5},
 	} {
-		c := newCache[int, int](t, store, test.name, txcache.CacheOptions{Size: test.size})
-		tx := beginReadOnly(t, store, "db")
+		c := storetest.NewCache[int, int](t, store, test.name, txcache.CacheOptions{Size: test.size})
+		tx := storetest.BeginReadOnly(t, store, "db")
 		for i := range 100 {
 			c.Set(tx, i, i)
 		}
 		if got := c.Stats(); got.Values != test.want || got.Evictions != uint64(100-test.want) {
 			t.Errorf("%s: %d values, %d evictions; want %d, %d", test.name, got.Values, got.Evictions, test.want, 100-test.want)
 		}
-		other := beginReadOnly(t, store, "other")
+		other := storetest.BeginReadOnly(t, store, "other")
 		c.Set(other, 1, 1)
 		if got := c.Stats(); got.Values != test.want+1 {
 			t.Errorf("%s: %d values; want one more, for each database has its own limit", test.name, got.Values)
@@ -351,15 +352,15 @@ func TestSizeLimit(t *testing.T) {
 // A transaction's own values are bounded too. Those that had to go do not
 // uncover what others see.
 func TestOverlayIsBounded(t *testing.T) {
-	store := setups[0].open(t, 1, txcache.Options{OverlaySize: 10})[0]
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: 1000})
+	store := storetest.Setups[0].Open(t, 1, txcache.Options{OverlaySize: 10})[0]
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Size: 1000})
 	for i := range 10 {
-		publish(t, store, "db", c, i, -1)
+		storetest.Publish(t, store, "db", c, i, -1)
 	}
-	tx := begin(t, store, "db")
+	tx := storetest.Begin(t, store, "db")
 	for i := range 100 {
 		c.Set(tx, i, i)
-		hit(t, tx, c, i, i, "it was set last")
+		storetest.Hit(t, tx, c, i, i, "it was set last")
 	}
 	found := 0
 	for i := range 100 {
@@ -381,11 +382,11 @@ func TestOverlayIsBounded(t *testing.T) {
 // A read-only transaction that has set more than its overlay holds still reads
 // what others have set.
 func TestReadOnlyTransactionIsNotCutOff(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: 10})
-		publish(t, store, "db", c, -1, -1)
-		tx := beginReadOnly(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Size: 10})
+		storetest.Publish(t, store, "db", c, -1, -1)
+		tx := storetest.BeginReadOnly(t, store, "db")
 		for i := range 11 {
 			c.Set(tx, i, i)
 		}
@@ -395,7 +396,7 @@ func TestReadOnlyTransactionIsNotCutOff(t *testing.T) {
 				found++
 			}
 		}
-		if _, ok := c.Get(t.Context(), tx, -1); !ok && s.remote {
+		if _, ok := c.Get(t.Context(), tx, -1); !ok && s.Remote {
 			t.Error("a read-only transaction does not see what another has published")
 		}
 		if found < 9 {
@@ -406,10 +407,10 @@ func TestReadOnlyTransactionIsNotCutOff(t *testing.T) {
 
 // Scenario 19: who holds on to finished transactions holds no values.
 func TestFinishedTransactionsHoldNoValues(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, []byte](t, store, "c", txcache.CacheOptions{})
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[int, []byte](t, store, "c", txcache.CacheOptions{})
 	var held []*txcache.Tx
-	before := heap()
+	before := storetest.Heap()
 	for range 50 {
 		tx, err := store.Begin(t.Context(), "db")
 		if err != nil {
@@ -417,12 +418,12 @@ func TestFinishedTransactionsHoldNoValues(t *testing.T) {
 		}
 		held = append(held, tx)
 		c.Set(tx, 1, make([]byte, 1<<20))
-		commit(t, tx)
-		clearing := begin(t, store, "db")
-		clearCache(t, clearing, c)
-		commit(t, clearing)
+		storetest.Commit(t, tx)
+		clearing := storetest.Begin(t, store, "db")
+		storetest.Clear(t, clearing, c)
+		storetest.Commit(t, clearing)
 	}
-	if grown := int64(heap()) - int64(before); grown > 10<<20 {
+	if grown := int64(storetest.Heap()) - int64(before); grown > 10<<20 {
 		t.Errorf("%d finished transactions hold %d MB", len(held), grown>>20)
 	}
 	if held[0].Database() != "db" {
@@ -431,13 +432,13 @@ func TestFinishedTransactionsHoldNoValues(t *testing.T) {
 }
 
 func TestManyValues(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[int, string](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[int, string](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
 		c.SetMany(tx, map[int]string{1: "one", 2: "two"})
-		commit(t, tx)
-		tx = begin(t, store, "db")
+		storetest.Commit(t, tx)
+		tx = storetest.Begin(t, store, "db")
 		c.Set(tx, 3, "three")
 		got := c.GetMany(t.Context(), tx, []int{1, 2, 3, 4, 1})
 		if want := map[int]string{1: "one", 2: "two", 3: "three"}; !maps.Equal(got, want) {
@@ -457,22 +458,22 @@ func TestManyValues(t *testing.T) {
 
 func TestStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-		d := newCache[int, int](t, store, "d", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+		d := storetest.NewCache[int, int](t, store, "d", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
 		c.Get(t.Context(), tx, 1)                                                                                 // miss
 		c.Load(t.Context(), tx, 1, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }) // miss
 		c.Load(t.Context(), tx, 2, func(context.Context) (int, error) { return 0, errors.New("not there") })      // miss
 		c.Get(t.Context(), tx, 1)                                                                                 // hit
 		c.GetMany(t.Context(), tx, []int{1, 3})                                                                   // hit, miss
-		clearCache(t, tx, d)
+		storetest.Clear(t, tx, d)
 		d.Get(t.Context(), tx, 1) // bypassed
-		commit(t, tx)
-		tx = begin(t, store, "db")
+		storetest.Commit(t, tx)
+		tx = storetest.Begin(t, store, "db")
 		c.Get(t.Context(), tx, 1) // hit
 		tx.ClearAll()
-		commit(t, tx)
+		storetest.Commit(t, tx)
 
 		want := map[string]txcache.Stats{
 			"c": {Name: "c", Hits: 3, Misses: 4, Loads: 2, LoadErrors: 1, LoadTime: time.Second, Published: 1, Clears: 1},
@@ -495,11 +496,11 @@ func TestStats(t *testing.T) {
 }
 
 func TestHitsAllocateNothing(t *testing.T) {
-	store := setups[0].one(t)
-	free := newCache[string, int](t, store, "free", txcache.CacheOptions{ContextFree: true})
-	dependent := newCache[string, int](t, store, "dependent", txcache.CacheOptions{})
-	expiring := newCache[string, int](t, store, "expiring", txcache.CacheOptions{Duration: time.Hour})
-	tx := beginReadOnly(t, store, "db").WithUser(1).WithContext(map[string]any{"language": "en"})
+	store := storetest.Setups[0].One(t)
+	free := storetest.NewCache[string, int](t, store, "free", txcache.CacheOptions{ContextFree: true})
+	dependent := storetest.NewCache[string, int](t, store, "dependent", txcache.CacheOptions{})
+	expiring := storetest.NewCache[string, int](t, store, "expiring", txcache.CacheOptions{Duration: time.Hour})
+	tx := storetest.BeginReadOnly(t, store, "db").WithUser(1).WithContext(map[string]any{"language": "en"})
 	for _, c := range []*txcache.Cache[string, int]{free, dependent, expiring} {
 		c.Set(tx, "x", 1)
 		if n := testing.AllocsPerRun(100, func() { c.Get(t.Context(), tx, "x") }); n != 0 {
@@ -520,35 +521,35 @@ func TestHitsAllocateNothing(t *testing.T) {
 // The bits that tell which caches a transaction has touched are shared by
 // caches whose ids are 64 apart.
 func TestMoreThanSixtyFourCaches(t *testing.T) {
-	store := newStore(t, memorybackend.New(), txcache.Options{})
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{})
 	caches := make([]*txcache.Cache[int, int], 200)
 	for i := range caches {
-		caches[i] = newCache[int, int](t, store, fmt.Sprint("cache ", i), txcache.CacheOptions{})
-		publish(t, store, "db", caches[i], 1, i)
+		caches[i] = storetest.NewCache[int, int](t, store, fmt.Sprint("cache ", i), txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", caches[i], 1, i)
 	}
-	tx := begin(t, store, "db")
-	clearCache(t, tx, caches[7])
+	tx := storetest.Begin(t, store, "db")
+	storetest.Clear(t, tx, caches[7])
 	caches[8].Set(tx, 1, -8)
 	for i, c := range caches {
 		switch i {
 		case 7:
-			miss(t, tx, c, 1, "it is cleared")
+			storetest.Miss(t, tx, c, 1, "it is cleared")
 		case 8:
-			hit(t, tx, c, 1, -8, "it is the transaction's own")
+			storetest.Hit(t, tx, c, 1, -8, "it is the transaction's own")
 		default:
-			hit(t, tx, c, 1, i, "each cache has its own values")
+			storetest.Hit(t, tx, c, 1, i, "each cache has its own values")
 		}
 	}
-	commit(t, tx)
-	tx = begin(t, store, "db")
+	storetest.Commit(t, tx)
+	tx = storetest.Begin(t, store, "db")
 	for i, c := range caches {
 		switch i {
 		case 7:
-			miss(t, tx, c, 1, "it was cleared")
+			storetest.Miss(t, tx, c, 1, "it was cleared")
 		case 8:
-			hit(t, tx, c, 1, -8, "it was published")
+			storetest.Hit(t, tx, c, 1, -8, "it was published")
 		default:
-			hit(t, tx, c, 1, i, "the others are left alone")
+			storetest.Hit(t, tx, c, 1, i, "the others are left alone")
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -36,31 +37,31 @@ func TestP3CommitInDoubt(t *testing.T) {
 		"the server goes":      &fieldError{SQLState: [5]byte([]byte("08S01")), text: "Server shutdown in progress"},
 		"nobody knows it":      errors.New("ORA-03113: end-of-file on communication channel"),
 	}
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for name, failure := range failures {
-			if name != failing && s.name != setups[0].name {
+			if name != failing && s.Name != storetest.Setups[0].Name {
 				continue // once is enough
 			}
 			t.Run(name, func(t *testing.T) {
-				servers := s.open(t, 2, txcache.Options{Logger: silent, Fence: 300 * time.Millisecond})
+				servers := s.Open(t, 2, txcache.Options{Logger: storetest.Silent, Fence: 300 * time.Millisecond})
 				var caches []*txcache.Cache[string, int]
 				for _, store := range servers {
-					caches = append(caches, newCache[string, int](t, store, "c", txcache.CacheOptions{}))
+					caches = append(caches, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{}))
 				}
-				publish(t, servers[0], "db", caches[0], "x", 1)
-				writer := begin(t, servers[0], "db")
-				clearCache(t, writer, caches[0])
+				storetest.Publish(t, servers[0], "db", caches[0], "x", 1)
+				writer := storetest.Begin(t, servers[0], "db")
+				storetest.Clear(t, writer, caches[0])
 				if err := writer.CommitWith(t.Context(), func(context.Context) error { return failure }); err != failure {
 					t.Errorf("CommitWith = %v; want the error as it is", err)
 				}
 				for i, store := range servers {
-					publish(t, store, "db", caches[i], "x", 1) // the old row
-					miss(t, begin(t, store, "db"), caches[i], "x", "the commit may still take effect")
+					storetest.Publish(t, store, "db", caches[i], "x", 1) // the old row
+					storetest.Miss(t, storetest.Begin(t, store, "db"), caches[i], "x", "the commit may still take effect")
 				}
-				within(t, recovery, "the caches are used again", func() bool {
+				storetest.Within(t, storetest.Recovery, "the caches are used again", func() bool {
 					for i, store := range servers {
-						publish(t, store, "db", caches[i], "x", 2)
-						if v, ok := caches[i].Get(t.Context(), begin(t, store, "db"), "x"); !ok || v != 2 {
+						storetest.Publish(t, store, "db", caches[i], "x", 2)
+						if v, ok := caches[i].Get(t.Context(), storetest.Begin(t, store, "db"), "x"); !ok || v != 2 {
 							return false
 						}
 					}
@@ -75,38 +76,38 @@ func TestP3CommitInDoubt(t *testing.T) {
 // database is known to have refused they are cleared at once.
 func TestFenceOfACommitInDoubtStandsForItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		failedCommit(t, store, c, io.EOF)
 		time.Sleep(time.Minute - time.Nanosecond)
-		publish(t, store, "db", c, "x", 1)
-		miss(t, begin(t, store, "db"), c, "x", "the lease has not ended")
-		if got := r.taken(); got != "Fence Fence" {
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "the lease has not ended")
+		if got := r.Taken(); got != "Fence Fence" {
 			t.Errorf("%s; want the fence, and that it is renewed for the whole lease", got)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if got := r.taken(); got != "Clear" {
+		if got := r.Taken(); got != "Clear" {
 			t.Errorf("%s; want the clear, when the lease has ended", got)
 		}
-		publish(t, store, "db", c, "x", 1)
-		hit(t, begin(t, store, "db"), c, "x", 1, "the cache is in use again")
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "the cache is in use again")
 
 		failedCommit(t, store, c, txcache.NotCommitted(errors.New("there is no connection between Berlin and Paris")))
-		if got := r.taken(); got != "Fence Clear" {
+		if got := r.Taken(); got != "Fence Clear" {
 			t.Errorf("%s; want the clear at once", got)
 		}
-		publish(t, store, "db", c, "x", 1)
-		hit(t, begin(t, store, "db"), c, "x", 1, "the cache is in use at once")
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "the cache is in use at once")
 	})
 }
 
 // failedCommit commits a clear of c, which the database answers with failure.
 func failedCommit(t *testing.T, store *txcache.Store, c *txcache.Cache[string, int], failure error) {
 	t.Helper()
-	tx := begin(t, store, "db")
-	clearCache(t, tx, c)
+	tx := storetest.Begin(t, store, "db")
+	storetest.Clear(t, tx, c)
 	if err := tx.CommitWith(t.Context(), func(context.Context) error { return failure }); err != failure {
 		t.Errorf("CommitWith = %v; want %v", err, failure)
 	}
@@ -116,10 +117,10 @@ func failedCommit(t *testing.T, store *txcache.Store, c *txcache.Cache[string, i
 // itself; but it is told.
 func TestCloseTellsOfCommitsInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
 		for _, name := range []string{"a", "b"} {
-			failedCommit(t, store, newCache[string, int](t, store, name, txcache.CacheOptions{}), io.EOF)
+			failedCommit(t, store, storetest.NewCache[string, int](t, store, name, txcache.CacheOptions{}), io.EOF)
 		}
 		start := time.Now()
 		err := store.Close()
@@ -127,7 +128,7 @@ func TestCloseTellsOfCommitsInDoubt(t *testing.T) {
 			t.Errorf("Close = %v after %v; want ErrInDoubt with the number of clears, at once", err, time.Since(start))
 		}
 		time.Sleep(time.Hour)
-		if got := r.taken(); got != "Fence Fence Fence Fence" {
+		if got := r.Taken(); got != "Fence Fence Fence Fence" {
 			t.Errorf("%s; want no clear: it would lift the fence too early", got)
 		}
 	})
@@ -136,16 +137,16 @@ func TestCloseTellsOfCommitsInDoubt(t *testing.T) {
 // The same where the commit comes to its end, in doubt, while the store closes.
 func TestCloseTellsOfACommitThatEndsInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			tx.CommitWith(t.Context(), func(context.Context) error {
 				time.Sleep(500 * time.Millisecond)
-				r.failing("Fence", errors.New("connection refused"))
+				r.Failing("Fence", errors.New("connection refused"))
 				return io.EOF
 			})
 		})
@@ -154,9 +155,9 @@ func TestCloseTellsOfACommitThatEndsInDoubt(t *testing.T) {
 			t.Errorf("Close = %v; want ErrInDoubt with the clear", err)
 		}
 		wg.Wait()
-		r.taken()
+		r.Taken()
 		time.Sleep(time.Hour)
-		if got := r.taken(); got != "" {
+		if got := r.Taken(); got != "" {
 			t.Errorf("%s after the store was closed; want nothing", got)
 		}
 	})
@@ -167,9 +168,9 @@ func TestCloseTellsOfACommitThatEndsInDoubt(t *testing.T) {
 func TestDoubtsOfTheSameCachesAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &standing{Backend: memorybackend.New()}
-		store := newStore(t, b, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		other := newCache[string, int](t, store, "other", txcache.CacheOptions{})
+		store := storetest.NewStore(t, b, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		other := storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
 		failedCommit(t, store, other, io.EOF)
 		for range 100 {
 			failedCommit(t, store, c, io.EOF)
@@ -178,7 +179,7 @@ func TestDoubtsOfTheSameCachesAreOne(t *testing.T) {
 		if got := b.fences(); got != 2 {
 			t.Errorf("%d fences stand; want one for each cache", got)
 		}
-		all := begin(t, store, "db")
+		all := storetest.Begin(t, store, "db")
 		if err := all.ClearAll(); err != nil {
 			t.Fatal(err)
 		}
@@ -189,16 +190,16 @@ func TestDoubtsOfTheSameCachesAreOne(t *testing.T) {
 			t.Errorf("%d fences stand; want that of all, and the later one of a cache", got)
 		}
 		time.Sleep(time.Minute - 101*time.Millisecond)
-		publish(t, store, "db", c, "x", 1)
-		miss(t, begin(t, store, "db"), c, "x", "the last lease has not ended")
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "the last lease has not ended")
 		time.Sleep(time.Second)
 		if got, clears := b.fences(), b.cleared(); got != 0 || clears != 2 {
 			t.Errorf("%d fences stand after %d clears; want none after two", got, clears)
 		}
-		publish(t, store, "db", c, "x", 1)
-		publish(t, store, "db", other, "x", 1)
-		hit(t, begin(t, store, "db"), c, "x", 1, "nothing holds the cache any more")
-		hit(t, begin(t, store, "db"), other, "x", 1, "nothing holds the cache any more")
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Publish(t, store, "db", other, "x", 1)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "nothing holds the cache any more")
+		storetest.Hit(t, storetest.Begin(t, store, "db"), other, "x", 1, "nothing holds the cache any more")
 	})
 }
 
@@ -207,16 +208,16 @@ func TestDoubtsOfTheSameCachesAreOne(t *testing.T) {
 func TestADoubtCoversNoMoreThanItsCaches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &standing{Backend: memorybackend.New()}
-		store := newStore(t, b, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		other := newCache[string, int](t, store, "other", txcache.CacheOptions{})
+		store := storetest.NewStore(t, b, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		other := storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
 		for _, database := range []string{"a", "b"} {
-			both := begin(t, store, database)
-			clearCache(t, both, c)
-			clearCache(t, both, other)
+			both := storetest.Begin(t, store, database)
+			storetest.Clear(t, both, c)
+			storetest.Clear(t, both, other)
 			both.CommitWith(t.Context(), func(context.Context) error { return io.EOF })
-			one := begin(t, store, database)
-			clearCache(t, one, c)
+			one := storetest.Begin(t, store, database)
+			storetest.Clear(t, one, c)
 			one.CommitWith(t.Context(), func(context.Context) error { return io.EOF })
 		}
 		time.Sleep(time.Second)
@@ -234,32 +235,32 @@ func TestADoubtCoversNoMoreThanItsCaches(t *testing.T) {
 // soon as that is possible, and no earlier doubt gives way to it until then.
 func TestFenceOfACommitInDoubtIsRenewedWhenItCanBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent, Fence: time.Minute})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent, Fence: time.Minute})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		failedCommit(t, store, c, io.EOF)
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
-		r.taken()
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
+		r.Taken()
 		tx.CommitWith(t.Context(), func(context.Context) error {
-			r.failing("Fence", errors.New("connection refused"))
+			r.Failing("Fence", errors.New("connection refused"))
 			return io.EOF
 		})
 		time.Sleep(11 * time.Second)
-		if got := r.taken(); got != "Fence Fence Fence Fence" && got != "Fence Fence Fence" {
+		if got := r.Taken(); got != "Fence Fence Fence Fence" && got != "Fence Fence Fence" {
 			t.Errorf("calls: %s; want the fence, and its renewal tried again each twelfth of the lease", got)
 		}
-		r.failing("Fence", nil)
+		r.Failing("Fence", nil)
 		time.Sleep(5 * time.Second)
-		if got := r.taken(); got != "Fence" {
+		if got := r.Taken(); got != "Fence" {
 			t.Errorf("calls: %s; want the renewal", got)
 		}
 		time.Sleep(2 * time.Minute)
-		if got := strings.Count(r.taken(), "Clear"); got != 2 {
+		if got := strings.Count(r.Taken(), "Clear"); got != 2 {
 			t.Errorf("%d clears; want one for each doubt", got)
 		}
-		publish(t, store, "db", c, "x", 1)
-		hit(t, begin(t, store, "db"), c, "x", 1, "nothing holds the cache any more")
+		storetest.Publish(t, store, "db", c, "x", 1)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "nothing holds the cache any more")
 	})
 }
 

@@ -6,16 +6,17 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A database that was dropped leaves nothing in the process, whichever the
 // backend.
 func TestADroppedDatabaseLeavesNothing(t *testing.T) {
 	n := map[string]int{"memory": 50_000, "values": 50_000, "redis": 5_000}
-	for _, s := range []setup{setups[0], setups[1], {name: "redis", open: overServer(redistest.Start(t))}} {
-		t.Run(s.name, func(t *testing.T) {
-			store := s.open(t, 1, txcache.Options{})[0]
-			c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+	for _, s := range []storetest.Setup{storetest.Setups[0], storetest.Setups[1], {Name: "redis", Open: storetest.OverServer(redistest.Start(t))}} {
+		t.Run(s.Name, func(t *testing.T) {
+			store := s.Open(t, 1, txcache.Options{})[0]
+			c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
 			life := func(from, to int) {
 				for i := from; i < to; i++ {
 					name := fmt.Sprint("database", i)
@@ -32,9 +33,9 @@ func TestADroppedDatabaseLeavesNothing(t *testing.T) {
 				}
 			}
 			life(0, 200)
-			before := heap()
-			life(200, 200+n[s.name])
-			if each := (int64(heap()) - int64(before)) / int64(n[s.name]); each > 20 {
+			before := storetest.Heap()
+			life(200, 200+n[s.Name])
+			if each := (int64(storetest.Heap()) - int64(before)) / int64(n[s.Name]); each > 20 {
 				t.Errorf("each database that was dropped leaves %d bytes", each)
 			}
 		})

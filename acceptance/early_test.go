@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A hit refreshes a value early whatever method it is by.
@@ -27,7 +28,7 @@ func TestEveryHitRefreshesEarly(t *testing.T) {
 			return v, ok
 		},
 		"Load": func(c *txcache.Cache[string, int], tx *txcache.Tx) (int, bool) {
-			v, err := c.Load(ctx, tx, "x", constant(0, errors.New("not called")))
+			v, err := c.Load(ctx, tx, "x", storetest.Constant(0, errors.New("not called")))
 			return v, err == nil
 		},
 		"LoadMany": func(c *txcache.Cache[string, int], tx *txcache.Tx) (int, bool) {
@@ -37,13 +38,13 @@ func TestEveryHitRefreshesEarly(t *testing.T) {
 	} {
 		for _, touched := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/touched=%v", name, touched), func(t *testing.T) {
-				expiring(t, txcache.CacheOptions{Duration: time.Minute}, func(t *testing.T, s setup, store *txcache.Store, c *txcache.Cache[string, int]) {
-					if s.name == "values without near" {
+				expiring(t, txcache.CacheOptions{Duration: time.Minute}, func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int]) {
+					if s.Name == "values without near" {
 						return // which refreshes nothing
 					}
 					r := newRefreshed(t, store, c)
 					r.nearlyOver(t, time.Minute)
-					tx := beginReadOnly(t, store, "db")
+					tx := storetest.BeginReadOnly(t, store, "db")
 					if touched {
 						c.Set(tx, "another", 1)
 					}
@@ -51,7 +52,7 @@ func TestEveryHitRefreshesEarly(t *testing.T) {
 						t.Errorf("it finds %d, %v; want the value", v, ok)
 					}
 					time.Sleep(r.takes + time.Millisecond)
-					if v, ok := read(c, beginReadOnly(t, store, "db")); v != 2 || !ok || c.Stats().EarlyRefreshes != 1 {
+					if v, ok := read(c, storetest.BeginReadOnly(t, store, "db")); v != 2 || !ok || c.Stats().EarlyRefreshes != 1 {
 						t.Errorf("it finds %d, %v after %d refreshes; want the value of the refresh", v, ok, c.Stats().EarlyRefreshes)
 					}
 				})
@@ -63,8 +64,8 @@ func TestEveryHitRefreshesEarly(t *testing.T) {
 // A refresh that fails is a matter of its key, in its database.
 func TestARefreshThatFailsStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute})
 		tried := map[string]int{}
 		c.RefreshEarly(func(_ context.Context, tx *txcache.Tx, key string) (int, error) {
 			tried[tx.Database()+" "+key]++
@@ -77,7 +78,7 @@ func TestARefreshThatFailsStopsNoOther(t *testing.T) {
 		for _, database := range []string{"a", "b"} {
 			for _, key := range []string{"bad", "good"} {
 				wg.Go(func() {
-					if _, err := c.Load(t.Context(), beginReadOnly(t, store, database), key, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }); err != nil {
+					if _, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, database), key, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }); err != nil {
 						t.Error(err)
 					}
 				})
@@ -88,7 +89,7 @@ func TestARefreshThatFailsStopsNoOther(t *testing.T) {
 		for _, key := range []string{"bad", "good"} {
 			for _, database := range []string{"a", "b"} {
 				for range 50 { // until it is drawn
-					c.Get(t.Context(), beginReadOnly(t, store, database), key)
+					c.Get(t.Context(), storetest.BeginReadOnly(t, store, database), key)
 					synctest.Wait()
 				}
 			}
@@ -113,11 +114,11 @@ func TestARefreshThatPanicsIsLogged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
-				store := setups[0].open(t, 1, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})[0]
-				r := newRefreshed(t, store, newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
+				store := storetest.Setups[0].Open(t, 1, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})[0]
+				r := newRefreshed(t, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
 				r.nearlyOver(t, time.Minute)
 				r.c.RefreshEarly(func(context.Context, *txcache.Tx, string) (int, error) { end(); return 0, nil })
-				hit(t, beginReadOnly(t, store, "db"), r.c, "x", 1, "it begins to be refreshed")
+				storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), r.c, "x", 1, "it begins to be refreshed")
 				synctest.Wait()
 				text := log.String()
 				if !strings.Contains(text, "refresh") || !strings.Contains(text, "cache=c") || !strings.Contains(text, "database=db") || strings.Contains(text, "secret") {

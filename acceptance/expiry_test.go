@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 func TestJitterShortensLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[int, int](t, store, "c", txcache.CacheOptions{Duration: 100 * time.Second, Jitter: 0.2})
-		tx := beginReadOnly(t, store, "db")
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Duration: 100 * time.Second, Jitter: 0.2})
+		tx := storetest.BeginReadOnly(t, store, "db")
 		const values = 1000
 		for i := range values {
 			c.Set(tx, i, i)
@@ -43,12 +44,12 @@ func TestJitterShortensLives(t *testing.T) {
 }
 
 // expiring opens one store in each setup within which time can be moved.
-func expiring(t *testing.T, opts txcache.CacheOptions, test func(t *testing.T, s setup, store *txcache.Store, c *txcache.Cache[string, int])) {
-	for _, s := range setups[:3] {
-		t.Run(s.name, func(t *testing.T) {
+func expiring(t *testing.T, opts txcache.CacheOptions, test func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int])) {
+	for _, s := range storetest.Setups[:3] {
+		t.Run(s.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := s.open(t, 1, txcache.Options{Logger: silent})[0]
-				test(t, s, store, newCache[string, int](t, store, "c", opts))
+				store := s.Open(t, 1, txcache.Options{Logger: storetest.Silent})[0]
+				test(t, s, store, storetest.NewCache[string, int](t, store, "c", opts))
 			})
 		})
 	}
@@ -57,11 +58,11 @@ func expiring(t *testing.T, opts txcache.CacheOptions, test func(t *testing.T, s
 func TestStaleForAnswersForALoaderThatFails(t *testing.T) {
 	failure := errors.New("no connection")
 	opts := txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Hour}
-	expiring(t, opts, func(t *testing.T, s setup, store *txcache.Store, c *txcache.Cache[string, int]) {
+	expiring(t, opts, func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int]) {
 		load := func(want int, err error) {
 			t.Helper()
-			for _, tx := range []*txcache.Tx{begin(t, store, "db"), beginReadOnly(t, store, "db")} {
-				v, e := c.Load(t.Context(), tx, "x", constant(0, failure))
+			for _, tx := range []*txcache.Tx{storetest.Begin(t, store, "db"), storetest.BeginReadOnly(t, store, "db")} {
+				v, e := c.Load(t.Context(), tx, "x", storetest.Constant(0, failure))
 				if v != want || e != err {
 					t.Errorf("Load = %d, %v; want %d, %v", v, e, want, err)
 				}
@@ -69,37 +70,37 @@ func TestStaleForAnswersForALoaderThatFails(t *testing.T) {
 				if many["x"] != want || e != err {
 					t.Errorf("LoadMany = %v, %v; want %d, %v", many, e, want, err)
 				}
-				commit(t, tx)
+				storetest.Commit(t, tx)
 			}
 		}
 		load(0, failure)
-		publish(t, store, "db", c, "x", 1)
+		storetest.Publish(t, store, "db", c, "x", 1)
 		load(1, nil) // it has not expired
 		time.Sleep(2 * time.Minute)
-		miss(t, beginReadOnly(t, store, "db"), c, "x", "it has expired")
+		storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it has expired")
 		load(1, nil)
 		if s := c.Stats(); s.ExpiredHits != 4 || s.LoadErrors != 8 {
 			t.Errorf("Stats = %+v; want 4 expired hits among 8 failures", s)
 		}
-		if _, err := c.LoadMany(t.Context(), beginReadOnly(t, store, "db"), []string{"x", "y"}, func(context.Context, []string) (map[string]int, error) { return nil, failure }); err != failure {
+		if _, err := c.LoadMany(t.Context(), storetest.BeginReadOnly(t, store, "db"), []string{"x", "y"}, func(context.Context, []string) (map[string]int, error) { return nil, failure }); err != failure {
 			t.Errorf("LoadMany = %v; want the failure, as there is nothing for y", err)
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
-		if _, err := c.Load(cancelled, beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { cancel(); return 0, failure }); err != failure {
+		if _, err := c.Load(cancelled, storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { cancel(); return 0, failure }); err != failure {
 			t.Errorf("Load = %v; want the failure, as nobody waits for a value any more", err)
 		}
-		if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(0, errNoRow)); err != txcache.ErrAbsent {
+		if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(0, errNoRow)); err != txcache.ErrAbsent {
 			t.Errorf("Load = %d, %v; want ErrAbsent, which is no failure", v, err)
 		}
 	})
-	expiring(t, opts, func(t *testing.T, s setup, store *txcache.Store, c *txcache.Cache[string, int]) {
-		publish(t, store, "db", c, "x", 1)
+	expiring(t, opts, func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int]) {
+		storetest.Publish(t, store, "db", c, "x", 1)
 		time.Sleep(opts.Duration + opts.StaleFor - time.Nanosecond)
-		if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(0, failure)); v != 1 || err != nil {
+		if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(0, failure)); v != 1 || err != nil {
 			t.Errorf("Load = %d, %v; want the value until the end", v, err)
 		}
 		time.Sleep(time.Nanosecond)
-		if _, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(0, failure)); err != failure {
+		if _, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(0, failure)); err != failure {
 			t.Errorf("Load = %v; want the failure, as it is too late", err)
 		}
 	})
@@ -109,35 +110,35 @@ func TestStaleForAnswersForALoaderThatFails(t *testing.T) {
 // not by the transaction itself.
 func TestStaleForNeverAnswersWithWhatWasCleared(t *testing.T) {
 	failure := errors.New("no connection")
-	expiring(t, txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Hour}, func(t *testing.T, s setup, store *txcache.Store, c *txcache.Cache[string, int]) {
+	expiring(t, txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Hour}, func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int]) {
 		fails := func(tx *txcache.Tx, why string) {
 			t.Helper()
-			if v, err := c.Load(t.Context(), tx, "x", constant(0, failure)); err != failure {
+			if v, err := c.Load(t.Context(), tx, "x", storetest.Constant(0, failure)); err != failure {
 				t.Errorf("Load = %d, %v; want the failure: %s", v, err, why)
 			}
 		}
-		publish(t, store, "db", c, "x", 1)
+		storetest.Publish(t, store, "db", c, "x", 1)
 		time.Sleep(2 * time.Minute)
-		old := beginReadOnly(t, store, "db")
-		writer := begin(t, store, "db")
-		clearCache(t, writer, c)
+		old := storetest.BeginReadOnly(t, store, "db")
+		writer := storetest.Begin(t, store, "db")
+		storetest.Clear(t, writer, c)
 		fails(writer, "it has cleared the cache")
 		err := writer.CommitWith(t.Context(), func(context.Context) error {
-			fails(beginReadOnly(t, store, "db"), "the cache is fenced")
+			fails(storetest.BeginReadOnly(t, store, "db"), "the cache is fenced")
 			return nil
 		})
 		if err != nil {
 			t.Error(err)
 		}
-		fails(beginReadOnly(t, store, "db"), "the cache was cleared")
+		fails(storetest.BeginReadOnly(t, store, "db"), "the cache was cleared")
 		fails(old, "the cache was cleared since it began")
 
-		publish(t, store, "db", c, "x", 2)
+		storetest.Publish(t, store, "db", c, "x", 2)
 		time.Sleep(2 * time.Minute)
-		v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
-			writer := begin(t, store, "db")
-			clearCache(t, writer, c)
-			commit(t, writer)
+		v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) {
+			writer := storetest.Begin(t, store, "db")
+			storetest.Clear(t, writer, c)
+			storetest.Commit(t, writer)
 			return 0, failure
 		})
 		if err != failure {
@@ -182,7 +183,7 @@ func newRefreshed(t *testing.T, store *txcache.Store, c *txcache.Cache[string, i
 // ask begins transactions that ask for the value, with that pause on average.
 func (r *refreshed) ask(t *testing.T, for_, pause time.Duration, random *rand.Rand) {
 	for end := time.Now().Add(for_); time.Now().Before(end); {
-		tx := beginReadOnly(t, r.store, "db")
+		tx := storetest.BeginReadOnly(t, r.store, "db")
 		if _, err := r.load(t.Context(), tx); err != nil {
 			t.Error(err)
 		}
@@ -198,11 +199,11 @@ func TestNobodyWaitsForAValueThatIsRefreshedEarly(t *testing.T) {
 		durations = 20
 		askers    = 64
 	)
-	seed := historySeed(t)
+	seed := storetest.Seed(t)
 	t.Logf("TXCACHE_SEED=%d", seed)
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		r := newRefreshed(t, store, newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: duration}))
+		store := storetest.Setups[0].One(t)
+		r := newRefreshed(t, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: duration}))
 		r.ask(t, time.Nanosecond, time.Nanosecond, rand.New(rand.NewPCG(seed, 0)))
 		var wg sync.WaitGroup
 		for i := range askers {
@@ -226,11 +227,11 @@ func TestNobodyWaitsForAValueThatIsRefreshedEarly(t *testing.T) {
 // nearlyOver lets a value be loaded and brings it close to its expiry, so that
 // the next hit refreshes it.
 func (r *refreshed) nearlyOver(t *testing.T, duration time.Duration) {
-	tx := beginReadOnly(t, r.store, "db")
+	tx := storetest.BeginReadOnly(t, r.store, "db")
 	if _, err := r.load(t.Context(), tx); err != nil {
 		t.Error(err)
 	}
-	commit(t, tx)
+	storetest.Commit(t, tx)
 	time.Sleep(duration - time.Nanosecond)
 }
 
@@ -238,16 +239,16 @@ func (r *refreshed) nearlyOver(t *testing.T, duration time.Duration) {
 // generation of that; a value that was cleared is not refreshed.
 func TestEarlyRefreshBelongsToItsGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		r := newRefreshed(t, store, newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
+		store := storetest.Setups[0].One(t)
+		r := newRefreshed(t, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
 		r.nearlyOver(t, time.Minute)
-		hit(t, beginReadOnly(t, store, "db"), r.c, "x", 1, "it begins to be refreshed")
+		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), r.c, "x", 1, "it begins to be refreshed")
 		synctest.Wait() // the loader is busy
-		writer := begin(t, store, "db")
-		clearCache(t, writer, r.c)
-		commit(t, writer)
+		writer := storetest.Begin(t, store, "db")
+		storetest.Clear(t, writer, r.c)
+		storetest.Commit(t, writer)
 		time.Sleep(time.Second)
-		miss(t, beginReadOnly(t, store, "db"), r.c, "x", "what the refresh has read is older than the clear")
+		storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), r.c, "x", "what the refresh has read is older than the clear")
 		if r.loads.Load() != 2 {
 			t.Errorf("%d loads; want the refresh to have run", r.loads.Load())
 		}
@@ -257,22 +258,22 @@ func TestEarlyRefreshBelongsToItsGeneration(t *testing.T) {
 func TestWhoRefreshesNothing(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, r *refreshed){
 		"a read-write transaction": func(t *testing.T, r *refreshed) {
-			hit(t, begin(t, r.store, "db"), r.c, "x", 1, "it is there")
+			storetest.Hit(t, storetest.Begin(t, r.store, "db"), r.c, "x", 1, "it is there")
 		},
 		"a value that is young": func(t *testing.T, r *refreshed) {
-			publish(t, r.store, "db", r.c, "x", 1)
-			hit(t, beginReadOnly(t, r.store, "db"), r.c, "x", 1, "it is there")
+			storetest.Publish(t, r.store, "db", r.c, "x", 1)
+			storetest.Hit(t, storetest.BeginReadOnly(t, r.store, "db"), r.c, "x", 1, "it is there")
 		},
 		"a store that is closed": func(t *testing.T, r *refreshed) {
-			tx := beginReadOnly(t, r.store, "db")
+			tx := storetest.BeginReadOnly(t, r.store, "db")
 			r.store.Close()
-			hit(t, tx, r.c, "x", 1, "it is there")
+			storetest.Hit(t, tx, r.c, "x", 1, "it is there")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := setups[0].one(t)
-				r := newRefreshed(t, store, newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
+				store := storetest.Setups[0].One(t)
+				r := newRefreshed(t, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
 				r.nearlyOver(t, time.Minute)
 				test(t, r)
 				time.Sleep(time.Second)
@@ -301,17 +302,17 @@ func TestEarlyRefreshesThatFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := setups[0].one(t)
-				r := newRefreshed(t, store, newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
+				store := storetest.Setups[0].One(t)
+				r := newRefreshed(t, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute}))
 				r.nearlyOver(t, time.Minute)
 				r.c.RefreshEarly(test.load)
-				tx := beginReadOnly(t, store, "db")
-				hit(t, tx, r.c, "x", 1, "it begins to be refreshed")
+				tx := storetest.BeginReadOnly(t, store, "db")
+				storetest.Hit(t, tx, r.c, "x", 1, "it begins to be refreshed")
 				synctest.Wait()
 				if name == "absent" {
 					asksNobody(t, tx, r.c, "the refresh has found nothing")
 				} else if name != "busy" {
-					hit(t, tx, r.c, "x", 1, "it has not expired")
+					storetest.Hit(t, tx, r.c, "x", 1, "it has not expired")
 				}
 				if err := store.Close(); err != nil {
 					t.Error(err)
@@ -327,30 +328,30 @@ func TestEarlyRefreshesThatFail(t *testing.T) {
 // What another server has refreshed is taken from the backend.
 func TestServersShareEarlyRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := stores(t, 2, txcache.Options{}, newValues())
+		all := storetest.Stores(t, 2, txcache.Options{}, storetest.NewValues())
 		opts := txcache.CacheOptions{Duration: time.Minute}
-		r := newRefreshed(t, all[0], newCache[string, int](t, all[0], "c", opts))
-		other := newRefreshed(t, all[1], newCache[string, int](t, all[1], "c", opts))
-		tx := beginReadOnly(t, all[0], "db")
+		r := newRefreshed(t, all[0], storetest.NewCache[string, int](t, all[0], "c", opts))
+		other := newRefreshed(t, all[1], storetest.NewCache[string, int](t, all[1], "c", opts))
+		tx := storetest.BeginReadOnly(t, all[0], "db")
 		if _, err := r.load(t.Context(), tx); err != nil {
 			t.Error(err)
 		}
 		start := time.Now()
-		commit(t, tx)
-		hit(t, beginReadOnly(t, all[1], "db"), other.c, "x", 1, "it is shared")
-		other.c.Load(t.Context(), beginReadOnly(t, all[1], "db"), "y", func(context.Context) (int, error) { return other.slow() })
+		storetest.Commit(t, tx)
+		storetest.Hit(t, storetest.BeginReadOnly(t, all[1], "db"), other.c, "x", 1, "it is shared")
+		other.c.Load(t.Context(), storetest.BeginReadOnly(t, all[1], "db"), "y", func(context.Context) (int, error) { return other.slow() })
 		time.Sleep(59 * time.Second)
 		for range 900 { // it is refreshed for sure
-			hit(t, beginReadOnly(t, all[0], "db"), r.c, "x", 1, "it has not expired")
+			storetest.Hit(t, storetest.BeginReadOnly(t, all[0], "db"), r.c, "x", 1, "it has not expired")
 			time.Sleep(time.Millisecond)
 			if r.loads.Load() == 2 {
 				break
 			}
 		}
 		time.Sleep(time.Until(start.Add(time.Minute - time.Nanosecond)))
-		hit(t, beginReadOnly(t, all[1], "db"), other.c, "x", 1, "it is asked for anew, before it expires")
+		storetest.Hit(t, storetest.BeginReadOnly(t, all[1], "db"), other.c, "x", 1, "it is asked for anew, before it expires")
 		synctest.Wait()
-		hit(t, beginReadOnly(t, all[1], "db"), other.c, "x", 2, "the other server has loaded it")
+		storetest.Hit(t, storetest.BeginReadOnly(t, all[1], "db"), other.c, "x", 2, "the other server has loaded it")
 		if s := other.c.Stats(); s.EarlyRefreshes != 0 || s.RemoteHits != 1 {
 			t.Errorf("Stats = %+v; want no refresh, and one remote hit: nobody has asked for more", s)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -48,10 +49,10 @@ func wantTaken(t *testing.T, door, name string, taken bool, err error) {
 // Names of databases and caches have one bound at every door, and up to it all
 // works, in each setup.
 func TestExtremesOfNames(t *testing.T) {
-	eachSetup(t, func(t *testing.T, s setup) {
+	eachSetup(t, func(t *testing.T, s storetest.Setup) {
 		ctx := t.Context()
-		servers := s.open(t, 2, txcache.Options{})
-		one, other := newCache[string, int](t, servers[0], "c", txcache.CacheOptions{}), newCache[string, int](t, servers[1], "c", txcache.CacheOptions{})
+		servers := s.Open(t, 2, txcache.Options{})
+		one, other := storetest.NewCache[string, int](t, servers[0], "c", txcache.CacheOptions{}), storetest.NewCache[string, int](t, servers[1], "c", txcache.CacheOptions{})
 		for name, taken := range names() {
 			nothing := func(*txcache.Tx) error { return nil }
 			_, err := servers[0].Begin(ctx, name)
@@ -67,14 +68,14 @@ func TestExtremesOfNames(t *testing.T) {
 			_, err = txcache.New(memorybackend.New(), &txcache.Options{Sizes: map[string]int{name: 1}})
 			wantTaken(t, "New", name, taken, err)
 			if taken {
-				publish(t, servers[0], name, one, "k", 1)
-				hit(t, begin(t, servers[0], name), one, "k", 1, "it was published")
-				tx := begin(t, servers[1], name)
-				clearCache(t, tx, other)
-				commit(t, tx)
-				miss(t, begin(t, servers[0], name), one, "k", "another server has cleared it")
-				publish(t, servers[0], "db", c, "k", 2)
-				hit(t, begin(t, servers[0], "db"), c, "k", 2, "it was published")
+				storetest.Publish(t, servers[0], name, one, "k", 1)
+				storetest.Hit(t, storetest.Begin(t, servers[0], name), one, "k", 1, "it was published")
+				tx := storetest.Begin(t, servers[1], name)
+				storetest.Clear(t, tx, other)
+				storetest.Commit(t, tx)
+				storetest.Miss(t, storetest.Begin(t, servers[0], name), one, "k", "another server has cleared it")
+				storetest.Publish(t, servers[0], "db", c, "k", 2)
+				storetest.Hit(t, storetest.Begin(t, servers[0], "db"), c, "k", 2, "it was published")
 			}
 			wantTaken(t, "Drop", name, taken, servers[0].Drop(ctx, name))
 		}
@@ -97,22 +98,22 @@ func TestExtremesOfNamesOfADeployment(t *testing.T) {
 				s.Close()
 			}
 		}
-		b, err := redisbackend.New(newClient(t, &redis.Options{Addr: server.Addr}), &redisbackend.Options{Prefix: name, Timeout: wide})
+		b, err := redisbackend.New(storetest.NewClient(t, &redis.Options{Addr: server.Addr}), &redisbackend.Options{Prefix: name, Timeout: storetest.Wide})
 		wantTaken(t, "Options.Prefix", name, taken || name == "", err)
 		if err == nil {
-			s := newStore(t, b, txcache.Options{})
-			c := newCache[string, int](t, s, "c", txcache.CacheOptions{})
-			publish(t, s, "db", c, "k", 1)
-			hit(t, begin(t, s, "db"), c, "k", 1, "it was published")
+			s := storetest.NewStore(t, b, txcache.Options{})
+			c := storetest.NewCache[string, int](t, s, "c", txcache.CacheOptions{})
+			storetest.Publish(t, s, "db", c, "k", 1)
+			storetest.Hit(t, storetest.Begin(t, s, "db"), c, "k", 1, "it was published")
 		}
 	}
 }
 
 // Keys and user contexts of any size work, or miss: none is taken for another.
 func TestExtremesOfKeysAndContexts(t *testing.T) {
-	eachSetup(t, func(t *testing.T, s setup) {
-		servers := s.open(t, 2, txcache.Options{Size: math.MaxInt})
-		c, other := newCache[string, string](t, servers[0], "c", txcache.CacheOptions{}), newCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
+	eachSetup(t, func(t *testing.T, s storetest.Setup) {
+		servers := s.Open(t, 2, txcache.Options{Size: math.MaxInt})
+		c, other := storetest.NewCache[string, string](t, servers[0], "c", txcache.CacheOptions{}), storetest.NewCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
 		var texts []string
 		for _, n := range []int{0, 1, 63, 64, 65, 255, 256, 257, 10 << 10, 1<<20 - 64, 1 << 20, 1<<20 + 64, 10 << 20} {
 			texts = append(texts, strings.Repeat("é", n/2)+strings.Repeat("y", n%2))
@@ -120,25 +121,25 @@ func TestExtremesOfKeysAndContexts(t *testing.T) {
 		as := func(tx *txcache.Tx, text string) []*txcache.Tx {
 			return []*txcache.Tx{tx.WithUser(text), tx.WithContext(map[string]any{"k": text}), tx.WithContext(map[string]any{text: 1})}
 		}
-		tx := beginReadOnly(t, servers[0], "db")
+		tx := storetest.BeginReadOnly(t, servers[0], "db")
 		for _, text := range texts {
 			c.Set(tx, text, "key")
 			for i, h := range as(tx, text) {
 				c.Set(h, "k", fmt.Sprint(i, len(text)))
 			}
 		}
-		commit(t, tx)
+		storetest.Commit(t, tx)
 		missed := 0
 		for _, server := range []struct {
 			*txcache.Store
 			c *txcache.Cache[string, string]
 		}{{servers[0], c}, {servers[1], other}} {
-			if server.Store == servers[1] && s.name == "memory" {
+			if server.Store == servers[1] && s.Name == "memory" {
 				continue // a process of its own, whose values are not those of the first
 			}
-			tx := beginReadOnly(t, server.Store, "db")
+			tx := storetest.BeginReadOnly(t, server.Store, "db")
 			for _, text := range texts {
-				hit(t, tx, server.c, text, "key", "it was set")
+				storetest.Hit(t, tx, server.c, text, "key", "it was set")
 				for i, h := range as(tx, text) {
 					if got, ok := server.c.Get(t.Context(), h, "k"); ok && got != fmt.Sprint(i, len(text)) {
 						t.Errorf("the context %d of %d bytes reads %q", i, len(text), got)
@@ -160,11 +161,11 @@ func TestExtremesOfKeysAndContexts(t *testing.T) {
 // backend, too: the moment of its expiry is further away than can be counted.
 func TestAValueWithoutEndIsKeptNear(t *testing.T) {
 	for _, d := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64 / 2} {
-		servers := setups[1].open(t, 2, txcache.Options{})
-		c, other := newCache[string, int](t, servers[0], "c", txcache.CacheOptions{Duration: d}), newCache[string, int](t, servers[1], "c", txcache.CacheOptions{Duration: d})
-		publish(t, servers[0], "db", c, "k", 1)
+		servers := storetest.Setups[1].Open(t, 2, txcache.Options{})
+		c, other := storetest.NewCache[string, int](t, servers[0], "c", txcache.CacheOptions{Duration: d}), storetest.NewCache[string, int](t, servers[1], "c", txcache.CacheOptions{Duration: d})
+		storetest.Publish(t, servers[0], "db", c, "k", 1)
 		for range 3 {
-			hit(t, beginReadOnly(t, servers[1], "db"), other, "k", 1, "it was published")
+			storetest.Hit(t, storetest.BeginReadOnly(t, servers[1], "db"), other, "k", 1, "it was published")
 		}
 		if n := other.Stats().RemoteHits; n != 1 {
 			t.Errorf("a value of %v was asked for %d times, want once", d, n)
@@ -175,12 +176,12 @@ func TestAValueWithoutEndIsKeptNear(t *testing.T) {
 // Nor does a lease, a wait or a refresh end at once because its end cannot be
 // counted.
 func TestLoadsUnderDurationsWithoutEnd(t *testing.T) {
-	eachSetup(t, func(t *testing.T, s setup) {
+	eachSetup(t, func(t *testing.T, s storetest.Setup) {
 		for _, d := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1} {
-			servers := s.open(t, 2, txcache.Options{Poll: d, Lease: d})
+			servers := s.Open(t, 2, txcache.Options{Poll: d, Lease: d})
 			loads := 0
 			for i, server := range servers {
-				c := newCache[string, int](t, server, "c", txcache.CacheOptions{Duration: d, Jitter: 1e-9, StaleFor: d, Absent: d, Lease: d, Verify: 0})
+				c := storetest.NewCache[string, int](t, server, "c", txcache.CacheOptions{Duration: d, Jitter: 1e-9, StaleFor: d, Absent: d, Lease: d, Verify: 0})
 				c.RefreshEarly(func(context.Context, *txcache.Tx, string) (int, error) { loads++; return 1, nil })
 				for range 3 {
 					err := server.View(t.Context(), "db", func(tx *txcache.Tx) error {
@@ -194,7 +195,7 @@ func TestLoadsUnderDurationsWithoutEnd(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				if want := 1 + i*map[bool]int{true: 1}[s.name == "memory"]; loads != want {
+				if want := 1 + i*map[bool]int{true: 1}[s.Name == "memory"]; loads != want {
 					t.Errorf("after server %d: %d loads, want %d", i, loads, want)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -304,30 +305,30 @@ func work(t *testing.T, servers []*txcache.Store, caches []*txcache.Cache[int, i
 }
 
 func TestExtremesOfOptions(t *testing.T) {
-	eachSetup(t, func(t *testing.T, s setup) {
+	eachSetup(t, func(t *testing.T, s storetest.Setup) {
 		try[txcache.Options](t, func(t *testing.T, field string, v reflect.Value, _ *txcache.CacheOptions) ([]*txcache.Store, error) {
 			o := set(txcache.Options{}, field, v)
 			if _, err := txcache.New(memorybackend.New(), &o); err != nil {
 				return nil, err
 			}
-			return s.open(t, 2, o), nil
+			return s.Open(t, 2, o), nil
 		})
 	})
 }
 
 func TestExtremesOfCacheOptions(t *testing.T) {
-	eachSetup(t, func(t *testing.T, s setup) {
+	eachSetup(t, func(t *testing.T, s storetest.Setup) {
 		try[txcache.CacheOptions](t, func(t *testing.T, field string, v reflect.Value, cache *txcache.CacheOptions) ([]*txcache.Store, error) {
 			*cache = set(*cache, field, v)
-			return s.open(t, 2, txcache.Options{}), nil
+			return s.Open(t, 2, txcache.Options{}), nil
 		})
 	})
 }
 
 // eachSetup is everywhere without the setups that keep nothing near.
-func eachSetup(t *testing.T, test func(t *testing.T, s setup)) {
-	for _, s := range []setup{setups[0], setups[1], {name: "redis", open: overServer(redistest.Start(t))}} {
-		t.Run(s.name, func(t *testing.T) { test(t, s) })
+func eachSetup(t *testing.T, test func(t *testing.T, s storetest.Setup)) {
+	for _, s := range []storetest.Setup{storetest.Setups[0], storetest.Setups[1], {Name: "redis", Open: storetest.OverServer(redistest.Start(t))}} {
+		t.Run(s.Name, func(t *testing.T) { test(t, s) })
 	}
 }
 
@@ -335,11 +336,11 @@ func TestExtremesOfRedisOptions(t *testing.T) {
 	server := redistest.Start(t)
 	try[redisbackend.Options](t, func(t *testing.T, field string, v reflect.Value, _ *txcache.CacheOptions) (servers []*txcache.Store, err error) {
 		for range 2 {
-			b, err := redisbackend.New(newClient(t, &redis.Options{Addr: server.Addr}), new(set(redisbackend.Options{Prefix: t.Name()}, field, v)))
+			b, err := redisbackend.New(storetest.NewClient(t, &redis.Options{Addr: server.Addr}), new(set(redisbackend.Options{Prefix: t.Name()}, field, v)))
 			if err != nil {
 				return nil, err
 			}
-			servers = append(servers, newStore(t, b, txcache.Options{}))
+			servers = append(servers, storetest.NewStore(t, b, txcache.Options{}))
 		}
 		return servers, nil
 	})

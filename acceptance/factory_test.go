@@ -12,6 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -19,7 +20,7 @@ import (
 const thirdParty = "example.com/cache/thirdparty"
 
 var openedThirdParty struct {
-	backend *values
+	backend *storetest.Values
 	section thirdPartySection
 }
 
@@ -38,7 +39,7 @@ func init() {
 		if o.section.Server == "" {
 			return nil, errors.New("cache.thirdparty.server is missing")
 		}
-		o.backend = newValues()
+		o.backend = storetest.NewValues()
 		return o.backend, nil
 	})
 }
@@ -68,18 +69,18 @@ func TestOpen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := newCache[int, int](t, s, "c", txcache.CacheOptions{})
-			tx := begin(t, s, "db")
+			c := storetest.NewCache[int, int](t, s, "c", txcache.CacheOptions{})
+			tx := storetest.Begin(t, s, "db")
 			for i := range 10 {
 				c.Set(tx, i, i)
 			}
-			commit(t, tx)
+			storetest.Commit(t, tx)
 			if got := c.Stats().Values; name == "memory" && got != 3 {
 				t.Errorf("%d values; want the 3 of the file", got)
 			}
 			if name == "third party" {
-				if o := &openedThirdParty; o.section.Server != "here" || o.section.Limit != 7 || len(o.backend.kept) != 10 {
-					t.Errorf("section %+v, %d values; want the file's server, the default limit and all values", o.section, len(o.backend.kept))
+				if o := &openedThirdParty; o.section.Server != "here" || o.section.Limit != 7 || len(o.backend.Kept) != 10 {
+					t.Errorf("section %+v, %d values; want the file's server, the default limit and all values", o.section, len(o.backend.Kept))
 				}
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/history/subject"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // By sync = "channel" too nothing is late any more once the announcements have
@@ -57,7 +58,7 @@ type eavesdropper struct {
 
 // hear returns an eavesdropper on a server until the test ends.
 func hear(t *testing.T, addr string) *eavesdropper {
-	e := &eavesdropper{client: newClient(t, &redis.Options{Addr: addr})}
+	e := &eavesdropper{client: storetest.NewClient(t, &redis.Options{Addr: addr})}
 	sub := e.client.PSubscribe(t.Context(), "*@changes")
 	if _, err := sub.Receive(t.Context()); err != nil {
 		t.Fatal(err)

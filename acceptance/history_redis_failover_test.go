@@ -11,11 +11,12 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/history/subject"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A master dies, and with it what its replica has missed.
 func TestNoFailoverViolatesAPromise(t *testing.T) {
-	slow(t)
+	storetest.Slow(t)
 	t.Parallel()
 	for _, site := range []struct {
 		name  string
@@ -73,7 +74,7 @@ func TestNoClockViolatesAPromise(t *testing.T) {
 			world.Faults = append(world.Faults, pause(10*time.Millisecond))
 			cfg := redisSettings("redis://"+server.Addr(), config.SyncBegin, true)
 			histories{open: subject.Redis(cfg), world: world, drive: driver.drive}.check(t)
-			longest, fault, err := history.Recover(t.Context(), subject.Redis(cfg), world, recovery)
+			longest, fault, err := history.Recover(t.Context(), subject.Redis(cfg), world, storetest.Recovery)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,12 +13,13 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/history/subject"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // What befalls a server, or the network before it, costs hits, or has a commit
 // refused, and no more.
 func TestNoFaultOfRedisViolatesAPromise(t *testing.T) {
-	slow(t)
+	storetest.Slow(t)
 	t.Parallel()
 	for _, sync := range []config.Sync{config.SyncBegin, "5ms", config.SyncChannel} {
 		for _, driver := range drivers {
@@ -47,7 +48,7 @@ func TestNoFaultOfRedisViolatesAPromise(t *testing.T) {
 // After each of these faults, be it within a commit, the caches are in use again
 // within a lease and what the retries of a clear take.
 func TestCachesAreUsedAgainAfterEachFaultOfRedis(t *testing.T) {
-	slow(t)
+	storetest.Slow(t)
 	t.Parallel()
 	for _, sync := range []config.Sync{config.SyncBegin, config.SyncChannel} {
 		t.Run(string(sync), func(t *testing.T) {
@@ -59,7 +60,7 @@ func TestCachesAreUsedAgainAfterEachFaultOfRedis(t *testing.T) {
 			}
 			cfg := promptSettings(sync)
 			cfg.Redis.Fence = 2 * time.Second
-			longest, fault, err := history.Recover(t.Context(), subject.Redis(cfg, uris...), world, cfg.Redis.Fence+recovery)
+			longest, fault, err := history.Recover(t.Context(), subject.Redis(cfg, uris...), world, cfg.Redis.Fence+storetest.Recovery)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package acceptance_test
 
 import (
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -10,21 +9,8 @@ import (
 
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/history/subject"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
-
-// historySeed returns the seed that TXCACHE_SEED gives, to play one history
-// again, or a random one.
-func historySeed(t *testing.T) uint64 {
-	text := os.Getenv("TXCACHE_SEED")
-	if text == "" {
-		return rand.Uint64()
-	}
-	seed, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("TXCACHE_SEED: %v", err)
-	}
-	return seed
-}
 
 // historyFactor returns by how much longer than usual histories are played that
 // need no server: what TXCACHE_HISTORY says, 1 without it.
@@ -66,7 +52,7 @@ func (h histories) check(t *testing.T) history.Report {
 		h.hits = 0.15
 	}
 	if h.seed == 0 {
-		h.seed = historySeed(t)
+		h.seed = storetest.Seed(t)
 	}
 	report, err := history.Check(t.Context(), h.open, history.Options{
 		Seed: h.seed, Steps: h.steps, Length: h.length, World: h.world, Driver: h.drive, Patience: h.patience,

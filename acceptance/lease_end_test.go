@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // Where a load brings nothing that other processes could use, they load for
@@ -32,21 +33,21 @@ func TestWhatNoOtherProcessCanUse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				all := stores(t, 6, txcache.Options{Logger: silent}, newValues())
+				all := storetest.Stores(t, 6, txcache.Options{Logger: storetest.Silent}, storetest.NewValues())
 				test.opts.Lease = time.Minute
 				caches := make([]*txcache.Cache[string, any], len(all))
 				for i, s := range all {
-					caches[i] = newCache[string, any](t, s, "c", test.opts)
+					caches[i] = storetest.NewCache[string, any](t, s, "c", test.opts)
 				}
 				if test.opts.StaleFor > 0 {
-					publish(t, all[0], "db", caches[0], "x", any("old"))
+					storetest.Publish(t, all[0], "db", caches[0], "x", any("old"))
 					time.Sleep(2 * time.Minute)
 				}
 				start := time.Now()
 				var wg sync.WaitGroup
 				for i, s := range all {
 					wg.Go(func() {
-						_, err := caches[i].Load(t.Context(), beginReadOnly(t, s, "db"), "x", func(context.Context) (any, error) { time.Sleep(takes); return test.load() })
+						_, err := caches[i].Load(t.Context(), storetest.BeginReadOnly(t, s, "db"), "x", func(context.Context) (any, error) { time.Sleep(takes); return test.load() })
 						if err != test.want {
 							t.Errorf("Load = %v; want %v", err, test.want)
 						}
@@ -57,7 +58,7 @@ func TestWhatNoOtherProcessCanUse(t *testing.T) {
 					t.Errorf("six processes took %v; want the time of two loads", took)
 				}
 				if name == "failure and stale" { // it is there still, for one more
-					tx := beginReadOnly(t, all[1], "db")
+					tx := storetest.BeginReadOnly(t, all[1], "db")
 					if v, err := caches[1].Load(t.Context(), tx, "x", func(context.Context) (any, error) { return nil, failure }); v != "old" || err != nil {
 						t.Errorf("Load = %v, %v; want the expired value", v, err)
 					}
@@ -69,9 +70,9 @@ func TestWhatNoOtherProcessCanUse(t *testing.T) {
 
 // The word that each loads for itself is short: loads share leases again soon.
 func TestAfterAFailureLeasesAreSharedAgain(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, _ *values) {
-		tx := beginReadOnly(t, f.stores[0], "db")
-		if _, err := f.caches[0].Load(t.Context(), tx, "x", constant(0, errors.New("refused"))); err == nil {
+	leaseTest(t, func(t *testing.T, f *fleet, _ *storetest.Values) {
+		tx := storetest.BeginReadOnly(t, f.stores[0], "db")
+		if _, err := f.caches[0].Load(t.Context(), tx, "x", storetest.Constant(0, errors.New("refused"))); err == nil {
 			t.Error("Load = nil; want the failure")
 		}
 		time.Sleep(leased.Lease)
@@ -89,14 +90,14 @@ func TestAfterAFailureLeasesAreSharedAgain(t *testing.T) {
 // A batch of which a part can be shared shares it.
 func TestAPartOfABatchThatCanBeShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := stores(t, 2, txcache.Options{Logger: silent}, newValues())
+		all := storetest.Stores(t, 2, txcache.Options{Logger: storetest.Silent}, storetest.NewValues())
 		var loads atomic.Int32
 		start := time.Now()
 		var wg sync.WaitGroup
 		for _, s := range all {
-			c := newCache[string, any](t, s, "c", txcache.CacheOptions{Lease: time.Minute})
+			c := storetest.NewCache[string, any](t, s, "c", txcache.CacheOptions{Lease: time.Minute})
 			wg.Go(func() {
-				got, err := c.LoadMany(t.Context(), beginReadOnly(t, s, "db"), []string{"good", "bad"}, func(_ context.Context, keys []string) (map[string]any, error) {
+				got, err := c.LoadMany(t.Context(), storetest.BeginReadOnly(t, s, "db"), []string{"good", "bad"}, func(_ context.Context, keys []string) (map[string]any, error) {
 					time.Sleep(time.Second)
 					loads.Add(int32(len(keys)))
 					rows := map[string]any{}
@@ -123,26 +124,26 @@ func TestAPartOfABatchThatCanBeShared(t *testing.T) {
 // granted, keeps nobody waiting.
 func TestALeaseThatWasGrantedToNobodyIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
+		v := storetest.NewValues()
 		ctx, leave := context.WithCancel(t.Context())
-		gone := newFleet(t, []*txcache.Store{newStore(t, leavingValues{openValues{v}, leave}, txcache.Options{Logger: silent})}, leased)
-		if _, err := gone.caches[0].Load(ctx, beginReadOnly(t, gone.stores[0], "db"), "x", func(ctx context.Context) (int, error) { return 0, ctx.Err() }); err == nil {
+		gone := newFleet(t, []*txcache.Store{storetest.NewStore(t, leavingValues{storetest.OpenValues{Values: v}, leave}, txcache.Options{Logger: storetest.Silent})}, leased)
+		if _, err := gone.caches[0].Load(ctx, storetest.BeginReadOnly(t, gone.stores[0], "db"), "x", func(ctx context.Context) (int, error) { return 0, ctx.Err() }); err == nil {
 			t.Error("Load = nil; want the context's error")
 		}
 		synctest.Wait()
-		f := newFleet(t, stores(t, 1, txcache.Options{}, v), leased)
+		f := newFleet(t, storetest.Stores(t, 1, txcache.Options{}, v), leased)
 		f.took(t, 0, 1, 100*time.Millisecond)
 	})
 }
 
 // leavingValues grant a lease as its caller leaves.
 type leavingValues struct {
-	openValues
+	storetest.OpenValues
 	leave func()
 }
 
 func (l leavingValues) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
-	found, err := l.openValues.Swap(ctx, swaps)
+	found, err := l.OpenValues.Swap(ctx, swaps)
 	if swaps[0].Old == nil {
 		l.leave()
 		return nil, context.Canceled

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A fleet is servers that share a cache whose loads take leases.
@@ -24,7 +25,7 @@ type fleet struct {
 func newFleet(t *testing.T, stores []*txcache.Store, opts txcache.CacheOptions) *fleet {
 	f := &fleet{stores: stores}
 	for _, s := range stores {
-		f.caches = append(f.caches, newCache[string, int](t, s, "c", opts))
+		f.caches = append(f.caches, storetest.NewCache[string, int](t, s, "c", opts))
 	}
 	return f
 }
@@ -32,7 +33,7 @@ func newFleet(t *testing.T, stores []*txcache.Store, opts txcache.CacheOptions) 
 // load loads x on one server, with a loader that takes a while and then answers
 // how often one was called.
 func (f *fleet) load(t *testing.T, server int, takes time.Duration) (int, error) {
-	tx := beginReadOnly(t, f.stores[server], "db")
+	tx := storetest.BeginReadOnly(t, f.stores[server], "db")
 	v, err := f.caches[server].Load(t.Context(), tx, "x", func(ctx context.Context) (int, error) {
 		n := int(f.loads.Add(1))
 		select {
@@ -51,15 +52,15 @@ var leased = txcache.CacheOptions{Lease: time.Second}
 func TestOneServerLoadsForAll(t *testing.T) {
 	for _, lease := range []bool{true, false} {
 		t.Run(fmt.Sprintf("lease=%v", lease), func(t *testing.T) {
-			everywhere(t, func(t *testing.T, s setup) {
-				if !s.remote {
+			storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+				if !s.Remote {
 					return // these have no values to share
 				}
 				opts := leased
 				if !lease {
 					opts.Lease = -1
 				}
-				f := newFleet(t, s.open(t, 3, txcache.Options{Lease: time.Second}), opts)
+				f := newFleet(t, s.Open(t, 3, txcache.Options{Lease: time.Second}), opts)
 				var wg sync.WaitGroup
 				for server := range f.stores {
 					for range 20 {
@@ -87,10 +88,10 @@ func TestOneServerLoadsForAll(t *testing.T) {
 }
 
 // Time moves by itself in these: stores over one backend within the process.
-func leaseTest(t *testing.T, test func(t *testing.T, f *fleet, v *values)) {
+func leaseTest(t *testing.T, test func(t *testing.T, f *fleet, v *storetest.Values)) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		test(t, newFleet(t, stores(t, 2, txcache.Options{Logger: silent}, v), leased), v)
+		v := storetest.NewValues()
+		test(t, newFleet(t, storetest.Stores(t, 2, txcache.Options{Logger: storetest.Silent}, v), leased), v)
 	})
 }
 
@@ -106,13 +107,13 @@ func (f *fleet) took(t *testing.T, server, want int, after time.Duration) {
 }
 
 func TestALoadThatOutlivesItsLease(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		var wg sync.WaitGroup
 		wg.Go(func() { f.load(t, 0, time.Hour) })
 		synctest.Wait()
 		f.took(t, 1, 2, leased.Lease+100*time.Millisecond)
 		wg.Wait()
-		if v, ok := f.caches[0].Get(t.Context(), beginReadOnly(t, f.stores[0], "db"), "x"); v != 1 || !ok {
+		if v, ok := f.caches[0].Get(t.Context(), storetest.BeginReadOnly(t, f.stores[0], "db"), "x"); v != 1 || !ok {
 			t.Errorf("the late one has %d, %v; want what it has loaded", v, ok)
 		}
 	})
@@ -120,10 +121,10 @@ func TestALoadThatOutlivesItsLease(t *testing.T) {
 
 // A process that was killed while it held a lease leaves its mark behind.
 func TestALeaseEndsByItself(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		ctx, kill := context.WithCancel(t.Context())
-		deaf := newFleet(t, []*txcache.Store{newStore(t, deafValues{openValues{v}}, txcache.Options{Logger: silent})}, leased)
-		tx := beginReadOnly(t, deaf.stores[0], "db")
+		deaf := newFleet(t, []*txcache.Store{storetest.NewStore(t, deafValues{storetest.OpenValues{Values: v}}, txcache.Options{Logger: storetest.Silent})}, leased)
+		tx := storetest.BeginReadOnly(t, deaf.stores[0], "db")
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			deaf.caches[0].Load(ctx, tx, "x", func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
@@ -137,21 +138,21 @@ func TestALeaseEndsByItself(t *testing.T) {
 }
 
 // deafValues take a lease and never hear that it is given back.
-type deafValues struct{ openValues }
+type deafValues struct{ storetest.OpenValues }
 
 func (d deafValues) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
 	if swaps[0].Old != nil {
 		return nil, errors.New("killed")
 	}
-	return d.openValues.Swap(ctx, swaps)
+	return d.OpenValues.Swap(ctx, swaps)
 }
 
 // Others may let a load take longer than this server waits for them.
 func TestNobodyWaitsForALeaseLongerThanItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		patient := newFleet(t, stores(t, 1, txcache.Options{}, v), txcache.CacheOptions{Lease: time.Hour})
-		f := newFleet(t, stores(t, 1, txcache.Options{}, v), leased)
+		v := storetest.NewValues()
+		patient := newFleet(t, storetest.Stores(t, 1, txcache.Options{}, v), txcache.CacheOptions{Lease: time.Hour})
+		f := newFleet(t, storetest.Stores(t, 1, txcache.Options{}, v), leased)
 		var wg sync.WaitGroup
 		wg.Go(func() { patient.load(t, 0, time.Minute) })
 		synctest.Wait()
@@ -161,14 +162,14 @@ func TestNobodyWaitsForALeaseLongerThanItsOwn(t *testing.T) {
 }
 
 func TestWhoWaitsForALeaseWaitsNoLongerThanItsContext(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		var wg sync.WaitGroup
 		wg.Go(func() { f.load(t, 0, 900*time.Millisecond) })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		_, err := f.caches[1].Load(ctx, beginReadOnly(t, f.stores[1], "db"), "x", constant(0, nil))
+		_, err := f.caches[1].Load(ctx, storetest.BeginReadOnly(t, f.stores[1], "db"), "x", storetest.Constant(0, nil))
 		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 300*time.Millisecond {
 			t.Errorf("Load = %v after %v; want the context's error after 300ms", err, took)
 		}
@@ -178,18 +179,18 @@ func TestWhoWaitsForALeaseWaitsNoLongerThanItsContext(t *testing.T) {
 
 // twiceValues are asked for everything twice, as by a client that repeats what
 // was not answered in time.
-type twiceValues struct{ openValues }
+type twiceValues struct{ storetest.OpenValues }
 
 func (v twiceValues) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, error) {
-	if _, err := v.openValues.Swap(ctx, swaps); err != nil {
+	if _, err := v.OpenValues.Swap(ctx, swaps); err != nil {
 		return nil, err
 	}
-	return v.openValues.Swap(ctx, swaps)
+	return v.OpenValues.Swap(ctx, swaps)
 }
 
 func TestALeaseThatWasAskedForTwiceIsGranted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, []*txcache.Store{newStore(t, twiceValues{openValues{newValues()}}, txcache.Options{})}, leased)
+		f := newFleet(t, []*txcache.Store{storetest.NewStore(t, twiceValues{storetest.OpenValues{Values: storetest.NewValues()}}, txcache.Options{})}, leased)
 		f.took(t, 0, 1, 100*time.Millisecond)
 	})
 }
@@ -205,13 +206,13 @@ func TestALeaseIsGivenBack(t *testing.T) {
 		"panic":     func(context.Context) (int, error) { time.Sleep(100 * time.Millisecond); panic("loader") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+			leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 				defer cancel()
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					defer func() { recover() }()
-					if _, err := f.caches[0].Load(ctx, beginReadOnly(t, f.stores[0], "db"), "x", load); err == nil {
+					if _, err := f.caches[0].Load(ctx, storetest.BeginReadOnly(t, f.stores[0], "db"), "x", load); err == nil {
 						t.Error("Load = nil; want an error")
 					}
 				})
@@ -225,10 +226,10 @@ func TestALeaseIsGivenBack(t *testing.T) {
 
 // Absence is shared as a value is.
 func TestALeaseForWhatIsAbsent(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			tx := beginReadOnly(t, f.stores[0], "db")
+			tx := storetest.BeginReadOnly(t, f.stores[0], "db")
 			if _, err := f.caches[0].Load(t.Context(), tx, "x", func(context.Context) (int, error) { time.Sleep(100 * time.Millisecond); return 0, errNoRow }); err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent", err)
 			}
@@ -244,11 +245,11 @@ func TestALeaseForWhatIsAbsent(t *testing.T) {
 // P8: without the backend nobody waits.
 func TestNobodyWaitsForALeaseDuringAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
+		v := storetest.NewValues()
 		var down atomic.Bool
 		all := make([]*txcache.Store, 2)
 		for i := range all {
-			all[i] = newStore(t, lostValues{openValues{v}, &down}, txcache.Options{Logger: silent})
+			all[i] = storetest.NewStore(t, lostValues{storetest.OpenValues{Values: v}, &down}, txcache.Options{Logger: storetest.Silent})
 		}
 		f := newFleet(t, all, leased)
 		var wg sync.WaitGroup
@@ -265,7 +266,7 @@ func TestNobodyWaitsForALeaseDuringAnOutage(t *testing.T) {
 
 // lostValues fail while down is set.
 type lostValues struct {
-	openValues
+	storetest.OpenValues
 	down *atomic.Bool
 }
 
@@ -273,34 +274,34 @@ func (l lostValues) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, e
 	if l.down.Load() {
 		return nil, errors.New("away")
 	}
-	return l.openValues.Swap(ctx, swaps)
+	return l.OpenValues.Swap(ctx, swaps)
 }
 
 // P4: the lease of an older generation keeps nobody of a newer one waiting, and
 // its value answers none of them.
 func TestALeaseBelongsToAGeneration(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		var wg sync.WaitGroup
 		wg.Go(func() { f.load(t, 0, 900*time.Millisecond) })
 		synctest.Wait()
-		writer := begin(t, f.stores[1], "db")
-		clearCache(t, writer, f.caches[1])
-		commit(t, writer)
+		writer := storetest.Begin(t, f.stores[1], "db")
+		storetest.Clear(t, writer, f.caches[1])
+		storetest.Commit(t, writer)
 		f.took(t, 1, 2, 100*time.Millisecond)
 		wg.Wait()
-		hit(t, beginReadOnly(t, f.stores[0], "db"), f.caches[0], "x", 2, "the older value went to the older generation")
+		storetest.Hit(t, storetest.BeginReadOnly(t, f.stores[0], "db"), f.caches[0], "x", 2, "the older value went to the older generation")
 	})
 }
 
 // Each of several servers loads a part of what all of them want, calls its
 // loader once for it, and waits for the rest.
 func TestBatchesShareLeases(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		rows := &table{rows: map[string]int{"a": 1, "b": 2, "c": 3, "d": 4}, wait: 100 * time.Millisecond}
 		var wg sync.WaitGroup
 		for server, keys := range [][]string{{"a", "b", "c"}, {"c", "d", "b"}} {
 			wg.Go(func() {
-				if got := loadMany(t, beginReadOnly(t, f.stores[server], "db"), f.caches[server], rows, keys...); len(got) != 3 {
+				if got := loadMany(t, storetest.BeginReadOnly(t, f.stores[server], "db"), f.caches[server], rows, keys...); len(got) != 3 {
 					t.Errorf("LoadMany(%q) = %v; want all of them", keys, got)
 				}
 			})
@@ -313,14 +314,14 @@ func TestBatchesShareLeases(t *testing.T) {
 
 // What was sent under a lease is not sent again by the commit.
 func TestALeasedValueIsSentOnce(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
-		tx := beginReadOnly(t, f.stores[0], "db")
-		if _, err := f.caches[0].Load(t.Context(), tx, "x", constant(1, nil)); err != nil {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
+		tx := storetest.BeginReadOnly(t, f.stores[0], "db")
+		if _, err := f.caches[0].Load(t.Context(), tx, "x", storetest.Constant(1, nil)); err != nil {
 			t.Error(err)
 		}
-		commit(t, tx)
-		if v.sets != 1 || v.given != 1 {
-			t.Errorf("%d calls of Set with %d values; want one with one", v.sets, v.given)
+		storetest.Commit(t, tx)
+		if v.Sets != 1 || v.Given != 1 {
+			t.Errorf("%d calls of Set with %d values; want one with one", v.Sets, v.Given)
 		}
 	})
 }
@@ -328,19 +329,19 @@ func TestALeasedValueIsSentOnce(t *testing.T) {
 // Nothing leaves a savepoint, and a read-write transaction shares nothing: they
 // take no leases.
 func TestWhoTakesNoLeases(t *testing.T) {
-	leaseTest(t, func(t *testing.T, f *fleet, v *values) {
+	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {
 		load := func(tx *txcache.Tx) error {
-			_, err := f.caches[0].Load(t.Context(), tx, "x", constant(1, nil))
+			_, err := f.caches[0].Load(t.Context(), tx, "x", storetest.Constant(1, nil))
 			return err
 		}
-		if err := load(begin(t, f.stores[0], "db")); err != nil {
+		if err := load(storetest.Begin(t, f.stores[0], "db")); err != nil {
 			t.Error(err)
 		}
-		if err := beginReadOnly(t, f.stores[0], "db").Savepoint(load); err != nil {
+		if err := storetest.BeginReadOnly(t, f.stores[0], "db").Savepoint(load); err != nil {
 			t.Error(err)
 		}
-		if s := f.caches[0].Stats(); s.Leased != 0 || v.sets != 0 {
-			t.Errorf("%d leases taken, %d calls of Set; want none", s.Leased, v.sets)
+		if s := f.caches[0].Stats(); s.Leased != 0 || v.Sets != 0 {
+			t.Errorf("%d leases taken, %d calls of Set; want none", s.Leased, v.Sets)
 		}
 	})
 }
@@ -350,14 +351,14 @@ func TestWhoTakesNoLeases(t *testing.T) {
 // better was loaded.
 func TestALeaseTakesThePlaceOfWhatHasExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
+		v := storetest.NewValues()
 		opts := txcache.CacheOptions{Lease: time.Second, Duration: time.Minute, StaleFor: time.Hour}
-		f := newFleet(t, stores(t, 2, txcache.Options{NoNear: true, Logger: silent}, v), opts)
-		publish(t, f.stores[0], "db", f.caches[0], "x", 7)
+		f := newFleet(t, storetest.Stores(t, 2, txcache.Options{NoNear: true, Logger: storetest.Silent}, v), opts)
+		storetest.Publish(t, f.stores[0], "db", f.caches[0], "x", 7)
 		time.Sleep(2 * time.Minute)
-		tx := beginReadOnly(t, f.stores[0], "db")
+		tx := storetest.BeginReadOnly(t, f.stores[0], "db")
 		for range 2 {
-			if got, err := f.caches[0].Load(t.Context(), tx, "x", constant(0, errors.New("no connection"))); got != 7 || err != nil {
+			if got, err := f.caches[0].Load(t.Context(), tx, "x", storetest.Constant(0, errors.New("no connection"))); got != 7 || err != nil {
 				t.Errorf("Load = %d, %v; want the expired value", got, err)
 			}
 		}

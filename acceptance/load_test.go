@@ -11,39 +11,36 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
-func constant(v int, err error) func(context.Context) (int, error) {
-	return func(context.Context) (int, error) { return v, err }
-}
-
 func TestLoad(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		failure := errors.New("no such row")
-		tx := begin(t, store, "db")
-		if _, err := c.Load(t.Context(), tx, "x", constant(0, failure)); err != failure {
+		tx := storetest.Begin(t, store, "db")
+		if _, err := c.Load(t.Context(), tx, "x", storetest.Constant(0, failure)); err != failure {
 			t.Errorf("Load = %v; want the loader's error as it is", err)
 		}
-		miss(t, tx, c, "x", "a failure is not cached")
+		storetest.Miss(t, tx, c, "x", "a failure is not cached")
 		for _, loaded := range []int{1, 2} {
-			if v, err := c.Load(t.Context(), tx, "x", constant(loaded, nil)); v != 1 || err != nil {
+			if v, err := c.Load(t.Context(), tx, "x", storetest.Constant(loaded, nil)); v != 1 || err != nil {
 				t.Errorf("Load = %d, %v; want what the first loader returned", v, err)
 			}
 		}
-		miss(t, begin(t, store, "db"), c, "x", "a read-write transaction shares nothing before it commits")
-		commit(t, tx)
-		hit(t, begin(t, store, "db"), c, "x", 1, "it was published by the commit")
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "a read-write transaction shares nothing before it commits")
+		storetest.Commit(t, tx)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "it was published by the commit")
 	})
 }
 
 // Scenario 18: a thousand concurrent loads.
 func TestConcurrentLoadsShareOneLoader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		store := newStore(t, v, txcache.Options{})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		v := storetest.NewValues()
+		store := storetest.NewStore(t, v, txcache.Options{})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var loads atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 1000 {
@@ -71,8 +68,8 @@ func TestConcurrentLoadsShareOneLoader(t *testing.T) {
 		if got := c.Stats(); got.Shared != 999 || got.Loads != 1 {
 			t.Errorf("Stats = %+v; want 1 load and 999 shared", got)
 		}
-		if v.gets != 1 {
-			t.Errorf("the backend was asked %d times; want once", v.gets)
+		if v.Gets != 1 {
+			t.Errorf("the backend was asked %d times; want once", v.Gets)
 		}
 	})
 }
@@ -118,16 +115,16 @@ func TestTheLeaderGoesAway(t *testing.T) {
 		for _, readOnly := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/readOnly=%v", name, readOnly), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					store := setups[0].one(t)
-					c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+					store := storetest.Setups[0].One(t)
+					c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 					var wg sync.WaitGroup
-					wg.Go(func() { test.lead(t, c, beginReadOnly(t, store, "db")) })
+					wg.Go(func() { test.lead(t, c, storetest.BeginReadOnly(t, store, "db")) })
 					synctest.Wait() // its loader is busy
 
 					var loads atomic.Int32
-					tx := begin(t, store, "db")
+					tx := storetest.Begin(t, store, "db")
 					if readOnly {
-						tx = beginReadOnly(t, store, "db")
+						tx = storetest.BeginReadOnly(t, store, "db")
 					}
 					v, err := c.Load(t.Context(), tx, "x", func(context.Context) (int, error) { loads.Add(1); return 2, nil })
 					if v != test.value || err != test.err || loads.Load() != test.loads {
@@ -142,17 +139,17 @@ func TestTheLeaderGoesAway(t *testing.T) {
 
 func TestWhoWaitsForALoadWaitsNoLongerThanItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		blocked := make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { <-blocked; return 1, nil })
+			c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { <-blocked; return 1, nil })
 		})
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := c.Load(ctx, beginReadOnly(t, store, "db"), "x", constant(2, nil)); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Load(ctx, storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Load = %v; want the context's error", err)
 		}
 		close(blocked)
@@ -163,14 +160,14 @@ func TestWhoWaitsForALoadWaitsNoLongerThanItsContext(t *testing.T) {
 // What a read-write transaction loads may be its own uncommitted change.
 func TestReadWriteTransactionsShareNoLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			c.Load(t.Context(), begin(t, store, "db"), "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil })
+			c.Load(t.Context(), storetest.Begin(t, store, "db"), "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil })
 		})
 		synctest.Wait()
-		v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(2, nil))
+		v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil))
 		if v != 2 || err != nil {
 			t.Errorf("Load = %d, %v; want its own: the other's is not committed", v, err)
 		}
@@ -181,40 +178,40 @@ func TestReadWriteTransactionsShareNoLoad(t *testing.T) {
 // P4: a load that began before a clear is not shared with those after it.
 func TestLoadOfAnOlderGenerationIsNotShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil })
+			v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil })
 			if v != 1 || err != nil {
 				t.Errorf("the old load = %d, %v; want its own value", v, err)
 			}
 		})
 		synctest.Wait()
-		writer := begin(t, store, "db")
-		clearCache(t, writer, c)
-		commit(t, writer)
-		v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "x", constant(2, nil))
+		writer := storetest.Begin(t, store, "db")
+		storetest.Clear(t, writer, c)
+		storetest.Commit(t, writer)
+		v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil))
 		if v != 2 || err != nil {
 			t.Errorf("Load after the clear = %d, %v; want a value of its own", v, err)
 		}
 		wg.Wait()
-		hit(t, begin(t, store, "db"), c, "x", 2, "the older value went to the older generation")
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 2, "the older value went to the older generation")
 	})
 }
 
 // Two loaders that need each other's keys: neither waits for the other.
 func TestLoadsWithinLoadsDoNotLockUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var wg sync.WaitGroup
 		for _, keys := range [][2]string{{"a", "b"}, {"b", "a"}} {
 			wg.Go(func() {
-				tx := beginReadOnly(t, store, "db")
+				tx := storetest.BeginReadOnly(t, store, "db")
 				v, err := c.Load(t.Context(), tx, keys[0], func(ctx context.Context) (int, error) {
 					time.Sleep(time.Second) // both have begun
-					inner, err := c.Load(ctx, tx, keys[1], constant(1, nil))
+					inner, err := c.Load(ctx, tx, keys[1], storetest.Constant(1, nil))
 					return inner + 1, err
 				})
 				if v != 2 && v != 3 || err != nil { // 3: the other one was done by then
@@ -230,12 +227,12 @@ func TestLoadsWithinLoadsDoNotLockUp(t *testing.T) {
 // one it got does not wait for itself.
 func TestLoadOfTheSameKeyWithinALoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		ctx := t.Context()
-		tx := beginReadOnly(t, store, "db")
+		tx := storetest.BeginReadOnly(t, store, "db")
 		v, err := c.Load(ctx, tx, "x", func(context.Context) (int, error) {
-			inner, err := c.Load(ctx, tx, "x", constant(1, nil))
+			inner, err := c.Load(ctx, tx, "x", storetest.Constant(1, nil))
 			return inner + 1, err
 		})
 		if v != 2 || err != nil {
@@ -245,17 +242,17 @@ func TestLoadOfTheSameKeyWithinALoad(t *testing.T) {
 }
 
 func TestLoadInAPrivateCache(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		publish(t, store, "db", c, "x", 1)
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "x", 1)
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		for _, loaded := range []int{2, 3} {
-			if v, err := c.Load(t.Context(), tx, "x", constant(loaded, nil)); v != 2 || err != nil {
+			if v, err := c.Load(t.Context(), tx, "x", storetest.Constant(loaded, nil)); v != 2 || err != nil {
 				t.Errorf("Load = %d, %v; want 2, loaded once", v, err)
 			}
 		}
-		hit(t, begin(t, store, "db"), c, "x", 1, "nothing is committed")
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "nothing is committed")
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A table is what loaders read; it remembers what they were asked for.
@@ -59,15 +60,15 @@ func loadMany(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, int], r *ta
 }
 
 func TestLoadManyLoadsWhatIsMissingOnce(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		publish(t, store, "db", c, "a", 1)
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "a", 1)
 		rows := &table{rows: map[string]int{"a": -1, "b": 2, "c": 3}}
 		for _, readOnly := range []bool{false, true} {
-			tx := begin(t, store, "db")
+			tx := storetest.Begin(t, store, "db")
 			if readOnly {
-				tx = beginReadOnly(t, store, "db")
+				tx = storetest.BeginReadOnly(t, store, "db")
 			}
 			want := map[string]int{"a": 1, "b": 2, "c": 3}
 			if got := loadMany(t, tx, c, rows, "a", "b", "c", "b", "none"); !maps.Equal(got, want) {
@@ -82,26 +83,26 @@ func TestLoadManyLoadsWhatIsMissingOnce(t *testing.T) {
 				tx.Rollback()
 				continue
 			}
-			commit(t, tx)
+			storetest.Commit(t, tx)
 		}
-		hit(t, begin(t, store, "db"), c, "b", 2, "it was loaded in a read-only transaction")
-		if got, err := c.LoadMany(t.Context(), begin(t, store, "db"), nil, nil); len(got) != 0 || err != nil {
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "b", 2, "it was loaded in a read-only transaction")
+		if got, err := c.LoadMany(t.Context(), storetest.Begin(t, store, "db"), nil, nil); len(got) != 0 || err != nil {
 			t.Errorf("LoadMany of nothing = %v, %v", got, err)
 		}
 	})
 }
 
 func TestLoadManyFails(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		failure := errors.New("no connection")
 		rows := &table{rows: map[string]int{"a": 1}, err: failure}
-		tx := beginReadOnly(t, store, "db")
+		tx := storetest.BeginReadOnly(t, store, "db")
 		if got, err := c.LoadMany(t.Context(), tx, []string{"a", "b"}, rows.load); got != nil || err != failure {
 			t.Errorf("LoadMany = %v, %v; want the loader's error as it is", got, err)
 		}
-		miss(t, tx, c, "a", "a failure is not cached")
+		storetest.Miss(t, tx, c, "a", "a failure is not cached")
 		if c.Absent(t.Context(), tx, "b") {
 			t.Error("a failure makes nothing absent")
 		}
@@ -113,35 +114,35 @@ func TestLoadManyFails(t *testing.T) {
 }
 
 func TestLoadManyAsksTheBackendOnce(t *testing.T) {
-	v := newValues()
-	stores := stores(t, 2, txcache.Options{}, v)
-	a := newCache[string, int](t, stores[0], "c", txcache.CacheOptions{})
-	b := newCache[string, int](t, stores[1], "c", txcache.CacheOptions{})
+	v := storetest.NewValues()
+	stores := storetest.Stores(t, 2, txcache.Options{}, v)
+	a := storetest.NewCache[string, int](t, stores[0], "c", txcache.CacheOptions{})
+	b := storetest.NewCache[string, int](t, stores[1], "c", txcache.CacheOptions{})
 	rows := &table{rows: map[string]int{"x": 1, "y": 2, "z": 3}}
-	tx := beginReadOnly(t, stores[0], "db")
+	tx := storetest.BeginReadOnly(t, stores[0], "db")
 	loadMany(t, tx, a, rows, "x", "y")
-	commit(t, tx)
-	v.gets = 0
+	storetest.Commit(t, tx)
+	v.Gets = 0
 	rows.asked = nil
-	if got := loadMany(t, beginReadOnly(t, stores[1], "db"), b, rows, "x", "y", "z"); len(got) != 3 {
+	if got := loadMany(t, storetest.BeginReadOnly(t, stores[1], "db"), b, rows, "x", "y", "z"); len(got) != 3 {
 		t.Errorf("LoadMany = %v; want all three", got)
 	}
 	rows.was(t, []string{"z"})
-	if v.gets != 1 {
-		t.Errorf("the backend was asked %d times; want once", v.gets)
+	if v.Gets != 1 {
+		t.Errorf("the backend was asked %d times; want once", v.Gets)
 	}
 }
 
 // Batches that overlap wait for each other, whoever begins.
 func TestBatchesThatOverlapLoadNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		rows := &table{rows: map[string]int{"a": 1, "b": 2, "c": 3, "d": 4}, wait: time.Second}
 		var wg sync.WaitGroup
 		for _, keys := range [][]string{{"a", "b"}, {"b", "c"}, {"c", "d", "a"}, {"none", "a"}} {
 			wg.Go(func() {
-				got := loadMany(t, beginReadOnly(t, store, "db"), c, rows, keys...)
+				got := loadMany(t, storetest.BeginReadOnly(t, store, "db"), c, rows, keys...)
 				for _, key := range keys {
 					if got[key] != rows.rows[key] {
 						t.Errorf("LoadMany(%q) = %v", keys, got)
@@ -151,12 +152,12 @@ func TestBatchesThatOverlapLoadNothingTwice(t *testing.T) {
 			synctest.Wait()
 		}
 		wg.Go(func() {
-			if v, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "c", nil); v != 3 || err != nil {
+			if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "c", nil); v != 3 || err != nil {
 				t.Errorf("Load = %d, %v; want what a batch is loading", v, err)
 			}
 		})
 		wg.Go(func() {
-			if _, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), "none", nil); err != txcache.ErrAbsent {
+			if _, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "none", nil); err != txcache.ErrAbsent {
 				t.Errorf("Load = %v; want ErrAbsent, as a batch finds out", err)
 			}
 		})
@@ -169,11 +170,11 @@ func TestBatchesThatOverlapLoadNothingTwice(t *testing.T) {
 // goes away; what it has loaded itself is not loaded again.
 func TestABatchOutlivesALeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			tx := beginReadOnly(t, store, "db")
+			tx := storetest.BeginReadOnly(t, store, "db")
 			c.Load(t.Context(), tx, "a", func(context.Context) (int, error) {
 				time.Sleep(time.Second)
 				tx.Rollback()
@@ -182,7 +183,7 @@ func TestABatchOutlivesALeader(t *testing.T) {
 		})
 		synctest.Wait()
 		rows := &table{rows: map[string]int{"a": 1, "b": 2}}
-		if got := loadMany(t, beginReadOnly(t, store, "db"), c, rows, "a", "b"); got["a"] != 1 || got["b"] != 2 {
+		if got := loadMany(t, storetest.BeginReadOnly(t, store, "db"), c, rows, "a", "b"); got["a"] != 1 || got["b"] != 2 {
 			t.Errorf("LoadMany = %v; want both", got)
 		}
 		rows.was(t, []string{"b"}, []string{"a"})
@@ -192,23 +193,23 @@ func TestABatchOutlivesALeader(t *testing.T) {
 
 func TestABatchSharesAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		failure := errors.New("no connection")
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			c.Load(t.Context(), beginReadOnly(t, store, "db"), "a", func(context.Context) (int, error) {
+			c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "a", func(context.Context) (int, error) {
 				time.Sleep(time.Second)
 				return 0, failure
 			})
 		})
 		synctest.Wait()
 		rows := &table{rows: map[string]int{"a": 1, "b": 2}}
-		tx := beginReadOnly(t, store, "db")
+		tx := storetest.BeginReadOnly(t, store, "db")
 		if _, err := c.LoadMany(t.Context(), tx, []string{"a", "b"}, rows.load); err != failure {
 			t.Errorf("LoadMany = %v; want the error of whom it waited for", err)
 		}
-		hit(t, tx, c, "b", 2, "it has been loaded all the same")
+		storetest.Hit(t, tx, c, "b", 2, "it has been loaded all the same")
 		wg.Wait()
 	})
 }
@@ -217,13 +218,13 @@ func TestABatchSharesAnError(t *testing.T) {
 // do so after they have landed their own.
 func TestBatchesDoNotLockUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		rows := &table{rows: map[string]int{"a": 1, "b": 2}, wait: time.Second}
 		var wg sync.WaitGroup
 		for _, keys := range [][]string{{"a", "b"}, {"b", "a"}} {
 			wg.Go(func() {
-				tx := beginReadOnly(t, store, "db")
+				tx := storetest.BeginReadOnly(t, store, "db")
 				outer, err := c.LoadMany(t.Context(), tx, keys[:1], func(ctx context.Context, missing []string) (map[string]int, error) {
 					time.Sleep(time.Second)
 					inner, err := c.LoadMany(ctx, tx, keys[1:], rows.load)
@@ -239,9 +240,9 @@ func TestBatchesDoNotLockUp(t *testing.T) {
 }
 
 func TestLoadManyWithKeysThatCannotBeCached(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[any, int](t, store, "c", txcache.CacheOptions{})
-	tx := beginReadOnly(t, store, "db")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[any, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.BeginReadOnly(t, store, "db")
 	pointer := new(int) // no key that another process could have
 	for range 2 {
 		got, err := c.LoadMany(t.Context(), tx, []any{pointer, "a"}, func(_ context.Context, missing []any) (map[any]int, error) {
@@ -261,10 +262,10 @@ func TestLoadManyWithKeysThatCannotBeCached(t *testing.T) {
 }
 
 func TestLoadManyVerifiesHits(t *testing.T) {
-	v := setups[0].verifying(t)
-	publish(t, v.Store, "shop", v.c, "a", 1)
-	publish(t, v.Store, "shop", v.c, "b", 2)
-	tx := beginReadOnly(t, v.Store, "shop")
+	v := verifying(t, storetest.Setups[0])
+	storetest.Publish(t, v.Store, "shop", v.c, "a", 1)
+	storetest.Publish(t, v.Store, "shop", v.c, "b", 2)
+	tx := storetest.BeginReadOnly(t, v.Store, "shop")
 	v.c.SetAbsent(tx, "gone")
 	v.c.SetAbsent(tx, "come")
 	rows := &table{rows: map[string]int{"a": 1, "b": 3, "come": 4}}

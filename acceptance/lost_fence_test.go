@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -34,29 +35,29 @@ func (b *forgetful) Clear(ctx context.Context, database string, f backend.Fence)
 func TestWhatALostFenceLeavesIsCleared(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		authority := memorybackend.New()
-		f := &forgetful{Backend: shared(authority)}
-		writer := newStore(t, f, txcache.Options{Logger: silent})
-		other := newStore(t, shared(authority), txcache.Options{})
-		w := newCache[string, int](t, writer, "c", txcache.CacheOptions{})
-		o := newCache[string, int](t, other, "c", txcache.CacheOptions{Warm: true})
-		tx := begin(t, writer, "db")
-		clearCache(t, tx, w)
+		f := &forgetful{Backend: storetest.Shared(authority)}
+		writer := storetest.NewStore(t, f, txcache.Options{Logger: storetest.Silent})
+		other := storetest.NewStore(t, storetest.Shared(authority), txcache.Options{})
+		w := storetest.NewCache[string, int](t, writer, "c", txcache.CacheOptions{})
+		o := storetest.NewCache[string, int](t, other, "c", txcache.CacheOptions{Warm: true})
+		tx := storetest.Begin(t, writer, "db")
+		storetest.Clear(t, tx, w)
 		if err := tx.CommitWith(t.Context(), func(context.Context) error {
-			publish(t, other, "db", o, "x", 1)
+			storetest.Publish(t, other, "db", o, "x", 1)
 			f.away.Store(dies)
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 		if dies {
-			hit(t, begin(t, other, "db"), o, "x", 1, "this is not promised, and what the rest of the test is about")
-			tx = begin(t, other, "db")
-			clearCache(t, tx, o)
+			storetest.Hit(t, storetest.Begin(t, other, "db"), o, "x", 1, "this is not promised, and what the rest of the test is about")
+			tx = storetest.Begin(t, other, "db")
+			storetest.Clear(t, tx, o)
 			o.Set(tx, "y", 2)
-			commit(t, tx)
-			hit(t, begin(t, other, "db"), o, "y", 2, "it was read after the commit")
+			storetest.Commit(t, tx)
+			storetest.Hit(t, storetest.Begin(t, other, "db"), o, "y", 2, "it was read after the commit")
 		}
-		miss(t, begin(t, other, "db"), o, "x", "it was cleared")
+		storetest.Miss(t, storetest.Begin(t, other, "db"), o, "x", "it was cleared")
 		f.away.Store(false)
 	}
 }

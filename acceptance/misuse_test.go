@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A handle that is nil, or was never made, is a mistake that a program must hear
 // of at once: taken for a transaction that has ended it would be a miss for ever.
 func TestNilHandlesPanicWithASentence(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	ctx := t.Context()
-	load := constant(1, nil)
+	load := storetest.Constant(1, nil)
 	loadMany := func(context.Context, []string) (map[string]int, error) { return nil, nil }
 	refresh := func(context.Context, *txcache.Tx, string) (int, error) { return 1, nil }
 	inner := func(*txcache.Tx) error { return nil }
@@ -134,9 +135,9 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 // A clear that was refused fails the commit, whether its error was looked at or
 // not: the caller would think that others know of the change.
 func TestARefusedClearFailsItsCommit(t *testing.T) {
-	store, foreign := setups[0].one(t), setups[0].one(t)
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	of := newCache[string, int](t, foreign, "foreign", txcache.CacheOptions{})
+	store, foreign := storetest.Setups[0].One(t), storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	of := storetest.NewCache[string, int](t, foreign, "foreign", txcache.CacheOptions{})
 	for name, test := range map[string]struct {
 		readOnly bool
 		clear    func(*txcache.Tx) error
@@ -148,9 +149,9 @@ func TestARefusedClearFailsItsCommit(t *testing.T) {
 	} {
 		open := func() *txcache.Tx {
 			if test.readOnly {
-				return beginReadOnly(t, store, "db")
+				return storetest.BeginReadOnly(t, store, "db")
 			}
-			return begin(t, store, "db")
+			return storetest.Begin(t, store, "db")
 		}
 		tx := open()
 		c.Set(tx, name, 1)
@@ -163,7 +164,7 @@ func TestARefusedClearFailsItsCommit(t *testing.T) {
 		if ran || !errors.Is(err, refusal) {
 			t.Errorf("%s: the commit answers %v, and has run: %v; want no commit and %v", name, err, ran, refusal)
 		}
-		reading := beginReadOnly(t, store, "db")
+		reading := storetest.BeginReadOnly(t, store, "db")
 		if _, ok := c.Get(t.Context(), reading, name); ok != test.readOnly {
 			t.Errorf("%s: others see what the transaction has set: %v; want that of what it has read only", name, ok)
 		}

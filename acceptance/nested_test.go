@@ -12,22 +12,23 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // Loads within loads share one loader as others do: in a process, and with leases
 // between processes.
 func TestLoadsWithinLoadsShareOneLoader(t *testing.T) {
 	for _, lease := range []time.Duration{-1, 5 * time.Second} {
-		everywhere(t, func(t *testing.T, s setup) {
-			servers := s.open(t, 2, txcache.Options{})
+		storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+			servers := s.Open(t, 2, txcache.Options{})
 			var loads, began atomic.Int32
 			var wg sync.WaitGroup
 			for _, store := range servers {
-				pages := newCache[int, string](t, store, "pages", txcache.CacheOptions{Lease: lease})
-				settings := newCache[string, string](t, store, "settings", txcache.CacheOptions{Lease: lease})
+				pages := storetest.NewCache[int, string](t, store, "pages", txcache.CacheOptions{Lease: lease})
+				settings := storetest.NewCache[string, string](t, store, "settings", txcache.CacheOptions{Lease: lease})
 				for user := range 25 {
 					wg.Go(func() {
-						tx := beginReadOnly(t, store, "db")
+						tx := storetest.BeginReadOnly(t, store, "db")
 						page, err := pages.Load(t.Context(), tx, user, func(ctx context.Context) (string, error) {
 							began.Add(1)
 							return settings.Load(ctx, tx, "theme", func(context.Context) (string, error) {
@@ -44,7 +45,7 @@ func TestLoadsWithinLoadsShareOneLoader(t *testing.T) {
 			}
 			wg.Wait()
 			want := len(servers)
-			if s.remote && lease > 0 {
+			if s.Remote && lease > 0 {
 				want = 1
 			}
 			if n := int(loads.Load()); n < 1 || n > want || began.Load() < 25 {
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, stores []*txcache.Store, lease time.Duration, needs 
 	for _, s := range stores {
 		opts := txcache.CacheOptions{Lease: lease, Size: 1000}
 		w.caches = append(w.caches, [2]*txcache.Cache[string, string]{
-			newCache[string, string](t, s, "a", opts), newCache[string, string](t, s, "b", opts),
+			storetest.NewCache[string, string](t, s, "a", opts), storetest.NewCache[string, string](t, s, "b", opts),
 		})
 	}
 	return w
@@ -159,7 +160,7 @@ func (w *world) all() time.Duration {
 			after := time.Duration(w.draw(30)) * time.Millisecond
 			wg.Go(func() {
 				time.Sleep(after)
-				tx := beginReadOnly(w.t, s, "db")
+				tx := storetest.BeginReadOnly(w.t, s, "db")
 				if err := w.load(w.t.Context(), server, tx, key, nil); err != nil {
 					w.t.Errorf("Load(%s): %v", key, err)
 				}
@@ -194,7 +195,7 @@ func TestLoadsThatNeedEachOther(t *testing.T) {
 						}
 					}
 				}
-				w := newWorld(t, stores(t, servers, txcache.Options{Logger: silent}, newValues()), lease, needs)
+				w := newWorld(t, storetest.Stores(t, servers, txcache.Options{Logger: storetest.Silent}, storetest.NewValues()), lease, needs)
 				w.rand = rand.New(rand.NewPCG(seed, 1))
 				took := w.all()
 				if took > time.Minute {
@@ -220,14 +221,14 @@ func TestLoadsThatNeedEachOther(t *testing.T) {
 func TestLoadsInACircleDoNotLockUp(t *testing.T) {
 	const lease = 20 * time.Second
 	for _, servers := range []int{1, 2, 3} {
-		everywhere(t, func(t *testing.T, s setup) {
-			if servers > 1 && !s.remote {
+		storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+			if servers > 1 && !s.Remote {
 				return // these share no values
 			}
 			var caches []*txcache.Cache[string, int]
-			all := s.open(t, servers, txcache.Options{Logger: silent})
+			all := s.Open(t, servers, txcache.Options{Logger: storetest.Silent})
 			for _, store := range all {
-				caches = append(caches, newCache[string, int](t, store, "c", txcache.CacheOptions{Lease: lease}))
+				caches = append(caches, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Lease: lease}))
 			}
 			start := time.Now()
 			var inside, wg sync.WaitGroup
@@ -235,12 +236,12 @@ func TestLoadsInACircleDoNotLockUp(t *testing.T) {
 			for i := range 3 {
 				wg.Go(func() {
 					server := i % servers
-					tx := beginReadOnly(t, all[server], "db")
+					tx := storetest.BeginReadOnly(t, all[server], "db")
 					batch := []string{fmt.Sprint("needs", i), fmt.Sprint("plain", i)}
 					got, err := caches[server].LoadMany(t.Context(), tx, batch, func(ctx context.Context, keys []string) (map[string]int, error) {
 						inside.Done()
 						inside.Wait()
-						v, err := caches[server].Load(ctx, tx, fmt.Sprint("plain", (i+1)%3), constant(1, nil))
+						v, err := caches[server].Load(ctx, tx, fmt.Sprint("plain", (i+1)%3), storetest.Constant(1, nil))
 						return map[string]int{batch[0]: v + 1, batch[1]: 1}, err
 					})
 					if err != nil || got[batch[0]] != 2 || got[batch[1]] != 1 {
@@ -260,14 +261,14 @@ func TestLoadsInACircleDoNotLockUp(t *testing.T) {
 // its own: what goes in no circle is loaded once by all servers.
 func TestLeasesWaitInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := stores(t, 3, txcache.Options{Logger: silent}, newValues())
+		all := storetest.Stores(t, 3, txcache.Options{Logger: storetest.Silent}, storetest.NewValues())
 		var loads atomic.Int32
 		var wg sync.WaitGroup
 		for i, store := range all {
-			c := newCache[int, int](t, store, "c", txcache.CacheOptions{Lease: time.Hour})
+			c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Lease: time.Hour})
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * time.Second)
-				tx := beginReadOnly(t, store, "db")
+				tx := storetest.BeginReadOnly(t, store, "db")
 				var load func(ctx context.Context, key int) (int, error)
 				load = func(ctx context.Context, key int) (int, error) {
 					return c.Load(ctx, tx, key, func(ctx context.Context) (int, error) {
@@ -297,18 +298,18 @@ func TestLeasesWaitInARow(t *testing.T) {
 func TestManyLeasesInACircle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const servers = 15
-		all := stores(t, servers, txcache.Options{Logger: silent}, newValues())
+		all := storetest.Stores(t, servers, txcache.Options{Logger: storetest.Silent}, storetest.NewValues())
 		start := time.Now()
 		var inside, wg sync.WaitGroup
 		inside.Add(servers)
 		for i, store := range all {
-			c := newCache[int, int](t, store, "c", txcache.CacheOptions{Lease: time.Hour})
+			c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Lease: time.Hour})
 			wg.Go(func() {
-				tx := beginReadOnly(t, store, "db")
+				tx := storetest.BeginReadOnly(t, store, "db")
 				_, err := c.Load(t.Context(), tx, i, func(ctx context.Context) (int, error) {
 					inside.Done()
 					inside.Wait()
-					return c.Load(ctx, tx, (i+1)%servers, constant(1, nil))
+					return c.Load(ctx, tx, (i+1)%servers, storetest.Constant(1, nil))
 				})
 				if err != nil {
 					t.Error(err)
@@ -327,20 +328,20 @@ func TestManyLeasesInACircle(t *testing.T) {
 func TestALoaderThatDropsItsContext(t *testing.T) {
 	for _, other := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			store := setups[0].one(t)
-			c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+			store := storetest.Setups[0].One(t)
+			c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 			start := time.Now()
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				tx := beginReadOnly(t, store, "db")
+				tx := storetest.BeginReadOnly(t, store, "db")
 				_, err := c.Load(t.Context(), tx, "a", func(ctx context.Context) (int, error) {
 					in := tx
 					if other {
-						in = beginReadOnly(t, store, "db")
+						in = storetest.BeginReadOnly(t, store, "db")
 					}
 					return c.Load(ctx, in, "b", func(context.Context) (int, error) {
 						time.Sleep(time.Second)
-						return c.Load(t.Context(), in, "c", constant(1, nil))
+						return c.Load(t.Context(), in, "c", storetest.Constant(1, nil))
 					})
 				})
 				if err != nil {
@@ -348,10 +349,10 @@ func TestALoaderThatDropsItsContext(t *testing.T) {
 				}
 			})
 			wg.Go(func() {
-				tx := beginReadOnly(t, store, "db")
+				tx := storetest.BeginReadOnly(t, store, "db")
 				_, err := c.Load(t.Context(), tx, "c", func(ctx context.Context) (int, error) {
 					time.Sleep(2 * time.Second)
-					return c.Load(ctx, tx, "a", constant(2, nil))
+					return c.Load(ctx, tx, "a", storetest.Constant(2, nil))
 				})
 				if err != nil {
 					t.Error(err)
@@ -369,21 +370,21 @@ func TestALoaderThatDropsItsContext(t *testing.T) {
 // refresh itself; refreshes share such loads among themselves.
 func TestNobodyWaitsForALoadWithinARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Hour})
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: time.Hour})
 		for _, key := range []string{"x", "y"} {
-			if _, err := c.Load(t.Context(), beginReadOnly(t, store, "db"), key, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }); err != nil {
+			if _, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), key, func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil }); err != nil {
 				t.Error(err)
 			}
 		}
-		settings := newCache[string, int](t, store, "settings", txcache.CacheOptions{})
+		settings := storetest.NewCache[string, int](t, store, "settings", txcache.CacheOptions{})
 		c.RefreshEarly(func(ctx context.Context, tx *txcache.Tx, _ string) (int, error) {
 			return settings.Load(ctx, tx, "s", func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
 		})
 		time.Sleep(time.Hour - time.Second - time.Microsecond)
 		for _, key := range []string{"x", "y"} {
 			for range 100 {
-				hit(t, beginReadOnly(t, store, "db"), c, key, 1, "it is refreshed")
+				storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, key, 1, "it is refreshed")
 				synctest.Wait()
 			}
 		}
@@ -391,7 +392,7 @@ func TestNobodyWaitsForALoadWithinARefresh(t *testing.T) {
 			t.Errorf("two refreshes load the same %d times; want once", n)
 		}
 		start := time.Now()
-		if v, err := settings.Load(t.Context(), beginReadOnly(t, store, "db"), "s", constant(2, nil)); v != 2 || err != nil || time.Since(start) > 0 {
+		if v, err := settings.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "s", storetest.Constant(2, nil)); v != 2 || err != nil || time.Since(start) > 0 {
 			t.Errorf("Load = %d, %v after %v; want its own at once", v, err, time.Since(start))
 		}
 		store.Close()
@@ -401,29 +402,29 @@ func TestNobodyWaitsForALoadWithinARefresh(t *testing.T) {
 // A lease is given back whatever its mark has come to say.
 func TestALeaseThatToldForWhomItWaitsIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := stores(t, 2, txcache.Options{Logger: silent}, newValues())
+		all := storetest.Stores(t, 2, txcache.Options{Logger: storetest.Silent}, storetest.NewValues())
 		var caches []*txcache.Cache[string, int]
 		for _, s := range all {
-			caches = append(caches, newCache[string, int](t, s, "c", txcache.CacheOptions{Lease: time.Hour}))
+			caches = append(caches, storetest.NewCache[string, int](t, s, "c", txcache.CacheOptions{Lease: time.Hour}))
 		}
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			c := caches[1]
-			c.Load(t.Context(), beginReadOnly(t, all[1], "db"), "inner", func(context.Context) (int, error) { time.Sleep(time.Minute); return 1, nil })
+			c.Load(t.Context(), storetest.BeginReadOnly(t, all[1], "db"), "inner", func(context.Context) (int, error) { time.Sleep(time.Minute); return 1, nil })
 		})
 		synctest.Wait()
-		tx := beginReadOnly(t, all[0], "db")
+		tx := storetest.BeginReadOnly(t, all[0], "db")
 		func() {
 			defer func() { recover() }()
 			caches[0].Load(t.Context(), tx, "outer", func(ctx context.Context) (int, error) {
-				if v, err := caches[0].Load(ctx, tx, "inner", constant(2, nil)); v != 1 || err != nil {
+				if v, err := caches[0].Load(ctx, tx, "inner", storetest.Constant(2, nil)); v != 1 || err != nil {
 					t.Errorf("Load = %d, %v; want what the other server loads", v, err)
 				}
 				panic("loader")
 			})
 		}()
 		start := time.Now()
-		if v, err := caches[1].Load(t.Context(), beginReadOnly(t, all[1], "db"), "outer", constant(3, nil)); v != 3 || err != nil || time.Since(start) > time.Second {
+		if v, err := caches[1].Load(t.Context(), storetest.BeginReadOnly(t, all[1], "db"), "outer", storetest.Constant(3, nil)); v != 3 || err != nil || time.Since(start) > time.Second {
 			t.Errorf("Load = %d, %v after %v; want its own at once", v, err, time.Since(start))
 		}
 		wg.Wait()

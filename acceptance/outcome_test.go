@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // An sqlError is a server's answer, as drivers return it that have a method for
@@ -20,6 +21,7 @@ import (
 type sqlError string
 
 func (e sqlError) SQLState() string { return string(e) }
+
 func (e sqlError) Error() string {
 	return `insert or update on table "connections" violates something (SQLSTATE ` + string(e) + `)`
 }
@@ -46,28 +48,28 @@ const (
 
 // outcomes tells what a commit is taken for that failed with err.
 type outcomes struct {
-	r     *recorder
+	r     *storetest.Recorder
 	store *txcache.Store
 	c     *txcache.Cache[string, int]
 }
 
 func newOutcomes(t testing.TB, opts txcache.Options) *outcomes {
-	opts.Logger = silent
-	r := newRecorder()
-	store := newStore(t, r, opts)
-	return &outcomes{r, store, newCache[string, int](t, store, "c", txcache.CacheOptions{})}
+	opts.Logger = storetest.Silent
+	r := storetest.NewRecorder()
+	store := storetest.NewStore(t, r, opts)
+	return &outcomes{r, store, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})}
 }
 
 func (o *outcomes) expect(t *testing.T, what string, err error, want outcome) {
 	t.Helper()
-	tx := begin(t, o.store, "db")
-	clearCache(t, tx, o.c)
-	o.r.taken()
+	tx := storetest.Begin(t, o.store, "db")
+	storetest.Clear(t, tx, o.c)
+	o.r.Taken()
 	before := o.store.Status().InDoubt
 	if got := tx.CommitWith(t.Context(), func(context.Context) error { return err }); got != err {
 		t.Errorf("%s: CommitWith = %v; want the error as it is", what, got)
 	}
-	if got := o.r.taken(); got != answers[want] {
+	if got := o.r.Taken(); got != answers[want] {
 		t.Errorf("%s: calls: %s; want %s", what, got, answers[want])
 	}
 	if doubts := o.store.Status().InDoubt - before; (doubts == 1) != (want == inDoubt) {
@@ -78,7 +80,8 @@ func (o *outcomes) expect(t *testing.T, what string, err error, want outcome) {
 // A panickyError cannot be asked.
 type panickyError struct{}
 
-func (panickyError) Error() string    { return "panics" }
+func (panickyError) Error() string { return "panics" }
+
 func (panickyError) SQLState() string { panic("no answer") }
 
 type stringField struct{ SQLState string }
@@ -91,7 +94,8 @@ func (numberField) Error() string { return "has a number" }
 
 type emptyJoin struct{}
 
-func (emptyJoin) Error() string   { return "has nothing" }
+func (emptyJoin) Error() string { return "has nothing" }
+
 func (emptyJoin) Unwrap() []error { return nil }
 
 // P3: a commit is in doubt unless its error is known to be definite.
@@ -269,13 +273,13 @@ func TestCommitHasAContextOfItsOwn(t *testing.T) {
 	for _, clears := range []bool{false, true} {
 		for limit, want := range map[time.Duration]time.Duration{0: time.Minute, time.Hour: time.Hour} {
 			synctest.Test(t, func(t *testing.T) {
-				store := newStore(t, newRecorder(), txcache.Options{Logger: silent, CommitTimeout: limit})
-				c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+				store := storetest.NewStore(t, storetest.NewRecorder(), txcache.Options{Logger: storetest.Silent, CommitTimeout: limit})
+				c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), keyed{}, "mine"), time.Second)
 				defer cancel()
-				tx := begin(t, store, "db")
+				tx := storetest.Begin(t, store, "db")
 				if clears {
-					clearCache(t, tx, c)
+					storetest.Clear(t, tx, c)
 				}
 				start := time.Now()
 				err := tx.CommitWith(ctx, func(inner context.Context) error {
@@ -294,20 +298,20 @@ func TestCommitHasAContextOfItsOwn(t *testing.T) {
 }
 
 func TestCommitTimeoutIsChecked(t *testing.T) {
-	if _, err := txcache.New(newRecorder(), &txcache.Options{CommitTimeout: -1}); err == nil {
+	if _, err := txcache.New(storetest.NewRecorder(), &txcache.Options{CommitTimeout: -1}); err == nil {
 		t.Error("a negative limit was taken")
 	}
 }
 
 // An ending backend ends a context before or after a fence is placed.
 type ending struct {
-	*recorder
+	*storetest.Recorder
 	before, after func()
 }
 
 func (e *ending) Fence(ctx context.Context, database string, f backend.Fence) error {
 	e.before()
-	err := e.recorder.Fence(ctx, database, f)
+	err := e.Recorder.Fence(ctx, database, f)
 	e.after()
 	return err
 }
@@ -337,12 +341,12 @@ func TestContextEndsAtAnyMomentOfACommit(t *testing.T) {
 						}
 					}
 				}
-				e := &ending{newRecorder(), func() {}, func() {}}
-				store := newStore(t, e, txcache.Options{Logger: silent})
-				c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-				publish(t, store, "db", c, "x", 1)
-				tx := begin(t, store, "db")
-				clearCache(t, tx, c)
+				e := &ending{storetest.NewRecorder(), func() {}, func() {}}
+				store := storetest.NewStore(t, e, txcache.Options{Logger: storetest.Silent})
+				c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+				storetest.Publish(t, store, "db", c, "x", 1)
+				tx := storetest.Begin(t, store, "db")
+				storetest.Clear(t, tx, c)
 				e.before, e.after = at("before the fence"), at("after the fence")
 				at("before")()
 				asked := false
@@ -355,16 +359,16 @@ func TestContextEndsAtAnyMomentOfACommit(t *testing.T) {
 					t.Errorf("CommitWith = %v, the database was asked: %v; want that: %v, and else the cause", err, asked, test.asked)
 				}
 				time.Sleep(time.Second)
-				if got := e.taken(); got != test.calls {
+				if got := e.Taken(); got != test.calls {
 					t.Errorf("calls: %q; want %q", got, test.calls)
 				}
 				if s := store.Status(); s.InDoubt != 0 || s.Refused != 0 {
 					t.Errorf("Status is %+v; want no doubt and nothing refused", s)
 				}
 				if test.asked {
-					miss(t, begin(t, store, "db"), c, "x", "it was cleared")
+					storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it was cleared")
 				} else {
-					hit(t, begin(t, store, "db"), c, "x", 1, "nothing was committed")
+					storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "nothing was committed")
 				}
 			})
 		})
@@ -374,11 +378,11 @@ func TestContextEndsAtAnyMomentOfACommit(t *testing.T) {
 // Without a clear, too, the database is not asked to commit for a caller that has
 // gone, and nothing is published.
 func TestNoCommitForACallerThatHasGone(t *testing.T) {
-	store := newStore(t, newRecorder(), txcache.Options{})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	store := storetest.NewStore(t, storetest.NewRecorder(), txcache.Options{})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	tx := begin(t, store, "db")
+	tx := storetest.Begin(t, store, "db")
 	c.Set(tx, "x", 1)
 	err := tx.CommitWith(ctx, func(context.Context) error {
 		t.Error("the database was asked to commit")
@@ -387,24 +391,24 @@ func TestNoCommitForACallerThatHasGone(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("CommitWith = %v; want the context's error", err)
 	}
-	miss(t, begin(t, store, "db"), c, "x", "nothing was committed")
+	storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "nothing was committed")
 }
 
 // A fence that cannot be lifted at once is lifted later, and lapses else.
 func TestFenceOfAnUnsentCommitIsLiftedInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		publish(t, store, "db", c, "x", 1)
-		r.failing("Unfence", errors.New("connection refused"))
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "x", 1)
+		r.Failing("Unfence", errors.New("connection refused"))
 		failedCommit(t, store, c, txcache.NotSent(errors.New("no connection")))
 		if clears := c.Stats().Clears; clears != 0 || store.Waiting() != 0 {
 			t.Errorf("%d clears are counted, and %d wait; want none", clears, store.Waiting())
 		}
-		miss(t, begin(t, store, "db"), c, "x", "the fence stands yet")
-		r.failing("Unfence", nil)
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "the fence stands yet")
+		r.Failing("Unfence", nil)
 		time.Sleep(time.Second)
-		hit(t, begin(t, store, "db"), c, "x", 1, "nothing was committed")
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "nothing was committed")
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -28,12 +29,12 @@ func (away) Sync(context.Context, string) (*backend.State, error) {
 func TestTheLogOfOneTenantHidesNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		store := newStore(t, away{memorybackend.New()}, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		store := storetest.NewStore(t, away{memorybackend.New()}, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		trouble := func(tenants, times int) (lines []string) {
 			log.Reset()
 			for range times {
 				for i := range tenants {
-					beginReadOnly(t, store, fmt.Sprint("tenant", i))
+					storetest.BeginReadOnly(t, store, fmt.Sprint("tenant", i))
 				}
 			}
 			return strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A bulk is the values that a tenant has, some of them more than others like.
@@ -57,10 +58,10 @@ func newTenant(t *testing.T, cfg *config.Config, log *strings.Builder, sizes []i
 		t.Fatal(err)
 	}
 	opts.Logger = slog.New(slog.NewTextHandler(log, nil))
-	s := newStore(t, b, *opts)
+	s := storetest.NewStore(t, b, *opts)
 	all := &tenant{store: s, values: map[int][]byte{}}
-	all.cache = newCache[int, []byte](t, s, "reports", txcache.CacheOptions{Size: len(sizes)})
-	all.leased = newCache[int, []byte](t, s, "leased", txcache.CacheOptions{Size: len(sizes), Lease: 20 * time.Second})
+	all.cache = storetest.NewCache[int, []byte](t, s, "reports", txcache.CacheOptions{Size: len(sizes)})
+	all.leased = storetest.NewCache[int, []byte](t, s, "leased", txcache.CacheOptions{Size: len(sizes), Lease: 20 * time.Second})
 	for i, n := range sizes {
 		all.values[i] = []byte(strings.Repeat(string(rune('a'+i%26)), n))
 		all.keys = append(all.keys, i)
@@ -176,7 +177,7 @@ func TestRedisBulkBesideCommitsOfAnotherTenant(t *testing.T) {
 // ends that, and reports commits that were refused.
 func commits(t *testing.T, s *txcache.Store) (end func()) {
 	t.Helper()
-	c := newCache[int, string](t, s, "other", txcache.CacheOptions{})
+	c := storetest.NewCache[int, string](t, s, "other", txcache.CacheOptions{})
 	one := func() error {
 		return s.Update(t.Context(), "neighbour", func(tx *txcache.Tx) error { return c.Clear(tx) })
 	}
@@ -225,7 +226,7 @@ func TestRedisLargeValuesOfManyTenants(t *testing.T) {
 	server := redistest.Start(t)
 	cfg := settings("redis://" + redistest.Paced(t, server.Addr, redistest.Gigabit) + "/0")
 	s := join(t, cfg)
-	c := newCache[int, []byte](t, s.Store, "reports", txcache.CacheOptions{})
+	c := storetest.NewCache[int, []byte](t, s.Store, "reports", txcache.CacheOptions{})
 	end := commits(t, s.Store)
 	var all sync.WaitGroup
 	for i := range 32 {
@@ -242,11 +243,11 @@ func TestRedisLargeValuesOfManyTenants(t *testing.T) {
 	all.Wait()
 	end()
 	other := join(t, cfg)
-	c = newCache[int, []byte](t, other.Store, "reports", txcache.CacheOptions{})
+	c = storetest.NewCache[int, []byte](t, other.Store, "reports", txcache.CacheOptions{})
 	end = commits(t, other.Store)
 	for i := range 32 {
 		all.Go(func() {
-			tx := beginReadOnly(t, other.Store, fmt.Sprint("tenant", i))
+			tx := storetest.BeginReadOnly(t, other.Store, fmt.Sprint("tenant", i))
 			if _, ok := c.Get(t.Context(), tx, 1); !ok {
 				t.Errorf("tenant %d: its value is a miss", i)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A writer is a process of its own that commits clears over a Redis. Its
@@ -90,7 +91,7 @@ func (w *writer) await(t *testing.T, want string) {
 		if !ok || line != want {
 			t.Fatalf("the writer says %q, %v; want %q", line, ok, want)
 		}
-	case <-time.After(recovery):
+	case <-time.After(storetest.Recovery):
 		t.Fatalf("the writer does not say %q", want)
 	}
 }
@@ -105,9 +106,9 @@ func TestWriterProcess(t *testing.T) {
 	m := join(t, cfg)
 	orders := bufio.NewScanner(os.Stdin)
 	for n := 1; ; n++ {
-		tx := begin(t, m.Store, "db")
+		tx := storetest.Begin(t, m.Store, "db")
 		m.c.Set(tx, "x", -n)
-		clearCache(t, tx, m.c)
+		storetest.Clear(t, tx, m.c)
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
 			if os.Getenv(writerMode) == "once" {
 				fmt.Println("committing")
@@ -137,8 +138,8 @@ func TestRedisP5KilledDuringACommit(t *testing.T) {
 			cfg := crashSettings(server.URI())
 			all := joinMany(t, cfg, 2)
 			all[0].publish(t, "db", 1)
-			hit(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 1, "it is the newest")
-			publish(t, all[0].Store, "neighbour", all[0].c, "x", 5)
+			storetest.Hit(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 1, "it is the newest")
+			storetest.Publish(t, all[0].Store, "neighbour", all[0].c, "x", 5)
 			w := startWriter(t, cfg, "once")
 			w.await(t, "committing")
 			if committed {
@@ -147,15 +148,15 @@ func TestRedisP5KilledDuringACommit(t *testing.T) {
 			w.kill()
 			killed := time.Now()
 			fenced := 0
-			within(t, cfg.Redis.Fence+recovery, "the cache is in use again", func() bool {
+			storetest.Within(t, cfg.Redis.Fence+storetest.Recovery, "the cache is in use again", func() bool {
 				for _, m := range all {
-					tx := beginReadOnly(t, m.Store, "db")
+					tx := storetest.BeginReadOnly(t, m.Store, "db")
 					if v, ok := m.c.Get(t.Context(), tx, "x"); ok && v != 2 {
 						t.Fatalf("a server reads %d; a clear of it was being committed", v)
 					}
 					m.c.Set(tx, "x", 2)
-					commit(t, tx)
-					hit(t, beginReadOnly(t, m.Store, "neighbour"), m.c, "x", 5, "the neighbour is left alone")
+					storetest.Commit(t, tx)
+					storetest.Hit(t, storetest.BeginReadOnly(t, m.Store, "neighbour"), m.c, "x", 5, "the neighbour is left alone")
 				}
 				_, one := all[0].get(t, "db")
 				_, two := all[1].get(t, "db")
@@ -186,7 +187,7 @@ func TestRedisP5PausedBeyondTheLease(t *testing.T) {
 	if err := w.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	within(t, cfg.Redis.Fence+recovery, "the lease ends", func() bool {
+	storetest.Within(t, cfg.Redis.Fence+storetest.Recovery, "the lease ends", func() bool {
 		m.publish(t, "db", 1) // the old row, for the database has not committed
 		_, ok := m.get(t, "db")
 		return ok
@@ -198,15 +199,15 @@ func TestRedisP5PausedBeyondTheLease(t *testing.T) {
 	w.await(t, "1")
 	fmt.Fprintln(w.orders, "committed")
 	w.await(t, "done")
-	miss(t, begin(t, m.Store, "db"), m.c, "x", "the clear has come, though late")
+	storetest.Miss(t, storetest.Begin(t, m.Store, "db"), m.c, "x", "the clear has come, though late")
 	m.publish(t, "db", 2)
-	hit(t, begin(t, m.Store, "db"), m.c, "x", 2, "the cache is in use again")
+	storetest.Hit(t, storetest.Begin(t, m.Store, "db"), m.c, "x", 2, "the cache is in use again")
 }
 
 // P3 and P5: writers are killed at any moment, and no transaction that begins
 // after the database showed a commit reads anything older.
 func TestRedisP5KilledAtAnyMoment(t *testing.T) {
-	slow(t)
+	storetest.Slow(t)
 	t.Parallel()
 	seed := rand.Uint64()
 	if text := os.Getenv("TXCACHE_SEED"); text != "" {
@@ -243,12 +244,12 @@ func liveAndDie(t *testing.T, uri string, random *rand.Rand) {
 			}
 		}
 	}()
-	within(t, recovery, "the writer is at it", func() bool { return row.Load() > 0 })
+	storetest.Within(t, storetest.Recovery, "the writer is at it", func() bool { return row.Load() > 0 })
 	hits, fills := 0, 0
 	read := func(m member) {
 		shown := row.Load()
-		tx := beginReadOnly(t, m.Store, "db")
-		defer commit(t, tx)
+		tx := storetest.BeginReadOnly(t, m.Store, "db")
+		defer storetest.Commit(t, tx)
 		snapshot := row.Load()
 		v, ok := m.c.Get(t.Context(), tx, "x")
 		switch {

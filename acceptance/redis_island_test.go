@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // hostileNames are names of databases and caches that mean something to Redis,
@@ -76,26 +77,26 @@ func TestRedisP7DropAndClearLeaveTheNeighboursUntouched(t *testing.T) {
 	names := hostileNames()
 	var caches []*txcache.Cache[string, string]
 	for _, name := range names {
-		caches = append(caches, newCache[string, string](t, s.Store, name, txcache.CacheOptions{}))
+		caches = append(caches, storetest.NewCache[string, string](t, s.Store, name, txcache.CacheOptions{}))
 	}
 	own := map[string][]string{} // the keys of each database
 	for _, database := range names {
 		before := keysOf(t, server, "")
-		tx := begin(t, s.Store, database)
+		tx := storetest.Begin(t, s.Store, database)
 		for i, c := range caches {
 			c.Set(tx, "x", database+" / "+names[i])
 			c.Set(tx.WithUser("*"), names[i], "of a user")
 		}
-		commit(t, tx)
+		storetest.Commit(t, tx)
 		own[database] = slices.DeleteFunc(keysOf(t, server, ""), func(key string) bool { return slices.Contains(before, key) })
 		if n := len(own[database]); n != 1+2*len(caches) {
 			t.Errorf("database %q: %d new keys; want the hash and %d values", database, n, 2*len(caches))
 		}
 	}
 	for _, database := range names {
-		tx := begin(t, s.Store, database)
+		tx := storetest.Begin(t, s.Store, database)
 		for i, c := range caches {
-			hit(t, tx, c, "x", database+" / "+names[i], "each has its own")
+			storetest.Hit(t, tx, c, "x", database+" / "+names[i], "each has its own")
 		}
 	}
 	gone := map[string]bool{}
@@ -108,14 +109,14 @@ func TestRedisP7DropAndClearLeaveTheNeighboursUntouched(t *testing.T) {
 		}
 		neighbours := dumps(t, server, slices.DeleteFunc(others, func(key string) bool { return gone[key] }))
 		what := "cleared"
-		tx := begin(t, s.Store, database)
-		clearCache(t, tx, caches[i])
-		commit(t, tx)
+		tx := storetest.Begin(t, s.Store, database)
+		storetest.Clear(t, tx, caches[i])
+		storetest.Commit(t, tx)
 		for j, c := range caches {
 			if j == i {
-				miss(t, begin(t, s.Store, database), c, "x", "it was cleared")
+				storetest.Miss(t, storetest.Begin(t, s.Store, database), c, "x", "it was cleared")
 			} else {
-				hit(t, begin(t, s.Store, database), c, "x", database+" / "+names[j], "another cache was cleared")
+				storetest.Hit(t, storetest.Begin(t, s.Store, database), c, "x", database+" / "+names[j], "another cache was cleared")
 			}
 		}
 		if i%2 == 0 {
@@ -130,13 +131,13 @@ func TestRedisP7DropAndClearLeaveTheNeighboursUntouched(t *testing.T) {
 				}
 			}
 		} else {
-			tx := begin(t, s.Store, database)
+			tx := storetest.Begin(t, s.Store, database)
 			if err := tx.ClearAll(); err != nil {
 				t.Fatal(err)
 			}
-			commit(t, tx)
+			storetest.Commit(t, tx)
 			for _, c := range caches {
-				miss(t, begin(t, s.Store, database), c, "x", "all was cleared")
+				storetest.Miss(t, storetest.Begin(t, s.Store, database), c, "x", "all was cleared")
 			}
 		}
 		unchanged(t, server, neighbours, fmt.Sprintf("database %q was %s", database, what))
@@ -151,24 +152,24 @@ func TestRedisValuesExpireAndNoCommandReachesFar(t *testing.T) {
 	cfg := settings(server.URI())
 	server.Do("config", "resetstat")
 	all := joinMany(t, cfg, 2)
-	short := newCache[int, string](t, all[0].Store, "short", txcache.CacheOptions{Duration: time.Minute})
-	long := newCache[int, string](t, all[0].Store, "long", txcache.CacheOptions{Duration: 365 * 24 * time.Hour})
+	short := storetest.NewCache[int, string](t, all[0].Store, "short", txcache.CacheOptions{Duration: time.Minute})
+	long := storetest.NewCache[int, string](t, all[0].Store, "long", txcache.CacheOptions{Duration: 365 * 24 * time.Hour})
 	for _, database := range []string{"a", "b", "c"} {
 		for _, readOnly := range []bool{true, false} {
 			for round := range 3 {
-				tx := begin(t, all[0].Store, database)
+				tx := storetest.Begin(t, all[0].Store, database)
 				if readOnly {
-					tx = beginReadOnly(t, all[0].Store, database)
+					tx = storetest.BeginReadOnly(t, all[0].Store, database)
 				}
 				for i := range 50 {
 					short.Set(tx, i, "value")
 					long.Set(tx.WithUser(round), i, "value")
 					all[0].c.Set(tx, fmt.Sprint(i), i)
 				}
-				commit(t, tx)
+				storetest.Commit(t, tx)
 			}
 		}
-		if _, err := all[1].c.Load(t.Context(), beginReadOnly(t, all[1].Store, database), "y", constant(1, nil)); err != nil {
+		if _, err := all[1].c.Load(t.Context(), storetest.BeginReadOnly(t, all[1].Store, database), "y", storetest.Constant(1, nil)); err != nil {
 			t.Error(err)
 		}
 		all[1].clear(t, database)
@@ -238,19 +239,19 @@ func TestRedisRoundTrips(t *testing.T) {
 	server := redistest.Start(t)
 	var w wire
 	open := func(noNear bool) (*txcache.Store, *txcache.Cache[int, int]) {
-		client := newClient(t, &redis.Options{Addr: server.Addr})
+		client := storetest.NewClient(t, &redis.Options{Addr: server.Addr})
 		client.AddHook(&w)
-		s := newStore(t, overClient(t, client, "p"), txcache.Options{NoNear: noNear})
-		return s, newCache[int, int](t, s, "c", txcache.CacheOptions{})
+		s := storetest.NewStore(t, storetest.OverClient(t, client, "p"), txcache.Options{NoNear: noNear})
+		return s, storetest.NewCache[int, int](t, s, "c", txcache.CacheOptions{})
 	}
 	s, c := open(false)
-	d := newCache[string, string](t, s, "d", txcache.CacheOptions{Warm: true})
+	d := storetest.NewCache[string, string](t, s, "d", txcache.CacheOptions{Warm: true})
 	for range 3 { // until the connection and the scripts are known
-		tx := begin(t, s, "db")
-		clearCache(t, tx, c)
-		commit(t, tx)
+		tx := storetest.Begin(t, s, "db")
+		storetest.Clear(t, tx, c)
+		storetest.Commit(t, tx)
 	}
-	begin(t, s, "db")
+	storetest.Begin(t, s, "db")
 	check := func(what string, singles, pipelines, piped int64) {
 		t.Helper()
 		if got, want := w.taken(), [3]int64{singles, pipelines, piped}; got != want {
@@ -258,7 +259,7 @@ func TestRedisRoundTrips(t *testing.T) {
 		}
 	}
 	w.taken()
-	for name, begin := range map[string]func(testing.TB, *txcache.Store, string) *txcache.Tx{"read-write": begin, "read-only": beginReadOnly} {
+	for name, begin := range map[string]func(testing.TB, *txcache.Store, string) *txcache.Tx{"read-write": storetest.Begin, "read-only": storetest.BeginReadOnly} {
 		tx := begin(t, s, "db")
 		check("begin, "+name, 1, 0, 0)
 		for i := range 10 {
@@ -266,25 +267,25 @@ func TestRedisRoundTrips(t *testing.T) {
 			d.Set(tx, fmt.Sprint(i), "value")
 		}
 		check("setting, "+name, 0, 0, 0)
-		commit(t, tx)
+		storetest.Commit(t, tx)
 		check("a commit of 20 values, "+name, 0, 1, 20)
 	}
-	tx := begin(t, s, "db")
+	tx := storetest.Begin(t, s, "db")
 	w.taken()
-	clearCache(t, tx, d)
+	storetest.Clear(t, tx, d)
 	d.Set(tx, "x", "1")
 	d.Set(tx, "y", "2")
-	commit(t, tx)
+	storetest.Commit(t, tx)
 	check("a commit of a clear and two values", 2, 1, 2)
 
 	s, c = open(true)
-	tx = beginReadOnly(t, s, "db")
+	tx = storetest.BeginReadOnly(t, s, "db")
 	w.taken()
 	if got := c.GetMany(t.Context(), tx, []int{0, 1, 2, 3, 99}); len(got) != 4 {
 		t.Errorf("GetMany = %v; want four", got)
 	}
 	check("GetMany", 1, 0, 0)
-	hit(t, tx, c, 1, 1, "it is there")
+	storetest.Hit(t, tx, c, 1, 1, "it is there")
 	check("Get", 1, 0, 0)
 	tx.Rollback()
 	check("a rollback", 0, 0, 0)

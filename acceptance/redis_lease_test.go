@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // Set in the process of a loader alone.
@@ -43,8 +44,8 @@ func TestLoaderProcess(t *testing.T) {
 	cfg := settings(os.Getenv(loaderURI))
 	cfg.Prefix = "loaders" // that of all of them
 	m := join(t, cfg)
-	c := newCache[string, int](t, m.Store, "loaded", txcache.CacheOptions{Lease: lease})
-	begin(t, m.Store, "db") // so that it is connected
+	c := storetest.NewCache[string, int](t, m.Store, "loaded", txcache.CacheOptions{Lease: lease})
+	storetest.Begin(t, m.Store, "db") // so that it is connected
 	fmt.Println("ready")
 	orders := bufio.NewScanner(os.Stdin)
 	orders.Scan()
@@ -53,7 +54,7 @@ func TestLoaderProcess(t *testing.T) {
 	var wg sync.WaitGroup
 	for range loaderCallers {
 		wg.Go(func() {
-			tx := beginReadOnly(t, m.Store, "db")
+			tx := storetest.BeginReadOnly(t, m.Store, "db")
 			start := time.Now()
 			v, err := c.Load(t.Context(), tx, "x", func(context.Context) (int, error) {
 				fmt.Println("loads")
@@ -92,7 +93,7 @@ func startLoader(t *testing.T, uri string, lease, takes time.Duration) *loaderPr
 // finish reads what the process has to say up to the end of its loads.
 func (p *loaderProcess) finish(t *testing.T) {
 	t.Helper()
-	limit := time.After(recovery)
+	limit := time.After(storetest.Recovery)
 	for {
 		select {
 		case line := <-p.lines:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -51,11 +52,11 @@ func TestNoOtherClockSaysHowLongAValueLives(t *testing.T) {
 						b := newBubble(t)
 						opts := txcache.CacheOptions{Duration: duration, StaleFor: staleFor, Absent: duration}
 						setter := b.store(t, redisbackend.Options{}, txcache.Options{})
-						c := newCache[string, int](t, setter, "c", opts)
-						publish(t, setter, "db", c, "x", 1)
-						tx := begin(t, setter, "db")
+						c := storetest.NewCache[string, int](t, setter, "c", opts)
+						storetest.Publish(t, setter, "db", c, "x", 1)
+						tx := storetest.Begin(t, setter, "db")
 						c.SetAbsent(tx, "none")
-						commit(t, tx)
+						storetest.Commit(t, tx)
 						set := time.Now()
 						b.alter(func(data string, left time.Duration) (string, time.Duration) { return later(data, ahead), left })
 
@@ -65,10 +66,10 @@ func TestNoOtherClockSaysHowLongAValueLives(t *testing.T) {
 						for _, at := range []time.Duration{0, duration / 2, duration - 10*time.Millisecond, duration - 2*time.Millisecond, duration, duration + time.Second} {
 							time.Sleep(time.Until(set.Add(at)))
 							s := b.store(t, redisbackend.Options{}, txcache.Options{NoNear: !near})
-							r := newCache[string, int](t, s, "c", opts)
+							r := storetest.NewCache[string, int](t, s, "c", opts)
 							readers, stores[r] = append(readers, r), s
 							for i, r := range readers {
-								tx := beginReadOnly(t, stores[r], "db")
+								tx := storetest.BeginReadOnly(t, stores[r], "db")
 								v, ok := r.Get(t.Context(), tx, "x")
 								absent := r.Absent(t.Context(), tx, "none")
 								many := r.GetMany(t.Context(), tx, []string{"x", "none", "other"})
@@ -109,19 +110,19 @@ func TestAValueThatStaysForTooLongIsAMiss(t *testing.T) {
 				var stores [3]*txcache.Store
 				for i := range caches {
 					stores[i] = b.store(t, redisbackend.Options{}, txcache.Options{})
-					caches[i] = newCache[string, int](t, stores[i], "c", c.opts)
+					caches[i] = storetest.NewCache[string, int](t, stores[i], "c", c.opts)
 				}
 				fill := func(i int) {
-					tx := begin(t, stores[i], "db")
+					tx := storetest.Begin(t, stores[i], "db")
 					if c.key == "none" {
 						caches[i].SetAbsent(tx, c.key)
 					} else {
 						caches[i].Set(tx, c.key, 1)
 					}
-					commit(t, tx)
+					storetest.Commit(t, tx)
 				}
 				known := func(i int) bool {
-					tx := beginReadOnly(t, stores[i], "db")
+					tx := storetest.BeginReadOnly(t, stores[i], "db")
 					defer tx.Rollback()
 					_, ok := caches[i].Get(t.Context(), tx, c.key)
 					return ok || caches[i].Absent(t.Context(), tx, c.key)
@@ -149,17 +150,17 @@ func TestAProcessGoesByItsOwnDuration(t *testing.T) {
 		setter, reader := b.store(t, redisbackend.Options{}, txcache.Options{}), b.store(t, redisbackend.Options{}, txcache.Options{})
 		for i, opts := range []txcache.CacheOptions{{Duration: time.Hour}, {}} {
 			name := fmt.Sprint("c", i)
-			c := newCache[string, int](t, setter, name, opts)
-			d := newCache[string, int](t, reader, name, txcache.CacheOptions{Duration: time.Second})
-			publish(t, setter, "db", c, "x", 1)
+			c := storetest.NewCache[string, int](t, setter, name, opts)
+			d := storetest.NewCache[string, int](t, reader, name, txcache.CacheOptions{Duration: time.Second})
+			storetest.Publish(t, setter, "db", c, "x", 1)
 			for range 20 {
-				miss(t, begin(t, reader, "db"), d, "x", "it lives for longer than values of this process may")
+				storetest.Miss(t, storetest.Begin(t, reader, "db"), d, "x", "it lives for longer than values of this process may")
 				time.Sleep(100 * time.Millisecond)
 			}
-			publish(t, reader, "db", d, "x", 2)
-			hit(t, begin(t, reader, "db"), d, "x", 2, "it is its own")
+			storetest.Publish(t, reader, "db", d, "x", 2)
+			storetest.Hit(t, storetest.Begin(t, reader, "db"), d, "x", 2, "it is its own")
 			time.Sleep(time.Second)
-			miss(t, begin(t, reader, "db"), d, "x", "it has expired")
+			storetest.Miss(t, storetest.Begin(t, reader, "db"), d, "x", "it has expired")
 		}
 	})
 }
@@ -168,18 +169,18 @@ func TestAProcessGoesByItsOwnDuration(t *testing.T) {
 // is, but no process uses a value for longer than the cache's Duration.
 func TestAValueOfUnknownAgeIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		all := stores(t, 2, txcache.Options{}, v)
+		v := storetest.NewValues()
+		all := storetest.Stores(t, 2, txcache.Options{}, v)
 		opts := txcache.CacheOptions{Duration: time.Second}
-		c, d := newCache[string, int](t, all[0], "c", opts), newCache[string, int](t, all[1], "c", opts)
-		publish(t, all[0], "db", c, "x", 1)
-		for key, kept := range v.kept {
-			v.kept[key] = keptValue{data: []byte(later(string(kept.data), time.Hour)), expires: kept.expires}
+		c, d := storetest.NewCache[string, int](t, all[0], "c", opts), storetest.NewCache[string, int](t, all[1], "c", opts)
+		storetest.Publish(t, all[0], "db", c, "x", 1)
+		for key, kept := range v.Kept {
+			v.Kept[key] = storetest.KeptValue{Data: []byte(later(string(kept.Data), time.Hour)), Expires: kept.Expires}
 		}
 		time.Sleep(900 * time.Millisecond)
-		hit(t, begin(t, all[1], "db"), d, "x", 1, "the backend keeps it")
+		storetest.Hit(t, storetest.Begin(t, all[1], "db"), d, "x", 1, "the backend keeps it")
 		time.Sleep(time.Second)
-		miss(t, begin(t, all[1], "db"), d, "x", "it has been used for a second here")
+		storetest.Miss(t, storetest.Begin(t, all[1], "db"), d, "x", "it has been used for a second here")
 	})
 }
 
@@ -195,10 +196,10 @@ func TestAValueThatWasWaitedForLivesAsLong(t *testing.T) {
 		stores := [2]*txcache.Store{}
 		for i := range caches {
 			stores[i] = b.store(t, redisbackend.Options{}, txcache.Options{})
-			caches[i] = newCache[string, int](t, stores[i], "c", opts)
+			caches[i] = storetest.NewCache[string, int](t, stores[i], "c", opts)
 		}
 		load := func(i int) {
-			v, err := caches[i].Load(t.Context(), beginReadOnly(t, stores[i], "db"), "x", func(context.Context) (int, error) {
+			v, err := caches[i].Load(t.Context(), storetest.BeginReadOnly(t, stores[i], "db"), "x", func(context.Context) (int, error) {
 				loads.Add(1)
 				time.Sleep(5 * time.Second)
 				loaded = time.Now()
@@ -216,9 +217,9 @@ func TestAValueThatWasWaitedForLivesAsLong(t *testing.T) {
 			t.Fatalf("%d loads; the second process had the value %v after it was loaded", n, time.Since(loaded))
 		}
 		time.Sleep(time.Until(loaded.Add(opts.Duration - 10*time.Millisecond)))
-		hit(t, beginReadOnly(t, stores[1], "db"), caches[1], "x", 7, "it has not expired")
+		storetest.Hit(t, storetest.BeginReadOnly(t, stores[1], "db"), caches[1], "x", 7, "it has not expired")
 		time.Sleep(10 * time.Millisecond)
-		miss(t, beginReadOnly(t, stores[1], "db"), caches[1], "x", "it has expired")
+		storetest.Miss(t, storetest.BeginReadOnly(t, stores[1], "db"), caches[1], "x", "it has expired")
 	})
 }
 
@@ -232,11 +233,11 @@ func TestWhatTheTimeOfAValueCosts(t *testing.T) {
 		}{{txcache.CacheOptions{}, 1}, {txcache.CacheOptions{Duration: time.Minute}, 2}} {
 			b := newBubble(t)
 			setter, reader := b.store(t, redisbackend.Options{}, txcache.Options{}), b.store(t, redisbackend.Options{}, txcache.Options{})
-			publish(t, setter, "db", newCache[string, int](t, setter, "c", c.opts), "x", 1)
-			r := newCache[string, int](t, reader, "c", c.opts)
-			tx := begin(t, reader, "db")
+			storetest.Publish(t, setter, "db", storetest.NewCache[string, int](t, setter, "c", c.opts), "x", 1)
+			r := storetest.NewCache[string, int](t, reader, "c", c.opts)
+			tx := storetest.Begin(t, reader, "db")
 			var before, after backend.Stats = *reader.Status().Backend, backend.Stats{}
-			hit(t, tx, r, "x", 1, "it was published")
+			storetest.Hit(t, tx, r, "x", 1, "it was published")
 			after = *reader.Status().Backend
 			if after.RoundTrips-before.RoundTrips != 1 || after.Commands-before.Commands != c.commands {
 				t.Errorf("with Duration %v a remote hit takes %d round trips of %d commands; want 1 of %d", c.opts.Duration, after.RoundTrips-before.RoundTrips, after.Commands-before.Commands, c.commands)
@@ -253,13 +254,13 @@ func TestFailedLoadsDoNotProlongWhatHasExpired(t *testing.T) {
 			b := newBubble(t)
 			opts := txcache.CacheOptions{Duration: time.Minute, StaleFor: time.Minute, Lease: time.Second}
 			s := b.store(t, redisbackend.Options{}, txcache.Options{NoNear: true})
-			c := newCache[string, string](t, s, "c", opts)
-			publish(t, s, "db", c, "x", strings.Repeat("v", size))
+			c := storetest.NewCache[string, string](t, s, "c", opts)
+			storetest.Publish(t, s, "db", c, "x", strings.Repeat("v", size))
 			set := time.Now()
 			time.Sleep(opts.Duration)
 			for time.Since(set) < 4*time.Minute {
 				time.Sleep(5 * time.Second)
-				tx := beginReadOnly(t, s, "db")
+				tx := storetest.BeginReadOnly(t, s, "db")
 				_, err := c.Load(t.Context(), tx, "x", func(context.Context) (string, error) { return "", errors.New("away") })
 				tx.Rollback()
 				if age := time.Since(set); (err == nil) != (age < opts.Duration+opts.StaleFor) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // Two servers in one mode, in a deployment of their own.
@@ -31,7 +32,7 @@ func (p pair) first(t *testing.T) {
 	t.Helper()
 	p.a.publish(t, "db", 1)
 	for _, m := range []member{p.a, p.b} {
-		within(t, p.late, p.name+": both read the first value", func() bool { v, ok := m.get(t, "db"); return ok && v == 1 })
+		storetest.Within(t, p.late, p.name+": both read the first value", func() bool { v, ok := m.get(t, "db"); return ok && v == 1 })
 	}
 }
 
@@ -40,7 +41,7 @@ func (p pair) second(t *testing.T) {
 	t.Helper()
 	p.a.clear(t, "db")
 	p.a.publish(t, "db", 2)
-	hit(t, beginReadOnly(t, p.a.Store, "db"), p.a.c, "x", 2, p.name+": it is the newest")
+	storetest.Hit(t, storetest.BeginReadOnly(t, p.a.Store, "db"), p.a.c, "x", 2, p.name+": it is the newest")
 }
 
 // neverAgain fails if a value that was cleared comes back anywhere, also on a
@@ -50,7 +51,7 @@ func (p pair) neverAgain(t *testing.T) {
 	all := []member{p.a, p.b, join(t, p.cfg)}
 	for _, m := range all {
 		m.awaitState(t, "db")
-		within(t, p.late, p.name+": the first value is gone", func() bool { v, ok := m.get(t, "db"); return !ok || v != 1 })
+		storetest.Within(t, p.late, p.name+": the first value is gone", func() bool { v, ok := m.get(t, "db"); return !ok || v != 1 })
 	}
 	for range 50 {
 		for i, m := range all {
@@ -64,11 +65,11 @@ func (p pair) neverAgain(t *testing.T) {
 	p.a.clear(t, "db")
 	p.a.publish(t, "db", 3)
 	for _, m := range all {
-		within(t, p.late, p.name+": the cache is in use again", func() bool { v, ok := m.get(t, "db"); return ok && v == 3 })
+		storetest.Within(t, p.late, p.name+": the cache is in use again", func() bool { v, ok := m.get(t, "db"); return ok && v == 3 })
 	}
 	for range 50 {
 		for _, m := range all {
-			hit(t, beginReadOnly(t, m.Store, "db"), m.c, "x", 3, p.name+": it is the newest")
+			storetest.Hit(t, storetest.BeginReadOnly(t, m.Store, "db"), m.c, "x", 3, p.name+": it is the newest")
 		}
 	}
 }
@@ -112,7 +113,7 @@ func TestRedisP6LostMetadataIsAMiss(t *testing.T) {
 
 // P6, scenario 11: the replica that takes over has missed the last clear.
 func TestRedisP6FailoverThatMissedAClear(t *testing.T) {
-	slow(t)
+	storetest.Slow(t)
 	t.Parallel()
 	s := redistest.StartSentinels(t)
 	all := pairs(t, s.URI())
@@ -160,7 +161,7 @@ func TestRedisP6RestartDuringACommit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			within(t, recovery, "the clear arrives", func() bool { return p.a.Waiting() == 0 })
+			storetest.Within(t, storetest.Recovery, "the clear arrives", func() bool { return p.a.Waiting() == 0 })
 			for i, m := range []member{p.a, p.b} {
 				if v, ok := m.get(t, "db"); ok {
 					t.Errorf("server %d reads %d after the clear", i, v)

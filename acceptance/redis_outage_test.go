@@ -13,6 +13,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // An outage is a way for a server not to serve, and its end.
@@ -86,7 +87,7 @@ func request(t *testing.T, m member, key string) {
 		if v, ok := m.c.Get(t.Context(), tx, "old"); ok && v != 1 {
 			t.Errorf("Get = %d", v)
 		}
-		if v, err := m.c.Load(t.Context(), tx, key, constant(7, nil)); v != 7 || err != nil {
+		if v, err := m.c.Load(t.Context(), tx, key, storetest.Constant(7, nil)); v != 7 || err != nil {
 			t.Errorf("Load = %d, %v; want what the loader returns", v, err)
 		}
 		m.c.Set(tx, key+"too", 7)
@@ -101,7 +102,7 @@ func request(t *testing.T, m member, key string) {
 // microseconds; commits that clear are refused or wait, as configured; and all
 // comes back by itself.
 func TestRedisP8Outages(t *testing.T) {
-	slow(t)
+	storetest.Slow(t)
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
@@ -115,10 +116,10 @@ func TestRedisP8Outages(t *testing.T) {
 			cfg.Sync = "100ms"
 			polling := join(t, cfg)
 			all := []member{refusing, committing, listening, polling, other}
-			publish(t, refusing.Store, "db", refusing.c, "old", 1)
+			storetest.Publish(t, refusing.Store, "db", refusing.c, "old", 1)
 			for _, m := range all {
-				within(t, promptly, "the value is read everywhere", func() bool {
-					tx := beginReadOnly(t, m.Store, "db")
+				storetest.Within(t, promptly, "the value is read everywhere", func() bool {
+					tx := storetest.BeginReadOnly(t, m.Store, "db")
 					defer tx.Rollback()
 					_, ok := m.c.Get(t.Context(), tx, "old")
 					return ok
@@ -159,11 +160,11 @@ func TestRedisP8Outages(t *testing.T) {
 			request(t, committing, "meanwhile")
 
 			o.end(server)
-			within(t, recovery, "the clear arrives", func() bool { return committing.Waiting() == 0 })
+			storetest.Within(t, storetest.Recovery, "the clear arrives", func() bool { return committing.Waiting() == 0 })
 			for i, m := range all {
 				m.awaitState(t, "db")
-				within(t, promptly, fmt.Sprintf("server %d misses what was cleared", i), func() bool {
-					tx := beginReadOnly(t, m.Store, "db")
+				storetest.Within(t, promptly, fmt.Sprintf("server %d misses what was cleared", i), func() bool {
+					tx := storetest.BeginReadOnly(t, m.Store, "db")
 					defer tx.Rollback()
 					_, ok := m.c.Get(t.Context(), tx, "old")
 					return !ok
@@ -171,7 +172,7 @@ func TestRedisP8Outages(t *testing.T) {
 			}
 			other.publish(t, "db", 2)
 			for _, m := range all {
-				within(t, promptly, "the cache is in use again", func() bool { v, ok := m.get(t, "db"); return ok && v == 2 })
+				storetest.Within(t, promptly, "the cache is in use again", func() bool { v, ok := m.get(t, "db"); return ok && v == 2 })
 			}
 			if err := commitDuring(t, refusing, func() {}); err != nil {
 				t.Errorf("a commit that clears, after the outage: %v", err)
@@ -219,24 +220,24 @@ func TestRedisP8OutOfMemory(t *testing.T) {
 			cfg.Redis.Near = near
 			all := joinMany(t, cfg, 2)
 			all[0].publish(t, "db", 1)
-			hit(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 1, "it is the newest")
+			storetest.Hit(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 1, "it is the newest")
 			server.Do("config", "set", "maxmemory", "1mb")
 			defer server.Do("config", "set", "maxmemory", "0")
 
-			hit(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 1, "reading needs no memory")
+			storetest.Hit(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 1, "reading needs no memory")
 			for round := range 3 {
 				request(t, all[0], fmt.Sprint("key ", round))
 				ran := false
 				if err := commitDuring(t, all[0], func() {
 					ran = true
-					miss(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", "it is fenced")
+					storetest.Miss(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", "it is fenced")
 				}); err != nil || !ran {
 					t.Errorf("a commit that clears: %v", err)
 				}
-				miss(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", "it was cleared")
-				tx := begin(t, all[0].Store, "db")
+				storetest.Miss(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", "it was cleared")
+				tx := storetest.Begin(t, all[0].Store, "db")
 				all[0].c.Set(tx, "x", 2)
-				commit(t, tx) // the value may get lost, the commit must not
+				storetest.Commit(t, tx) // the value may get lost, the commit must not
 			}
 			if _, ok := all[1].get(t, "db"); ok {
 				t.Error("the server has taken a value; it was to be full")
@@ -247,7 +248,7 @@ func TestRedisP8OutOfMemory(t *testing.T) {
 			server.Do("config", "set", "maxmemory", "0")
 			all[0].clear(t, "db")
 			all[0].publish(t, "db", 3)
-			hit(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 3, "there is room again")
+			storetest.Hit(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", 3, "there is room again")
 		})
 	}
 }
@@ -266,7 +267,7 @@ func TestRedisP8OpenedBeforeTheServer(t *testing.T) {
 		}
 		defer func() {
 			p.awaitState(t, "db")
-			within(t, promptly, m.name+": the cache is in use", func() bool {
+			storetest.Within(t, promptly, m.name+": the cache is in use", func() bool {
 				p.publish(t, "db", 1)
 				v, ok := p.get(t, "db")
 				return ok && v == 1

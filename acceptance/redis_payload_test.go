@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // keysOf returns the keys of a server that start with prefix, sorted.
@@ -82,9 +83,9 @@ type hoard struct {
 
 func hoardOf[V any](name string, value V) hoard {
 	return hoard{name, func(t *testing.T, s *txcache.Store, name string) (func() (any, bool), func(), func() txcache.Stats) {
-		c := newCache[string, V](t, s, name, txcache.CacheOptions{})
+		c := storetest.NewCache[string, V](t, s, name, txcache.CacheOptions{})
 		get := func() (any, bool) {
-			tx := beginReadOnly(t, s, "db")
+			tx := storetest.BeginReadOnly(t, s, "db")
 			defer tx.Rollback()
 			found := c.GetMany(t.Context(), tx, []string{"none", "x"})
 			v, ok := c.Get(t.Context(), tx, "x")
@@ -93,7 +94,7 @@ func hoardOf[V any](name string, value V) hoard {
 			}
 			return v, ok
 		}
-		return get, func() { publish(t, s, "db", c, "x", value) }, c.Stats
+		return get, func() { storetest.Publish(t, s, "db", c, "x", value) }, c.Stats
 	}}
 }
 
@@ -233,22 +234,22 @@ func TestRedisP9HostileHash(t *testing.T) {
 			db := strings.ReplaceAll(name, " ", "")
 			all[0].clear(t, db)
 			all[0].publish(t, db, 1)
-			publish(t, all[0].Store, "neighbour", all[0].c, "x", 5)
+			storetest.Publish(t, all[0].Store, "neighbour", all[0].c, "x", 5)
 			spoil(cfg.Prefix + ":" + db + ":@")
 			for _, m := range append(all, join(t, cfg)) {
 				m.get(t, db) // a hit or a miss, but it ends
-				hit(t, beginReadOnly(t, m.Store, "neighbour"), m.c, "x", 5, "the neighbour is left alone")
+				storetest.Hit(t, storetest.BeginReadOnly(t, m.Store, "neighbour"), m.c, "x", 5, "the neighbour is left alone")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), recovery)
+			ctx, cancel := context.WithTimeout(t.Context(), storetest.Recovery)
 			defer cancel()
-			tx := begin(t, all[1].Store, db)
-			clearCache(t, tx, all[1].c)
+			tx := storetest.Begin(t, all[1].Store, db)
+			storetest.Clear(t, tx, all[1].c)
 			if err := tx.Commit(ctx); err != nil {
 				t.Errorf("a commit that clears: %v", err)
 			}
 			all[1].publish(t, db, 2)
 			for i, m := range append(all, join(t, cfg)) {
-				hit(t, beginReadOnly(t, m.Store, db), m.c, "x", 2, fmt.Sprintf("server %d: a commit has repaired it", i))
+				storetest.Hit(t, storetest.BeginReadOnly(t, m.Store, db), m.c, "x", 2, fmt.Sprintf("server %d: a commit has repaired it", i))
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // P3 by the rule of each mode: a commit, and its fence before, are known to the
@@ -27,7 +28,7 @@ func TestRedisP3FreshAfterCommit(t *testing.T) {
 			}
 			writer.publish(t, "db", round)
 			for i, o := range all {
-				within(t, m.late, fmt.Sprintf("server %d reads the value of round %d", i, round), func() bool {
+				storetest.Within(t, m.late, fmt.Sprintf("server %d reads the value of round %d", i, round), func() bool {
 					v, ok := o.get(t, "db")
 					if ok && v != round {
 						t.Fatalf("server %d reads %d, of a round that was cleared; the round is %d", i, v, round)
@@ -38,13 +39,13 @@ func TestRedisP3FreshAfterCommit(t *testing.T) {
 			missed := func(o member) func() bool {
 				return func() bool { _, ok := o.get(t, "db"); return !ok }
 			}
-			tx := begin(t, writer.Store, "db")
-			clearCache(t, tx, writer.c)
+			tx := storetest.Begin(t, writer.Store, "db")
+			storetest.Clear(t, tx, writer.c)
 			err := tx.CommitWith(t.Context(), func(context.Context) error {
 				// From here on the database may show the commit.
-				miss(t, begin(t, writer.Store, "db"), writer.c, "x", "the process knows of its own fence")
+				storetest.Miss(t, storetest.Begin(t, writer.Store, "db"), writer.c, "x", "the process knows of its own fence")
 				for i, o := range all {
-					within(t, m.late, fmt.Sprintf("server %d sees the fence", i), missed(o))
+					storetest.Within(t, m.late, fmt.Sprintf("server %d sees the fence", i), missed(o))
 					o.publish(t, "db", round) // the old row, which goes nowhere
 				}
 				return nil
@@ -52,11 +53,11 @@ func TestRedisP3FreshAfterCommit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			miss(t, begin(t, writer.Store, "db"), writer.c, "x", "the process knows of its own commit")
+			storetest.Miss(t, storetest.Begin(t, writer.Store, "db"), writer.c, "x", "the process knows of its own commit")
 			for i, o := range all {
-				within(t, m.late, fmt.Sprintf("server %d sees the clear", i), missed(o))
+				storetest.Within(t, m.late, fmt.Sprintf("server %d sees the clear", i), missed(o))
 				for range 20 {
-					miss(t, beginReadOnly(t, o.Store, "db"), o.c, "x", "it has seen the clear")
+					storetest.Miss(t, storetest.BeginReadOnly(t, o.Store, "db"), o.c, "x", "it has seen the clear")
 				}
 			}
 		}
@@ -72,23 +73,23 @@ func TestRedisP4AnOldTransactionCannotRefill(t *testing.T) {
 			t.Run(fmt.Sprintf("readOnly=%v", readOnly), func(t *testing.T) {
 				all := joinMany(t, m.of(settings(server.URI())), 2)
 				writer, reader := all[0], all[1]
-				old := begin(t, reader.Store, "db")
+				old := storetest.Begin(t, reader.Store, "db")
 				if readOnly {
-					old = beginReadOnly(t, reader.Store, "db")
+					old = storetest.BeginReadOnly(t, reader.Store, "db")
 				}
-				miss(t, old, reader.c, "x", "it is empty")
+				storetest.Miss(t, old, reader.c, "x", "it is empty")
 				writer.clear(t, "db")
 				reader.c.Set(old, "x", 1)
-				commit(t, old)
-				miss(t, begin(t, writer.Store, "db"), writer.c, "x", "it cleared after that was read")
-				within(t, m.late, "the reader's server sees the clear", func() bool { _, ok := reader.get(t, "db"); return !ok })
+				storetest.Commit(t, old)
+				storetest.Miss(t, storetest.Begin(t, writer.Store, "db"), writer.c, "x", "it cleared after that was read")
+				storetest.Within(t, m.late, "the reader's server sees the clear", func() bool { _, ok := reader.get(t, "db"); return !ok })
 				if err := reader.Sync(t.Context(), "db"); err != nil {
 					t.Fatal(err)
 				}
 				writer.publish(t, "db", 2)
 				for range 20 {
-					hit(t, beginReadOnly(t, writer.Store, "db"), writer.c, "x", 2, "the newest")
-					hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", 2, "the newest")
+					storetest.Hit(t, storetest.BeginReadOnly(t, writer.Store, "db"), writer.c, "x", 2, "the newest")
+					storetest.Hit(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", 2, "the newest")
 				}
 			})
 		}
@@ -104,13 +105,13 @@ func TestRedisOwnCommitsCountAtOnce(t *testing.T) {
 		own := all[0]
 		for i := range 20 {
 			own.publish(t, "db", i)
-			hit(t, begin(t, own.Store, "db"), own.c, "x", i, "its own value")
-			tx := begin(t, own.Store, "db")
+			storetest.Hit(t, storetest.Begin(t, own.Store, "db"), own.c, "x", i, "its own value")
+			tx := storetest.Begin(t, own.Store, "db")
 			own.c.Set(tx, "y", i)
-			commit(t, tx)
-			hit(t, begin(t, own.Store, "db"), own.c, "y", i, "its own value")
+			storetest.Commit(t, tx)
+			storetest.Hit(t, storetest.Begin(t, own.Store, "db"), own.c, "y", i, "its own value")
 			own.clear(t, "db")
-			miss(t, begin(t, own.Store, "db"), own.c, "x", "its own clear")
+			storetest.Miss(t, storetest.Begin(t, own.Store, "db"), own.c, "x", "its own clear")
 			all[1].publish(t, "db", -1) // under whatever generation that one knows
 			if v, ok := own.get(t, "db"); ok && v != -1 {
 				t.Errorf("Get = %d, which it has cleared", v)
@@ -120,7 +121,7 @@ func TestRedisOwnCommitsCountAtOnce(t *testing.T) {
 		if err := own.Drop(t.Context(), "db"); err != nil {
 			t.Fatal(err)
 		}
-		miss(t, begin(t, own.Store, "db"), own.c, "x", "its own drop")
+		storetest.Miss(t, storetest.Begin(t, own.Store, "db"), own.c, "x", "its own drop")
 	})
 }
 
@@ -141,7 +142,7 @@ func asked(server *redistest.Server) (n int) {
 // quiet waits until transactions of m begin without asking the server.
 func quiet(t *testing.T, server *redistest.Server, m member) {
 	t.Helper()
-	within(t, recovery, "transactions that begin without a round trip", func() bool {
+	storetest.Within(t, storetest.Recovery, "transactions that begin without a round trip", func() bool {
 		before := asked(server)
 		for range 50 {
 			m.get(t, "db")
@@ -160,9 +161,9 @@ func TestRedisChannelNeedsNoRoundTrip(t *testing.T) {
 	for i := range 5 {
 		all[0].publish(t, "db", i)
 		quiet(t, server, all[1])
-		hit(t, beginReadOnly(t, all[1].Store, "db"), all[1].c, "x", i, "it is the newest")
+		storetest.Hit(t, storetest.BeginReadOnly(t, all[1].Store, "db"), all[1].c, "x", i, "it is the newest")
 		all[0].clear(t, "db")
-		within(t, promptly, "the other server sees the clear", func() bool { _, ok := all[1].get(t, "db"); return !ok })
+		storetest.Within(t, promptly, "the other server sees the clear", func() bool { _, ok := all[1].get(t, "db"); return !ok })
 		if err := all[0].Sync(t.Context(), "db"); err != nil {
 			t.Fatal(err)
 		}
@@ -189,23 +190,23 @@ func TestRedisChannelFallsBack(t *testing.T) {
 			reader := join(t, cfg)
 			writer.publish(t, "db", 1)
 			quiet(t, server, reader)
-			hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "it is the newest")
+			storetest.Hit(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "it is the newest")
 			c.cut(server, proxy)
 			writer.clear(t, "db")
-			within(t, c.limit, "the clear is seen without its announcement", func() bool { _, ok := reader.get(t, "db"); return !ok })
+			storetest.Within(t, c.limit, "the clear is seen without its announcement", func() bool { _, ok := reader.get(t, "db"); return !ok })
 
 			if c.name == "silent" { // by now each begin asks
 				for i := range 5 {
 					writer.publish(t, "db", i)
-					hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", i, "it asks the server")
+					storetest.Hit(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", i, "it asks the server")
 					writer.clear(t, "db")
-					miss(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", "it asks the server")
+					storetest.Miss(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", "it asks the server")
 				}
 				proxy.Set(redistest.Flowing)
 			}
 			writer.publish(t, "db", 2)
 			quiet(t, server, reader) // the subscription is back
-			hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", 2, "it is the newest")
+			storetest.Hit(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", 2, "it is the newest")
 		})
 	}
 }
@@ -219,11 +220,11 @@ func TestRedisPollAsksNoMoreOften(t *testing.T) {
 	cfg.Sync = "1h"
 	reader := join(t, cfg)
 	writer.publish(t, "db", 1)
-	hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "it is the newest")
+	storetest.Hit(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "it is the newest")
 	writer.clear(t, "db")
 	before := asked(server)
 	for range 100 {
-		hit(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "the hour is not over")
+		storetest.Hit(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", 1, "the hour is not over")
 	}
 	if n := asked(server) - before; n != 0 {
 		t.Errorf("the server was asked %d times", n)
@@ -231,7 +232,7 @@ func TestRedisPollAsksNoMoreOften(t *testing.T) {
 	if err := reader.Sync(t.Context(), "db"); err != nil {
 		t.Fatal(err)
 	}
-	miss(t, beginReadOnly(t, reader.Store, "db"), reader.c, "x", "it was synchronised")
+	storetest.Miss(t, storetest.BeginReadOnly(t, reader.Store, "db"), reader.c, "x", "it was synchronised")
 }
 
 // Load runs one loader in each process, however many ask.

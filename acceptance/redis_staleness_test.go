@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -57,7 +58,7 @@ func (b *bubble) store(t *testing.T, o redisbackend.Options, opts txcache.Option
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	t.Cleanup(func() { _ = client.Close() })
-	return newStore(t, txcache.Must(redisbackend.New(client, &o)), opts)
+	return storetest.NewStore(t, txcache.Must(redisbackend.New(client, &o)), opts)
 }
 
 // What a transaction says of how old its state may be is true: it misses no commit
@@ -89,33 +90,33 @@ func TestSyncedAtIsTrue(t *testing.T) {
 				b := newBubble(t)
 				writer := b.store(t, redisbackend.Options{}, txcache.Options{})
 				reader := b.store(t, redisbackend.Options{Channel: c.channel}, txcache.Options{Poll: c.poll})
-				w := newCache[string, int](t, writer, "c", txcache.CacheOptions{})
-				r := newCache[string, int](t, reader, "c", txcache.CacheOptions{})
+				w := storetest.NewCache[string, int](t, writer, "c", txcache.CacheOptions{})
+				r := storetest.NewCache[string, int](t, reader, "c", txcache.CacheOptions{})
 				time.Sleep(time.Second)
 				staleness := reader.Status().Staleness
 				row, longest := 0, time.Duration(0)
 				ages := map[bool]int{}
 				for range 6 {
-					publish(t, writer, "db", w, "x", row)
+					storetest.Publish(t, writer, "db", w, "x", row)
 					b.lose.Store(none)
 					for range 5 { // the reader knows the row, and that nothing was missed
 						time.Sleep(time.Second)
-						_, _ = r.Get(t.Context(), beginReadOnly(t, reader, "db"), "x")
+						_, _ = r.Get(t.Context(), storetest.BeginReadOnly(t, reader, "db"), "x")
 					}
 					time.Sleep(15 * time.Second)
 					for range 3 {
-						_, _ = r.Get(t.Context(), beginReadOnly(t, reader, "db"), "x")
+						_, _ = r.Get(t.Context(), storetest.BeginReadOnly(t, reader, "db"), "x")
 						time.Sleep(37 * time.Millisecond)
 					}
 					b.lose.Store(c.lose)
-					tx := begin(t, writer, "db")
-					clearCache(t, tx, w)
-					commit(t, tx)
+					tx := storetest.Begin(t, writer, "db")
+					storetest.Clear(t, tx, w)
+					storetest.Commit(t, tx)
 					row++
 					committed := time.Now()
 					for time.Since(committed) < 20*time.Second {
 						time.Sleep(97 * time.Millisecond)
-						tx := beginReadOnly(t, reader, "db")
+						tx := storetest.BeginReadOnly(t, reader, "db")
 						v, ok := r.Get(t.Context(), tx, "x")
 						at := tx.SyncedAt()
 						missed := ok && v < row
@@ -129,7 +130,7 @@ func TestSyncedAtIsTrue(t *testing.T) {
 							t.Fatalf("SyncedAt is %v ago; a state is at most %v old", age, staleness)
 						}
 						ages[at.Equal(time.Now())]++
-						commit(t, tx)
+						storetest.Commit(t, tx)
 					}
 				}
 				if longest > staleness {
@@ -151,15 +152,15 @@ func TestOwnCommitsUnderChannelAreKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t)
 		store := b.store(t, redisbackend.Options{Channel: true}, txcache.Options{})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		time.Sleep(time.Second)
 		for i := range 20 {
-			tx := begin(t, store, "db")
-			clearCache(t, tx, c)
-			commit(t, tx)
-			miss(t, begin(t, store, "db"), c, "x", "it was cleared")
-			publish(t, store, "db", c, "x", i)
-			hit(t, begin(t, store, "db"), c, "x", i, "it is the newest")
+			tx := storetest.Begin(t, store, "db")
+			storetest.Clear(t, tx, c)
+			storetest.Commit(t, tx)
+			storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it was cleared")
+			storetest.Publish(t, store, "db", c, "x", i)
+			storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", i, "it is the newest")
 			time.Sleep(700 * time.Millisecond)
 		}
 	})

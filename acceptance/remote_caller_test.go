@@ -8,20 +8,21 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // Callers that leave, at any moment, say nothing about the backend: they count as
 // no error of it, and no record of the log speaks of one.
 func TestACallerThatLeavesIsNoErrorOfTheBackend(t *testing.T) {
-	for _, s := range setups {
-		if !s.remote {
+	for _, s := range storetest.Setups {
+		if !s.Remote {
 			continue
 		}
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			var log strings.Builder
-			store := s.open(t, 1, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})[0]
+			store := s.Open(t, 1, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})[0]
 			for _, lease := range []time.Duration{-1, time.Second} {
-				c := newCache[int, int](t, store, "lease "+lease.String(), txcache.CacheOptions{Lease: lease})
+				c := storetest.NewCache[int, int](t, store, "lease "+lease.String(), txcache.CacheOptions{Lease: lease})
 				for k := range 20 {
 					ctx, leave := context.WithCancel(t.Context())
 					tx, err := store.BeginReadOnly(ctx, "db")

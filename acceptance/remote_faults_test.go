@@ -10,80 +10,81 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // What has expired in a long transaction is not sent to others, for whom it
 // would last.
 func TestWhatHasExpiredIsNotPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		all := stores(t, 2, txcache.Options{}, v)
-		c := newCache[string, int](t, all[0], "c", txcache.CacheOptions{Duration: time.Minute})
-		d := newCache[string, int](t, all[1], "c", txcache.CacheOptions{Duration: time.Minute})
-		tx := begin(t, all[0], "db")
+		v := storetest.NewValues()
+		all := storetest.Stores(t, 2, txcache.Options{}, v)
+		c := storetest.NewCache[string, int](t, all[0], "c", txcache.CacheOptions{Duration: time.Minute})
+		d := storetest.NewCache[string, int](t, all[1], "c", txcache.CacheOptions{Duration: time.Minute})
+		tx := storetest.Begin(t, all[0], "db")
 		c.Set(tx, "x", 1)
 		time.Sleep(time.Minute)
-		commit(t, tx)
-		if len(v.kept) > 0 {
-			t.Errorf("%d values were sent", len(v.kept))
+		storetest.Commit(t, tx)
+		if len(v.Kept) > 0 {
+			t.Errorf("%d values were sent", len(v.Kept))
 		}
-		miss(t, begin(t, all[0], "db"), c, "x", "it has expired")
-		miss(t, begin(t, all[1], "db"), d, "x", "it has expired")
+		storetest.Miss(t, storetest.Begin(t, all[0], "db"), c, "x", "it has expired")
+		storetest.Miss(t, storetest.Begin(t, all[1], "db"), d, "x", "it has expired")
 	})
 }
 
 // P9: a payload says itself when it expires, whatever the backend thinks.
 func TestAPayloadThatHasExpiredIsAMiss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		all := stores(t, 2, txcache.Options{}, v)
-		c := newCache[string, int](t, all[0], "c", txcache.CacheOptions{Duration: time.Minute})
-		d := newCache[string, int](t, all[1], "c", txcache.CacheOptions{Duration: time.Minute})
-		publish(t, all[0], "db", c, "x", 1)
-		for key, kept := range v.kept {
-			v.kept[key] = keptValue{data: kept.data}
+		v := storetest.NewValues()
+		all := storetest.Stores(t, 2, txcache.Options{}, v)
+		c := storetest.NewCache[string, int](t, all[0], "c", txcache.CacheOptions{Duration: time.Minute})
+		d := storetest.NewCache[string, int](t, all[1], "c", txcache.CacheOptions{Duration: time.Minute})
+		storetest.Publish(t, all[0], "db", c, "x", 1)
+		for key, kept := range v.Kept {
+			v.Kept[key] = storetest.KeptValue{Data: kept.Data}
 		}
 		time.Sleep(30 * time.Second)
-		publish(t, all[0], "db", c, "y", 2)
-		hit(t, begin(t, all[1], "db"), d, "y", 2, "it was just set")
+		storetest.Publish(t, all[0], "db", c, "y", 2)
+		storetest.Hit(t, storetest.Begin(t, all[1], "db"), d, "y", 2, "it was just set")
 		time.Sleep(30 * time.Second)
-		miss(t, begin(t, all[1], "db"), d, "x", "it has expired")
+		storetest.Miss(t, storetest.Begin(t, all[1], "db"), d, "x", "it has expired")
 	})
 }
 
 // A talker answers more than it was asked.
-type talker struct{ *values }
+type talker struct{ *storetest.Values }
 
 func (v talker) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
-	data, err := v.values.Get(ctx, keys)
+	data, err := v.Values.Get(ctx, keys)
 	return append(data, data...), err
 }
 
 func TestMoreAnswersThanQuestions(t *testing.T) {
-	v := newValues()
-	here, there := newStore(t, v, txcache.Options{}), newStore(t, talker{v}, txcache.Options{})
-	c := newCache[string, int](t, here, "c", txcache.CacheOptions{})
-	d := newCache[string, int](t, there, "c", txcache.CacheOptions{})
-	publish(t, here, "db", c, "x", 1)
-	hit(t, begin(t, there, "db"), d, "x", 1, "it was set")
+	v := storetest.NewValues()
+	here, there := storetest.NewStore(t, v, txcache.Options{}), storetest.NewStore(t, talker{v}, txcache.Options{})
+	c := storetest.NewCache[string, int](t, here, "c", txcache.CacheOptions{})
+	d := storetest.NewCache[string, int](t, there, "c", txcache.CacheOptions{})
+	storetest.Publish(t, here, "db", c, "x", 1)
+	storetest.Hit(t, storetest.Begin(t, there, "db"), d, "x", 1, "it was set")
 }
 
 // P7: the address of a value names its database, cache and generation.
 func TestRemoteKeysTellAllApart(t *testing.T) {
-	v := newValues()
-	store := newStore(t, v, txcache.Options{})
-	c := newCache[string, int](t, store, "one", txcache.CacheOptions{})
-	d := newCache[string, int](t, store, "two", txcache.CacheOptions{})
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{})
+	c := storetest.NewCache[string, int](t, store, "one", txcache.CacheOptions{})
+	d := storetest.NewCache[string, int](t, store, "two", txcache.CacheOptions{})
 	for _, database := range []string{"here", "there"} {
-		publish(t, store, database, c, "x", 1)
-		publish(t, store, database, d, "x", 2)
+		storetest.Publish(t, store, database, c, "x", 1)
+		storetest.Publish(t, store, database, d, "x", 2)
 		state, err := v.Sync(t.Context(), database)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, cache := range []string{"one", "two"} {
 			n := 0
-			for key := range v.kept {
+			for key := range v.Kept {
 				if key.Database == database && key.Cache == cache && key.Token == state.Token(cache) {
 					n++
 				}
@@ -98,13 +99,13 @@ func TestRemoteKeysTellAllApart(t *testing.T) {
 // A loader runs once for each key, also for who has just looked in vain when
 // another's load was done.
 func TestALoadThatHasJustLandedIsNotRepeated(t *testing.T) {
-	store := setups[0].one(t)
+	store := storetest.Setups[0].One(t)
 	const keys = 20_000
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: keys})
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Size: keys})
 	loads := make([]atomic.Int32, keys)
 	var all sync.WaitGroup
 	for range 8 {
-		tx := beginReadOnly(t, store, "db")
+		tx := storetest.BeginReadOnly(t, store, "db")
 		all.Go(func() {
 			for key := range keys {
 				_, err := c.Load(t.Context(), tx, key, func(context.Context) (int, error) {
@@ -130,11 +131,11 @@ func TestALoadThatHasJustLandedIsNotRepeated(t *testing.T) {
 func TestP9ShapesThatLookAlike(t *testing.T) {
 	type before struct{ Width, Height int }
 	type after struct{ Height, Width int }
-	all := stores(t, 2, txcache.Options{}, newValues())
-	c := newCache[string, before](t, all[0], "c", txcache.CacheOptions{})
-	d := newCache[string, after](t, all[1], "c", txcache.CacheOptions{})
-	publish(t, all[0], "db", c, "x", before{Width: 1, Height: 2})
-	miss(t, begin(t, all[1], "db"), d, "x", "it is of another shape")
-	publish(t, all[1], "db", d, "x", after{Width: 3, Height: 4})
-	hit(t, begin(t, all[0], "db"), c, "x", before{Width: 1, Height: 2}, "each has its own")
+	all := storetest.Stores(t, 2, txcache.Options{}, storetest.NewValues())
+	c := storetest.NewCache[string, before](t, all[0], "c", txcache.CacheOptions{})
+	d := storetest.NewCache[string, after](t, all[1], "c", txcache.CacheOptions{})
+	storetest.Publish(t, all[0], "db", c, "x", before{Width: 1, Height: 2})
+	storetest.Miss(t, storetest.Begin(t, all[1], "db"), d, "x", "it is of another shape")
+	storetest.Publish(t, all[1], "db", d, "x", after{Width: 3, Height: 4})
+	storetest.Hit(t, storetest.Begin(t, all[0], "db"), c, "x", before{Width: 1, Height: 2}, "each has its own")
 }

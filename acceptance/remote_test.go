@@ -13,24 +13,25 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 func TestServersShareValues(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		if !s.remote {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		if !s.Remote {
 			t.Skip("values stay in the process with this backend")
 		}
-		servers := s.open(t, 2, txcache.Options{})
-		a := newCache[string, string](t, servers[0], "c", txcache.CacheOptions{})
-		b := newCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
-		tx := begin(t, servers[0], "db").WithUser(1)
+		servers := s.Open(t, 2, txcache.Options{})
+		a := storetest.NewCache[string, string](t, servers[0], "c", txcache.CacheOptions{})
+		b := storetest.NewCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, servers[0], "db").WithUser(1)
 		a.Set(tx, "x", "one")
-		commit(t, tx)
-		there := begin(t, servers[1], "db")
-		hit(t, there.WithUser(1), b, "x", "one", "it is committed")
-		miss(t, there.WithUser(2), b, "x", "it is another user's")
-		miss(t, there, b, "x", "it is another user's")
+		storetest.Commit(t, tx)
+		there := storetest.Begin(t, servers[1], "db")
+		storetest.Hit(t, there.WithUser(1), b, "x", "one", "it is committed")
+		storetest.Miss(t, there.WithUser(2), b, "x", "it is another user's")
+		storetest.Miss(t, there, b, "x", "it is another user's")
 		if got := b.Stats(); got.RemoteHits != 1 || got.Hits != 1 {
 			t.Errorf("Stats = %+v; want one hit, from remote", got)
 		}
@@ -38,61 +39,61 @@ func TestServersShareValues(t *testing.T) {
 }
 
 func TestValuesGoOutInOneCall(t *testing.T) {
-	v := newValues()
-	store := newStore(t, v, txcache.Options{})
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	d := newCache[int, int](t, store, "d", txcache.CacheOptions{})
-	for _, begin := range []func(testing.TB, *txcache.Store, string) *txcache.Tx{begin, beginReadOnly} {
-		v.gets, v.sets = 0, 0
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{})
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+	d := storetest.NewCache[int, int](t, store, "d", txcache.CacheOptions{})
+	for _, begin := range []func(testing.TB, *txcache.Store, string) *txcache.Tx{storetest.Begin, storetest.BeginReadOnly} {
+		v.Gets, v.Sets = 0, 0
 		tx := begin(t, store, "db")
 		for i := range 10 {
 			c.Set(tx, i, i)
 			d.Set(tx, i, i)
 		}
-		if v.sets != 0 {
+		if v.Sets != 0 {
 			t.Error("values went out before the commit")
 		}
-		commit(t, tx)
-		if v.sets != 1 {
-			t.Errorf("a commit takes %d calls; want 1", v.sets)
+		storetest.Commit(t, tx)
+		if v.Sets != 1 {
+			t.Errorf("a commit takes %d calls; want 1", v.Sets)
 		}
 	}
-	fresh := newStore(t, shared(v), txcache.Options{})
-	c = newCache[int, int](t, fresh, "c", txcache.CacheOptions{})
-	tx := begin(t, fresh, "db")
-	v.gets = 0
-	if got := c.GetMany(t.Context(), tx, []int{1, 2, 3, 99}); len(got) != 3 || v.gets != 1 {
-		t.Errorf("GetMany found %d in %d calls; want 3 in 1", len(got), v.gets)
+	fresh := storetest.NewStore(t, storetest.Shared(v), txcache.Options{})
+	c = storetest.NewCache[int, int](t, fresh, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, fresh, "db")
+	v.Gets = 0
+	if got := c.GetMany(t.Context(), tx, []int{1, 2, 3, 99}); len(got) != 3 || v.Gets != 1 {
+		t.Errorf("GetMany found %d in %d calls; want 3 in 1", len(got), v.Gets)
 	}
-	v.gets = 0
-	hit(t, tx, c, 1, 1, "it is near now")
-	if v.gets != 0 {
+	v.Gets = 0
+	storetest.Hit(t, tx, c, 1, 1, "it is near now")
+	if v.Gets != 0 {
 		t.Error("a value that is near is asked for again")
 	}
 }
 
 func TestRollbackSendsNothing(t *testing.T) {
-	v := newValues()
-	store := newStore(t, v, txcache.Options{})
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{})
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	c.Set(tx, 1, 1)
 	tx.Rollback()
-	if v.sets != 0 || len(v.kept) != 0 {
-		t.Errorf("a rollback has sent values in %d calls", v.sets)
+	if v.Sets != 0 || len(v.Kept) != 0 {
+		t.Errorf("a rollback has sent values in %d calls", v.Sets)
 	}
 }
 
 // P9: whatever is found under a value's key, it is a miss, and the next Set
 // repairs it.
 func TestP9BadPayloadIsAMiss(t *testing.T) {
-	v := newValues()
-	store := newStore(t, v, txcache.Options{NoNear: true, Logger: silent})
-	c := newCache[string, map[string]any](t, store, "c", txcache.CacheOptions{})
-	publish(t, store, "db", c, "x", map[string]any{"a": 1, "b": []any{"c", nil}})
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{NoNear: true, Logger: storetest.Silent})
+	c := storetest.NewCache[string, map[string]any](t, store, "c", txcache.CacheOptions{})
+	storetest.Publish(t, store, "db", c, "x", map[string]any{"a": 1, "b": []any{"c", nil}})
 	good := map[backend.Key][]byte{}
-	for key, kept := range v.kept {
-		good[key] = kept.data
+	for key, kept := range v.Kept {
+		good[key] = kept.Data
 	}
 	var bad [][]byte
 	for _, data := range good {
@@ -106,16 +107,16 @@ func TestP9BadPayloadIsAMiss(t *testing.T) {
 	}
 	for i, data := range bad {
 		for key := range good {
-			v.kept[key] = keptValue{data: data}
+			v.Kept[key] = storetest.KeptValue{Data: data}
 		}
 		before := c.Stats()
-		miss(t, begin(t, store, "db"), c, "x", fmt.Sprintf("payload %d is %d bytes of rubbish", i, len(data)))
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", fmt.Sprintf("payload %d is %d bytes of rubbish", i, len(data)))
 		if got := c.Stats(); got.BadPayloads != before.BadPayloads+1 || got.Misses != before.Misses+1 {
 			t.Errorf("payload %d: counted %+v", i, got)
 		}
 	}
-	publish(t, store, "db", c, "x", map[string]any{"a": 2})
-	if got, ok := c.Get(t.Context(), begin(t, store, "db"), "x"); !ok || got["a"] != 2 {
+	storetest.Publish(t, store, "db", c, "x", map[string]any{"a": 2})
+	if got, ok := c.Get(t.Context(), storetest.Begin(t, store, "db"), "x"); !ok || got["a"] != 2 {
 		t.Errorf("Get = %v, %v; want the value that was set anew", got, ok)
 	}
 }
@@ -124,43 +125,43 @@ func TestP9BadPayloadIsAMiss(t *testing.T) {
 func TestP9AnotherShapeIsAMiss(t *testing.T) {
 	type one struct{ Name string }
 	type two struct{ Name, City string }
-	v := newValues()
-	old, young := newStore(t, shared(v), txcache.Options{}), newStore(t, shared(v), txcache.Options{})
-	a := newCache[string, one](t, old, "c", txcache.CacheOptions{})
-	b := newCache[string, two](t, young, "c", txcache.CacheOptions{})
-	publish(t, old, "db", a, "x", one{"Ada"})
-	miss(t, begin(t, young, "db"), b, "x", "its shape is another")
-	publish(t, young, "db", b, "x", two{"Ada", "London"})
-	hit(t, begin(t, old, "db"), a, "x", one{"Ada"}, "each version has its own")
-	hit(t, begin(t, young, "db"), b, "x", two{"Ada", "London"}, "each version has its own")
+	v := storetest.NewValues()
+	old, young := storetest.NewStore(t, storetest.Shared(v), txcache.Options{}), storetest.NewStore(t, storetest.Shared(v), txcache.Options{})
+	a := storetest.NewCache[string, one](t, old, "c", txcache.CacheOptions{})
+	b := storetest.NewCache[string, two](t, young, "c", txcache.CacheOptions{})
+	storetest.Publish(t, old, "db", a, "x", one{"Ada"})
+	storetest.Miss(t, storetest.Begin(t, young, "db"), b, "x", "its shape is another")
+	storetest.Publish(t, young, "db", b, "x", two{"Ada", "London"})
+	storetest.Hit(t, storetest.Begin(t, old, "db"), a, "x", one{"Ada"}, "each version has its own")
+	storetest.Hit(t, storetest.Begin(t, young, "db"), b, "x", two{"Ada", "London"}, "each version has its own")
 }
 
 func TestContextFreeAndDependentNeverMeet(t *testing.T) {
-	v := newValues()
-	one, two := newStore(t, shared(v), txcache.Options{}), newStore(t, shared(v), txcache.Options{})
-	free := newCache[string, int](t, one, "c", txcache.CacheOptions{ContextFree: true})
-	dependent := newCache[string, int](t, two, "c", txcache.CacheOptions{})
+	v := storetest.NewValues()
+	one, two := storetest.NewStore(t, storetest.Shared(v), txcache.Options{}), storetest.NewStore(t, storetest.Shared(v), txcache.Options{})
+	free := storetest.NewCache[string, int](t, one, "c", txcache.CacheOptions{ContextFree: true})
+	dependent := storetest.NewCache[string, int](t, two, "c", txcache.CacheOptions{})
 	for _, key := range []string{"x", "x~", "~x~", "~x"} {
-		publish(t, one, "db", free, key, 1)
+		storetest.Publish(t, one, "db", free, key, 1)
 	}
 	for _, key := range []string{"x", "x~", "~x~", "~x"} {
-		miss(t, begin(t, two, "db"), dependent, key, "a program that says it depends on the context must not read one that says it does not")
+		storetest.Miss(t, storetest.Begin(t, two, "db"), dependent, key, "a program that says it depends on the context must not read one that says it does not")
 	}
 }
 
 func TestUnencodableValueStaysInTheProcess(t *testing.T) {
 	var log strings.Builder
-	v := newValues()
-	store := newStore(t, v, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	c := newCache[string, any](t, store, "c", txcache.CacheOptions{})
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := storetest.NewCache[string, any](t, store, "c", txcache.CacheOptions{})
 	for i := range 3 {
-		publish(t, store, "db", c, fmt.Sprint(i), any(make(chan int)))
+		storetest.Publish(t, store, "db", c, fmt.Sprint(i), any(make(chan int)))
 	}
-	if _, ok := c.Get(t.Context(), begin(t, store, "db"), "0"); !ok {
+	if _, ok := c.Get(t.Context(), storetest.Begin(t, store, "db"), "0"); !ok {
 		t.Error("a miss; want the value that is near")
 	}
-	if got := c.Stats().Unencodable; got != 3 || len(v.kept) != 0 {
-		t.Errorf("Unencodable = %d, %d values kept; want 3 and none", got, len(v.kept))
+	if got := c.Stats().Unencodable; got != 3 || len(v.Kept) != 0 {
+		t.Errorf("Unencodable = %d, %d values kept; want 3 and none", got, len(v.Kept))
 	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "cache=c") || !strings.Contains(log.String(), "chan int") {
 		t.Errorf("the log has %d records; want one that says which cache and why:\n%s", n, log.String())
@@ -177,12 +178,12 @@ func TestNewCacheTellsWhatCannotBeEncoded(t *testing.T) {
 		t.Helper()
 		var log strings.Builder
 		opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		store := newStore(t, b, opts)
-		newCache[string, map[string]any](t, store, "any", txcache.CacheOptions{})
-		c := newCache[string, session](t, store, "sessions", txcache.CacheOptions{})
+		store := storetest.NewStore(t, b, opts)
+		storetest.NewCache[string, map[string]any](t, store, "any", txcache.CacheOptions{})
+		c := storetest.NewCache[string, session](t, store, "sessions", txcache.CacheOptions{})
 		told := log.String()
 		for i := range 3 {
-			publish(t, store, "db", c, fmt.Sprint(i), session{})
+			storetest.Publish(t, store, "db", c, fmt.Sprint(i), session{})
 		}
 		if log.String() != told {
 			t.Errorf("what was told is told again:\n%s", log.String())
@@ -197,42 +198,42 @@ func TestNewCacheTellsWhatCannotBeEncoded(t *testing.T) {
 			t.Errorf("Unencodable = %d; want 3", c.Stats().Unencodable)
 		}
 	}
-	check(newValues(), txcache.Options{}, "session.Conn.Done: chan int")
+	check(storetest.NewValues(), txcache.Options{}, "session.Conn.Done: chan int")
 	check(memorybackend.New(), txcache.Options{}, "")
 }
 
 // Programs whose values mean something else have each its own, and clear each other's.
 func TestVersionsOfValuesAreKeptApart(t *testing.T) {
-	v := newValues()
+	v := storetest.NewValues()
 	versions := []int{0, 1, 2, -1, math.MaxInt, math.MaxInt - 1, math.MinInt}
 	var stores []*txcache.Store
 	var caches []*txcache.Cache[string, int]
 	for _, version := range versions {
-		s := newStore(t, shared(v), txcache.Options{NoNear: true})
-		stores, caches = append(stores, s), append(caches, newCache[string, int](t, s, "c", txcache.CacheOptions{Version: version}))
+		s := storetest.NewStore(t, storetest.Shared(v), txcache.Options{NoNear: true})
+		stores, caches = append(stores, s), append(caches, storetest.NewCache[string, int](t, s, "c", txcache.CacheOptions{Version: version}))
 	}
 	for i := range versions {
-		publish(t, stores[i], "db", caches[i], "x", i)
+		storetest.Publish(t, stores[i], "db", caches[i], "x", i)
 		for j := i + 1; j < len(versions); j++ {
-			miss(t, begin(t, stores[j], "db"), caches[j], "x", "its version is another")
+			storetest.Miss(t, storetest.Begin(t, stores[j], "db"), caches[j], "x", "its version is another")
 		}
 	}
 	for i := range versions {
-		hit(t, begin(t, stores[i], "db"), caches[i], "x", i, "each version has its own")
+		storetest.Hit(t, storetest.Begin(t, stores[i], "db"), caches[i], "x", i, "each version has its own")
 	}
-	again := newStore(t, shared(v), txcache.Options{NoNear: true})
-	hit(t, begin(t, again, "db"), newCache[string, int](t, again, "c", txcache.CacheOptions{Version: 2}), "x", 2, "its version is the same")
-	tx := begin(t, stores[3], "db")
-	clearCache(t, tx, caches[3])
-	commit(t, tx)
+	again := storetest.NewStore(t, storetest.Shared(v), txcache.Options{NoNear: true})
+	storetest.Hit(t, storetest.Begin(t, again, "db"), storetest.NewCache[string, int](t, again, "c", txcache.CacheOptions{Version: 2}), "x", 2, "its version is the same")
+	tx := storetest.Begin(t, stores[3], "db")
+	storetest.Clear(t, tx, caches[3])
+	storetest.Commit(t, tx)
 	for i := range versions {
-		miss(t, begin(t, stores[i], "db"), caches[i], "x", "one of them was cleared")
+		storetest.Miss(t, storetest.Begin(t, stores[i], "db"), caches[i], "x", "one of them was cleared")
 	}
 }
 
 // boundedValues keep no value of more than so many bytes.
 type boundedValues struct {
-	*values
+	*storetest.Values
 	largest int
 }
 
@@ -242,20 +243,20 @@ func (b boundedValues) Largest() int { return b.largest }
 // logged once.
 func TestOversizedValueStaysInTheProcess(t *testing.T) {
 	var log strings.Builder
-	v := boundedValues{newValues(), 100}
-	store := newStore(t, v, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	c := newCache[string, string](t, store, "c", txcache.CacheOptions{})
+	v := boundedValues{storetest.NewValues(), 100}
+	store := storetest.NewStore(t, v, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{})
 	for _, key := range []string{"a", "b", "c"} {
-		tx := beginReadOnly(t, store, "db")
+		tx := storetest.BeginReadOnly(t, store, "db")
 		c.Set(tx, "small "+key, "x")
 		c.Set(tx, key, strings.Repeat("x", 100))
-		commit(t, tx)
+		storetest.Commit(t, tx)
 	}
-	if _, ok := c.Get(t.Context(), begin(t, store, "db"), "a"); !ok {
+	if _, ok := c.Get(t.Context(), storetest.Begin(t, store, "db"), "a"); !ok {
 		t.Error("a miss; want the value that is near")
 	}
-	if s := c.Stats(); s.Oversized != 3 || s.RemoteErrors != 0 || len(v.kept) != 3 {
-		t.Errorf("Oversized = %d, RemoteErrors = %d, %d values kept; want 3, none and 3", s.Oversized, s.RemoteErrors, len(v.kept))
+	if s := c.Stats(); s.Oversized != 3 || s.RemoteErrors != 0 || len(v.Kept) != 3 {
+		t.Errorf("Oversized = %d, RemoteErrors = %d, %d values kept; want 3, none and 3", s.Oversized, s.RemoteErrors, len(v.Kept))
 	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "cache=c") || !strings.Contains(log.String(), "largest=100") {
 		t.Errorf("the log has %d records; want one that says which cache and why:\n%s", n, log.String())
@@ -263,23 +264,23 @@ func TestOversizedValueStaysInTheProcess(t *testing.T) {
 }
 
 // halfValues answer for the first key of a call, and fail.
-type halfValues struct{ *values }
+type halfValues struct{ *storetest.Values }
 
 func (h halfValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
-	data, _ := h.values.Get(ctx, keys[:1])
+	data, _ := h.Values.Get(ctx, keys[:1])
 	return append(data, make([][]byte, len(keys)-1)...), errors.New("no more")
 }
 
 // P8: what a read that has failed has found all the same is a hit.
 func TestPartOfARead(t *testing.T) {
-	v := newValues()
-	full := newStore(t, shared(v), txcache.Options{})
-	c := newCache[string, int](t, full, "c", txcache.CacheOptions{})
-	publish(t, full, "db", c, "a", 1)
-	publish(t, full, "db", c, "b", 2)
-	store := newStore(t, halfValues{v}, txcache.Options{Logger: silent})
-	c = newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := beginReadOnly(t, store, "db")
+	v := storetest.NewValues()
+	full := storetest.NewStore(t, storetest.Shared(v), txcache.Options{})
+	c := storetest.NewCache[string, int](t, full, "c", txcache.CacheOptions{})
+	storetest.Publish(t, full, "db", c, "a", 1)
+	storetest.Publish(t, full, "db", c, "b", 2)
+	store := storetest.NewStore(t, halfValues{v}, txcache.Options{Logger: storetest.Silent})
+	c = storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.BeginReadOnly(t, store, "db")
 	if got := c.GetMany(t.Context(), tx, []string{"a", "b"}); len(got) != 1 || got["a"] != 1 {
 		t.Errorf("GetMany = %v; want what was answered", got)
 	}
@@ -290,17 +291,17 @@ func TestPartOfARead(t *testing.T) {
 
 // P8: errors of the backend on the read path are misses, counted and logged.
 func TestP8FailingValuesAreMisses(t *testing.T) {
-	v := &failingValues{values: newValues()}
-	store := newStore(t, v, txcache.Options{NoNear: true, Logger: silent})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	publish(t, store, "db", c, "x", 1)
+	v := &failingValues{Values: storetest.NewValues()}
+	store := storetest.NewStore(t, v, txcache.Options{NoNear: true, Logger: storetest.Silent})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Publish(t, store, "db", c, "x", 1)
 	v.err = errors.New("connection refused")
-	tx := begin(t, store, "db")
-	miss(t, tx, c, "x", "the backend does not answer")
+	tx := storetest.Begin(t, store, "db")
+	storetest.Miss(t, tx, c, "x", "the backend does not answer")
 	if got := c.GetMany(t.Context(), tx, []string{"x"}); len(got) != 0 {
 		t.Errorf("GetMany = %v; want nothing", got)
 	}
-	if v, err := c.Load(t.Context(), tx, "x", constant(2, nil)); v != 2 || err != nil {
+	if v, err := c.Load(t.Context(), tx, "x", storetest.Constant(2, nil)); v != 2 || err != nil {
 		t.Errorf("Load = %d, %v; want the loader's value", v, err)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
@@ -310,11 +311,11 @@ func TestP8FailingValuesAreMisses(t *testing.T) {
 		t.Errorf("RemoteErrors = %d; want 4: three reads and a write", got)
 	}
 	v.err = nil
-	hit(t, begin(t, store, "db"), c, "x", 1, "the outage is over")
+	storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "the outage is over")
 }
 
 type failingValues struct {
-	*values
+	*storetest.Values
 	err error
 }
 
@@ -322,71 +323,72 @@ func (f *failingValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, 
 	if f.err != nil {
 		return nil, f.err
 	}
-	return f.values.Get(ctx, keys)
+	return f.Values.Get(ctx, keys)
 }
 
 func (f *failingValues) Set(ctx context.Context, values []backend.Value) error {
 	if f.err != nil {
 		return f.err
 	}
-	return f.values.Set(ctx, values)
+	return f.Values.Set(ctx, values)
 }
 
 // A backend that keeps nothing for ever limits the life of what is near too.
 func TestNearExpiresNoLaterThanRemote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newValues()
-		here, there := newStore(t, limited{v, time.Hour}, txcache.Options{}), newStore(t, limited{v, time.Hour}, txcache.Options{})
-		a := newCache[string, int](t, here, "c", txcache.CacheOptions{})
-		b := newCache[string, int](t, there, "c", txcache.CacheOptions{})
-		publish(t, here, "db", a, "x", 1)
-		for key, kept := range v.kept {
-			if left := time.Until(kept.expires); left != time.Hour {
+		v := storetest.NewValues()
+		here, there := storetest.NewStore(t, limited{v, time.Hour}, txcache.Options{}), storetest.NewStore(t, limited{v, time.Hour}, txcache.Options{})
+		a := storetest.NewCache[string, int](t, here, "c", txcache.CacheOptions{})
+		b := storetest.NewCache[string, int](t, there, "c", txcache.CacheOptions{})
+		storetest.Publish(t, here, "db", a, "x", 1)
+		for key, kept := range v.Kept {
+			if left := time.Until(kept.Expires); left != time.Hour {
 				t.Errorf("%v lives for %v; want an hour", key, left)
 			}
 		}
 		time.Sleep(30 * time.Minute)
-		hit(t, begin(t, there, "db"), b, "x", 1, "it is half an hour old")
-		old := begin(t, here, "db")
+		storetest.Hit(t, storetest.Begin(t, there, "db"), b, "x", 1, "it is half an hour old")
+		old := storetest.Begin(t, here, "db")
 		time.Sleep(30 * time.Minute)
-		hit(t, old, a, "x", 1, "it was good when the transaction began, and has no duration of its own")
-		miss(t, begin(t, here, "db"), a, "x", "it is an hour old")
-		miss(t, begin(t, there, "db"), b, "x", "it is an hour old, though it has been here for half of that")
+		storetest.Hit(t, old, a, "x", 1, "it was good when the transaction began, and has no duration of its own")
+		storetest.Miss(t, storetest.Begin(t, here, "db"), a, "x", "it is an hour old")
+		storetest.Miss(t, storetest.Begin(t, there, "db"), b, "x", "it is an hour old, though it has been here for half of that")
 	})
 }
 
 // So it does where transactions begin with what was learnt long ago.
 func TestNearExpiresThoughNobodySynchronises(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newStore(t, limited{newValues(), time.Hour}, txcache.Options{Poll: 24 * time.Hour})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		publish(t, store, "db", c, "x", 1)
+		store := storetest.NewStore(t, limited{storetest.NewValues(), time.Hour}, txcache.Options{Poll: 24 * time.Hour})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "x", 1)
 		time.Sleep(time.Hour - time.Nanosecond)
-		hit(t, begin(t, store, "db"), c, "x", 1, "it is not an hour old")
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 1, "it is not an hour old")
 		time.Sleep(time.Nanosecond)
-		miss(t, begin(t, store, "db"), c, "x", "it is an hour old")
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it is an hour old")
 	})
 }
 
 type limited struct {
-	*values
+	*storetest.Values
 	ttl time.Duration
 }
 
 func (l limited) TTL() time.Duration { return l.ttl }
-func (limited) Close() error         { return nil }
+
+func (limited) Close() error { return nil }
 
 // Scenario 16: values of ten megabytes.
 func TestLargeValue(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		servers := s.open(t, 2, txcache.Options{})
-		a := newCache[string, string](t, servers[0], "c", txcache.CacheOptions{})
-		b := newCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		servers := s.Open(t, 2, txcache.Options{})
+		a := storetest.NewCache[string, string](t, servers[0], "c", txcache.CacheOptions{})
+		b := storetest.NewCache[string, string](t, servers[1], "c", txcache.CacheOptions{})
 		large := strings.Repeat("0123456789", 1<<20)
-		publish(t, servers[0], "db", a, "x", large)
-		hit(t, begin(t, servers[0], "db"), a, "x", large, "it was set here")
-		if s.remote {
-			hit(t, begin(t, servers[1], "db"), b, "x", large, "it was set there")
+		storetest.Publish(t, servers[0], "db", a, "x", large)
+		storetest.Hit(t, storetest.Begin(t, servers[0], "db"), a, "x", large, "it was set here")
+		if s.Remote {
+			storetest.Hit(t, storetest.Begin(t, servers[1], "db"), b, "x", large, "it was set there")
 		}
 	})
 }

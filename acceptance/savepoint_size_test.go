@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 var errUndo = errors.New("undo")
@@ -25,7 +26,7 @@ func TestWhatASavepointKeepsIsBounded(t *testing.T) {
 			for k := range n {
 				c.Set(tx, k, k)
 				if k%50 == 0 {
-					clearCache(t, tx, c)
+					storetest.Clear(t, tx, c)
 				}
 			}
 		},
@@ -51,22 +52,22 @@ func TestWhatASavepointKeepsIsBounded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := setups[0].open(t, 1, txcache.Options{Size: 100, OverlaySize: 100})[0]
-			c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-			tx := begin(t, store, "db")
+			store := storetest.Setups[0].Open(t, 1, txcache.Options{Size: 100, OverlaySize: 100})[0]
+			c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+			tx := storetest.Begin(t, store, "db")
 			_ = tx.Savepoint(func(tx *txcache.Tx) error {
-				before := heap()
+				before := storetest.Heap()
 				work(tx, c)
-				if kept := int64(heap()) - int64(before); kept > 6<<20 {
+				if kept := int64(storetest.Heap()) - int64(before); kept > 6<<20 {
 					t.Errorf("the savepoint keeps %d kB for a cache of 100", kept>>10)
 				}
 				return errUndo
 			})
 			for k := range 100 {
-				miss(t, tx, c, k, "it was undone")
+				storetest.Miss(t, tx, c, k, "it was undone")
 			}
 			c.Set(tx, 1, 1)
-			hit(t, tx, c, 1, 1, "the transaction goes on")
+			storetest.Hit(t, tx, c, 1, 1, "the transaction goes on")
 		})
 	}
 }
@@ -77,13 +78,13 @@ func TestWhatASavepointKeepsIsBounded(t *testing.T) {
 func TestSavepointsThatKeepTooMuch(t *testing.T) {
 	for seed := range uint64(4) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		store := setups[0].open(t, 1, txcache.Options{Size: 100, OverlaySize: 100})[0]
-		c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+		store := storetest.Setups[0].Open(t, 1, txcache.Options{Size: 100, OverlaySize: 100})[0]
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
 		const keys = 40
 		for k := range keys {
-			publish(t, store, "db", c, k, -k-1)
+			storetest.Publish(t, store, "db", c, k, -k-1)
 		}
-		tx := begin(t, store, "db")
+		tx := storetest.Begin(t, store, "db")
 		own, cleared, unique := map[int]int{}, false, 0
 		check := func() {
 			for k := range keys {
@@ -117,7 +118,7 @@ func TestSavepointsThatKeepTooMuch(t *testing.T) {
 						}
 					case 2:
 						if rnd.IntN(4) == 0 {
-							clearCache(t, tx, c)
+							storetest.Clear(t, tx, c)
 							clear(own)
 							cleared = true
 						}
@@ -144,34 +145,34 @@ func TestSavepointsThatKeepTooMuch(t *testing.T) {
 			c.Set(tx, 1, unique)
 			savepoint(0)
 		}
-		commit(t, tx)
+		storetest.Commit(t, tx)
 	}
 }
 
 // So it is where nothing had to make room: what the transaction had set before is
 // lost with it, and uncovers nothing of others.
 func TestALostSavepointUncoversNothing(t *testing.T) {
-	for _, s := range []setup{setups[0], setups[1]} {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+	for _, s := range []storetest.Setup{storetest.Setups[0], storetest.Setups[1]} {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		for _, k := range []string{"own", "within", "other"} {
-			publish(t, store, "db", c, k, 1)
+			storetest.Publish(t, store, "db", c, k, 1)
 		}
-		tx := begin(t, store, "db")
+		tx := storetest.Begin(t, store, "db")
 		c.Set(tx, "own", 2)
 		_ = tx.Savepoint(func(tx *txcache.Tx) error {
 			for i := range 20_000 {
 				_ = tx.Savepoint(func(tx *txcache.Tx) error { c.Set(tx, "within", i); return nil })
 			}
-			hit(t, tx, c, "within", 19_999, "it was set last")
-			hit(t, tx, c, "own", 2, "it was set before")
-			hit(t, tx, c, "other", 1, "others have set it")
+			storetest.Hit(t, tx, c, "within", 19_999, "it was set last")
+			storetest.Hit(t, tx, c, "own", 2, "it was set before")
+			storetest.Hit(t, tx, c, "other", 1, "others have set it")
 			return errUndo
 		})
 		for _, k := range []string{"own", "within", "other"} {
-			miss(t, tx, c, k, "the savepoint had too much to keep")
+			storetest.Miss(t, tx, c, k, "the savepoint had too much to keep")
 		}
-		commit(t, tx)
-		hit(t, begin(t, store, "db"), c, "within", 1, "what was undone is not published")
+		storetest.Commit(t, tx)
+		storetest.Hit(t, storetest.Begin(t, store, "db"), c, "within", 1, "what was undone is not published")
 	}
 }

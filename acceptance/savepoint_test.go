@@ -6,65 +6,66 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 func TestSavepoints(t *testing.T) {
 	undo := errors.New("undo")
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		d := newCache[string, int](t, store, "d", txcache.CacheOptions{})
-		publish(t, store, "db", c, "shared", 1)
-		publish(t, store, "db", d, "shared", 1)
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		d := storetest.NewCache[string, int](t, store, "d", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "shared", 1)
+		storetest.Publish(t, store, "db", d, "shared", 1)
 
-		tx := begin(t, store, "db")
+		tx := storetest.Begin(t, store, "db")
 		c.Set(tx, "x", 1)
 		err := tx.Savepoint(func(tx *txcache.Tx) error {
 			c.Set(tx, "x", 2)
 			c.Set(tx, "y", 2)
 			if err := tx.Savepoint(func(tx *txcache.Tx) error {
 				c.Set(tx, "x", 3)
-				clearCache(t, tx, c)
-				miss(t, tx, c, "x", "cleared")
+				storetest.Clear(t, tx, c)
+				storetest.Miss(t, tx, c, "x", "cleared")
 				c.Set(tx, "z", 3)
 				if err := tx.ClearAll(); err != nil {
 					t.Error(err)
 				}
-				miss(t, tx, c, "z", "all cleared")
-				miss(t, tx, d, "shared", "all cleared")
+				storetest.Miss(t, tx, c, "z", "all cleared")
+				storetest.Miss(t, tx, d, "shared", "all cleared")
 				c.Set(tx, "z", 4)
 				return undo
 			}); err != undo {
 				t.Errorf("inner Savepoint = %v; want its error", err)
 			}
-			hit(t, tx, c, "x", 2, "the inner savepoint was undone")
-			hit(t, tx, c, "y", 2, "the inner savepoint was undone")
-			hit(t, tx, c, "shared", 1, "the clear was undone")
-			hit(t, tx, d, "shared", 1, "the clear was undone")
-			miss(t, tx, c, "z", "the inner savepoint was undone")
+			storetest.Hit(t, tx, c, "x", 2, "the inner savepoint was undone")
+			storetest.Hit(t, tx, c, "y", 2, "the inner savepoint was undone")
+			storetest.Hit(t, tx, c, "shared", 1, "the clear was undone")
+			storetest.Hit(t, tx, d, "shared", 1, "the clear was undone")
+			storetest.Miss(t, tx, c, "z", "the inner savepoint was undone")
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		tx.Savepoint(func(tx *txcache.Tx) error {
-			clearCache(t, tx, d)
+			storetest.Clear(t, tx, d)
 			return tx.Savepoint(func(tx *txcache.Tx) error { return nil })
 		})
-		miss(t, tx, d, "shared", "the savepoint was kept")
-		commit(t, tx)
-		after := begin(t, store, "db")
-		hit(t, after, c, "x", 2, "the outer savepoint was kept")
-		hit(t, after, c, "y", 2, "the outer savepoint was kept")
-		hit(t, after, c, "shared", 1, "nothing of it was cleared in the end")
-		miss(t, after, d, "shared", "it was cleared in a savepoint that was kept")
+		storetest.Miss(t, tx, d, "shared", "the savepoint was kept")
+		storetest.Commit(t, tx)
+		after := storetest.Begin(t, store, "db")
+		storetest.Hit(t, after, c, "x", 2, "the outer savepoint was kept")
+		storetest.Hit(t, after, c, "y", 2, "the outer savepoint was kept")
+		storetest.Hit(t, after, c, "shared", 1, "nothing of it was cleared in the end")
+		storetest.Miss(t, after, d, "shared", "it was cleared in a savepoint that was kept")
 	})
 }
 
 func TestSavepointIsUndoneByPanicAndByOuterSavepoint(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -76,29 +77,29 @@ func TestSavepointIsUndoneByPanicAndByOuterSavepoint(t *testing.T) {
 			panic("undo")
 		})
 	}()
-	miss(t, tx, c, "x", "the panic has undone it")
+	storetest.Miss(t, tx, c, "x", "the panic has undone it")
 	tx.Savepoint(func(tx *txcache.Tx) error {
 		tx.Savepoint(func(tx *txcache.Tx) error {
 			c.Set(tx, "x", 2)
 			return nil
 		})
-		hit(t, tx, c, "x", 2, "the inner savepoint was kept")
+		storetest.Hit(t, tx, c, "x", 2, "the inner savepoint was kept")
 		return errors.New("undo")
 	})
-	miss(t, tx, c, "x", "the outer savepoint was not")
+	storetest.Miss(t, tx, c, "x", "the outer savepoint was not")
 	tx.Savepoint(func(tx *txcache.Tx) error {
 		c.Set(tx, "x", 3)
-		commit(t, tx)
+		storetest.Commit(t, tx)
 		return errors.New("too late")
 	})
-	hit(t, begin(t, store, "db"), c, "x", 3, "it was committed before the savepoint failed")
+	storetest.Hit(t, storetest.Begin(t, store, "db"), c, "x", 3, "it was committed before the savepoint failed")
 }
 
 // Savepoints of two goroutines overlap: each undoes what came after it began.
 func TestOverlappingSavepoints(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	undo := errors.New("undo")
 	var inFirst, inSecond, firstDone sync.WaitGroup
 	inFirst.Add(1)
@@ -127,18 +128,18 @@ func TestOverlappingSavepoints(t *testing.T) {
 	})
 	wg.Wait()
 	for _, key := range []string{"a", "a2", "b1", "b2"} {
-		miss(t, tx, c, key, "its savepoint failed")
+		storetest.Miss(t, tx, c, key, "its savepoint failed")
 	}
-	commit(t, tx)
-	miss(t, begin(t, store, "db"), c, "b2", "its savepoint failed")
+	storetest.Commit(t, tx)
+	storetest.Miss(t, storetest.Begin(t, store, "db"), c, "b2", "its savepoint failed")
 }
 
 // A savepoint puts back what was there when it began, not what was there before
 // an earlier savepoint.
 func TestASavepointRemembersAKeyAnew(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	c.Set(tx, "x", 1)
 	tx.Savepoint(func(tx *txcache.Tx) error {
 		c.Set(tx, "x", 2)
@@ -150,25 +151,25 @@ func TestASavepointRemembersAKeyAnew(t *testing.T) {
 			c.Set(tx, "x", 4)
 			return errors.New("undo")
 		})
-		hit(t, tx, c, "x", 3, "the inner savepoint was undone")
+		storetest.Hit(t, tx, c, "x", 3, "the inner savepoint was undone")
 		return errors.New("undo")
 	})
-	hit(t, tx, c, "x", 2, "the second savepoint was undone")
+	storetest.Hit(t, tx, c, "x", 2, "the second savepoint was undone")
 }
 
 // What a savepoint has to remember grows with keys, not with sets.
 func TestSavepointRemembersAKeyOnce(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, []byte](t, store, "c", txcache.CacheOptions{Size: 10})
-	tx := begin(t, store, "db")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[int, []byte](t, store, "c", txcache.CacheOptions{Size: 10})
+	tx := storetest.Begin(t, store, "db")
 	c.Set(tx, 1, []byte("before"))
 	var grown int64
 	tx.Savepoint(func(tx *txcache.Tx) error {
-		before := heap()
+		before := storetest.Heap()
 		for range 10_000 {
 			c.Set(tx, 1, make([]byte, 10_000))
 		}
-		grown = int64(heap()) - int64(before)
+		grown = int64(storetest.Heap()) - int64(before)
 		return errors.New("undo")
 	})
 	if grown > 1<<20 {
@@ -182,22 +183,22 @@ func TestSavepointRemembersAKeyOnce(t *testing.T) {
 // P2: what a read-only transaction sets is shared at once, but not what a
 // savepoint may undo.
 func TestSavepointOfAReadOnlyTransactionIsUndone(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		tx := beginReadOnly(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.BeginReadOnly(t, store, "db")
 		failure := errors.New("failure")
 		err := tx.Savepoint(func(tx *txcache.Tx) error {
 			c.Set(tx, "x", 1)
-			hit(t, tx, c, "x", 1, "it was just set")
-			miss(t, begin(t, store, "db"), c, "x", "the savepoint may be undone")
+			storetest.Hit(t, tx, c, "x", 1, "it was just set")
+			storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "the savepoint may be undone")
 			return failure
 		})
 		if err != failure {
 			t.Errorf("Savepoint = %v; want %v", err, failure)
 		}
-		miss(t, tx, c, "x", "it was undone")
-		commit(t, tx)
-		miss(t, begin(t, store, "db"), c, "x", "it was undone")
+		storetest.Miss(t, tx, c, "x", "it was undone")
+		storetest.Commit(t, tx)
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it was undone")
 	})
 }

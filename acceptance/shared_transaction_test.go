@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -128,7 +129,7 @@ var lateLoads = []struct {
 		var l *lateLoad
 		tx.Savepoint(func(tx *txcache.Tx) error {
 			r.set("dirty")
-			clearCache(t, tx, c)
+			storetest.Clear(t, tx, c)
 			l = begin()
 			r.set("old")
 			return errUndone
@@ -151,7 +152,7 @@ var lateLoads = []struct {
 			defer func() { _ = recover() }()
 			tx.Savepoint(func(tx *txcache.Tx) error {
 				r.set("dirty")
-				clearCache(t, tx, c)
+				storetest.Clear(t, tx, c)
 				l = begin()
 				r.set("old")
 				panic(errUndone)
@@ -162,11 +163,11 @@ var lateLoads = []struct {
 	{"an inner savepoint is undone", "outer", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
 		tx.Savepoint(func(tx *txcache.Tx) error {
 			r.set("outer")
-			clearCache(t, tx, c)
+			storetest.Clear(t, tx, c)
 			var l *lateLoad
 			tx.Savepoint(func(tx *txcache.Tx) error {
 				r.set("dirty")
-				clearCache(t, tx, c)
+				storetest.Clear(t, tx, c)
 				l = begin()
 				r.set("outer")
 				return errUndone
@@ -180,7 +181,7 @@ var lateLoads = []struct {
 		tx.Savepoint(func(tx *txcache.Tx) error {
 			tx.Savepoint(func(tx *txcache.Tx) error {
 				r.set("dirty")
-				clearCache(t, tx, c)
+				storetest.Clear(t, tx, c)
 				l = begin()
 				return nil
 			})
@@ -194,7 +195,7 @@ var lateLoads = []struct {
 			var l *lateLoad
 			tx.Savepoint(func(tx *txcache.Tx) error {
 				r.set("dirty")
-				clearCache(t, tx, c)
+				storetest.Clear(t, tx, c)
 				l = begin()
 				return nil
 			})
@@ -218,7 +219,7 @@ var lateLoads = []struct {
 			})
 			<-began
 			r.set("dirty")
-			clearCache(t, tx, c)
+			storetest.Clear(t, tx, c)
 			l = begin()
 			r.set("old")
 			return errUndone
@@ -229,22 +230,22 @@ var lateLoads = []struct {
 	{"the cache is cleared", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
 		l := begin()
 		r.set("new")
-		clearCache(t, tx, c)
+		storetest.Clear(t, tx, c)
 		l.land(t)
 	}},
 	{"the cache is cleared twice", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
 		r.set("newer than old")
-		clearCache(t, tx, c)
+		storetest.Clear(t, tx, c)
 		l := begin()
 		r.set("new")
-		clearCache(t, tx, c)
+		storetest.Clear(t, tx, c)
 		l.land(t)
 	}},
 	{"the cache is cleared within a savepoint that is kept", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
 		l := begin()
 		tx.Savepoint(func(tx *txcache.Tx) error {
 			r.set("new")
-			clearCache(t, tx, c)
+			storetest.Clear(t, tx, c)
 			return nil
 		})
 		l.land(t)
@@ -258,7 +259,7 @@ var lateLoads = []struct {
 		l.land(t)
 	}},
 	{"the cache is cleared before all caches are", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
-		clearCache(t, tx, c)
+		storetest.Clear(t, tx, c)
 		l := begin()
 		r.set("new")
 		if err := tx.ClearAll(); err != nil {
@@ -269,7 +270,7 @@ var lateLoads = []struct {
 	{"the transaction commits meanwhile", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
 		l := begin()
 		r.set("new")
-		clearCache(t, tx, c)
+		storetest.Clear(t, tx, c)
 		if err := tx.CommitWith(t.Context(), func(context.Context) error {
 			l.land(t)
 			return nil
@@ -280,8 +281,8 @@ var lateLoads = []struct {
 	{"the transaction has committed", "new", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
 		l := begin()
 		r.set("new")
-		clearCache(t, tx, c)
-		commit(t, tx)
+		storetest.Clear(t, tx, c)
+		storetest.Commit(t, tx)
 		l.land(t)
 	}},
 	{"the transaction has rolled back", "old", func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, string], r *row, begin func() *lateLoad) {
@@ -299,23 +300,23 @@ var lateLoads = []struct {
 // another clears, undoes or ends it. What was read before is not seen
 // afterwards, by the transaction or by others.
 func TestALoadThatComesTooLateIsNotKept(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for _, order := range lateLoads {
 			for _, way := range waysToLoad {
 				for _, warm := range []bool{false, true} {
 					t.Run(fmt.Sprintf("%s/%s/warm %v", order.name, way.name, warm), func(t *testing.T) {
-						store := s.one(t)
-						c := newCache[string, string](t, store, "c", txcache.CacheOptions{Warm: warm, Lease: way.lease})
+						store := s.One(t)
+						c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Warm: warm, Lease: way.lease})
 						r := &row{value: "old"}
-						tx := begin(t, store, "db")
+						tx := storetest.Begin(t, store, "db")
 						order.play(t, tx, c, r, func() *lateLoad { return way.begin(t.Context(), tx, c, r) })
 						r.shows(t, order.after)
 						r.seenBy(t, tx, c, "the transaction itself")
 						if err := tx.Commit(t.Context()); err != nil && err != txcache.ErrTxDone {
 							t.Error(err)
 						}
-						r.seenBy(t, begin(t, store, "db"), c, "a transaction that began afterwards")
-						r.seenBy(t, beginReadOnly(t, store, "db"), c, "a read-only transaction that began afterwards")
+						r.seenBy(t, storetest.Begin(t, store, "db"), c, "a transaction that began afterwards")
+						r.seenBy(t, storetest.BeginReadOnly(t, store, "db"), c, "a read-only transaction that began afterwards")
 					})
 				}
 			}
@@ -350,11 +351,11 @@ func (r *row) seenBy(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, stri
 // commit: also if another cache was cleared meanwhile, or a savepoint was opened
 // or kept.
 func TestALoadThatDoesNotComeTooLateIsKept(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for name, play := range map[string]func(t *testing.T, tx *txcache.Tx, d *txcache.Cache[string, string], begin func() *lateLoad){
 			"another cache is cleared": func(t *testing.T, tx *txcache.Tx, d *txcache.Cache[string, string], begin func() *lateLoad) {
 				l := begin()
-				clearCache(t, tx, d)
+				storetest.Clear(t, tx, d)
 				l.land(t)
 			},
 			"a savepoint is opened": func(t *testing.T, tx *txcache.Tx, _ *txcache.Cache[string, string], begin func() *lateLoad) {
@@ -379,15 +380,15 @@ func TestALoadThatDoesNotComeTooLateIsKept(t *testing.T) {
 		} {
 			for _, way := range waysToLoad[:4] {
 				t.Run(name+"/"+way.name, func(t *testing.T) {
-					store := s.one(t)
-					c := newCache[string, string](t, store, "c", txcache.CacheOptions{Lease: way.lease})
-					d := newCache[string, string](t, store, "d", txcache.CacheOptions{})
+					store := s.One(t)
+					c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Lease: way.lease})
+					d := storetest.NewCache[string, string](t, store, "d", txcache.CacheOptions{})
 					r := &row{value: "old"}
-					tx := begin(t, store, "db")
+					tx := storetest.Begin(t, store, "db")
 					play(t, tx, d, func() *lateLoad { return way.begin(t.Context(), tx, c, r) })
-					hit(t, tx, c, "k", "old", name)
-					commit(t, tx)
-					hit(t, begin(t, store, "db"), c, "k", "old", name)
+					storetest.Hit(t, tx, c, "k", "old", name)
+					storetest.Commit(t, tx)
+					storetest.Hit(t, storetest.Begin(t, store, "db"), c, "k", "old", name)
 				})
 			}
 		}
@@ -398,26 +399,26 @@ func TestALoadThatDoesNotComeTooLateIsKept(t *testing.T) {
 // begun before a savepoint was undone, or while one is open that may be: neither
 // in the process nor, where one process loads for all, in others.
 func TestALoadOfAReadOnlyTransactionLeavesNoSavepoint(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for _, way := range waysToLoad {
 			t.Run(way.name, func(t *testing.T) {
-				stores := s.open(t, 2, txcache.Options{})
+				stores := s.Open(t, 2, txcache.Options{})
 				var caches []*txcache.Cache[string, string]
 				for _, store := range stores {
-					caches = append(caches, newCache[string, string](t, store, "c", txcache.CacheOptions{Lease: way.lease}))
+					caches = append(caches, storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Lease: way.lease}))
 				}
 				seen := func(why string) {
 					t.Helper()
 					for i, store := range stores {
-						other := beginReadOnly(t, store, "db")
-						miss(t, other, caches[i], "k", why)
+						other := storetest.BeginReadOnly(t, store, "db")
+						storetest.Miss(t, other, caches[i], "k", why)
 						if caches[i].Absent(t.Context(), other, "k") {
 							t.Errorf("it is absent: %s", why)
 						}
 					}
 				}
 				r := &row{value: "old"}
-				tx := beginReadOnly(t, stores[0], "db")
+				tx := storetest.BeginReadOnly(t, stores[0], "db")
 				began := way.begin(t.Context(), tx, caches[0], r) // outside of it
 				var within *lateLoad
 				tx.Savepoint(func(tx *txcache.Tx) error {
@@ -428,12 +429,12 @@ func TestALoadOfAReadOnlyTransactionLeavesNoSavepoint(t *testing.T) {
 				})
 				seen("the savepoint was undone")
 				within.land(t)
-				miss(t, tx.WithUser(1), caches[0], "k", "the savepoint was undone before it was loaded")
+				storetest.Miss(t, tx.WithUser(1), caches[0], "k", "the savepoint was undone before it was loaded")
 				seen("the savepoint was undone")
-				commit(t, tx)
+				storetest.Commit(t, tx)
 				seen("the savepoint was undone")
 				// Nobody waits for a lease of what did not come.
-				other := beginReadOnly(t, stores[1], "db")
+				other := storetest.BeginReadOnly(t, stores[1], "db")
 				start := time.Now()
 				way.begin(t.Context(), other, caches[1], r).land(t)
 				if took := time.Since(start); took > 30*time.Second {
@@ -446,20 +447,20 @@ func TestALoadOfAReadOnlyTransactionLeavesNoSavepoint(t *testing.T) {
 
 // P2: nor is what was loaded to verify a hit.
 func TestALoadThatVerifiesLeavesNoSavepoint(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[string, string](t, store, "c", txcache.CacheOptions{Verify: 1})
-	publish(t, store, "db", c, "k", "forgotten to clear")
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Verify: 1})
+	storetest.Publish(t, store, "db", c, "k", "forgotten to clear")
 	r := &row{value: "new"}
-	tx := beginReadOnly(t, store, "db")
+	tx := storetest.BeginReadOnly(t, store, "db")
 	var l *lateLoad
 	tx.Savepoint(func(tx *txcache.Tx) error {
 		l = waysToLoad[0].begin(t.Context(), tx, c, r)
 		return errUndone
 	})
 	l.land(t)
-	hit(t, tx, c, "k", "forgotten to clear", "what was loaded within the savepoint was undone")
+	storetest.Hit(t, tx, c, "k", "forgotten to clear", "what was loaded within the savepoint was undone")
 	waysToLoad[0].begin(t.Context(), tx, c, r).land(t)
-	hit(t, tx, c, "k", "new", "this was loaded after it")
+	storetest.Hit(t, tx, c, "k", "new", "this was loaded after it")
 }
 
 // P1, P2: what comes from the backend after the transaction has cleared the
@@ -485,13 +486,13 @@ func TestARemoteHitThatComesLateIsNotTheTransactionsOwn(t *testing.T) {
 		for _, warm := range []bool{false, true} {
 			for _, noNear := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/warm %v/no near %v", name, warm, noNear), func(t *testing.T) {
-					remote := &heldValues{openValues: openValues{newValues()}}
-					setter := newStore(t, remote, txcache.Options{})
-					publish(t, setter, "db", newCache[string, string](t, setter, "c", txcache.CacheOptions{}), "k", "old")
+					remote := &heldValues{OpenValues: storetest.OpenValues{Values: storetest.NewValues()}}
+					setter := storetest.NewStore(t, remote, txcache.Options{})
+					storetest.Publish(t, setter, "db", storetest.NewCache[string, string](t, setter, "c", txcache.CacheOptions{}), "k", "old")
 
-					store := newStore(t, remote, txcache.Options{NoNear: noNear})
-					c := newCache[string, string](t, store, "c", txcache.CacheOptions{Warm: warm})
-					tx := begin(t, store, "db")
+					store := storetest.NewStore(t, remote, txcache.Options{NoNear: noNear})
+					c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Warm: warm})
+					tx := storetest.Begin(t, store, "db")
 					asked, answered, got := make(chan struct{}), make(chan struct{}), make(chan string)
 					remote.hold = sync.OnceFunc(func() {
 						close(asked)
@@ -499,14 +500,14 @@ func TestARemoteHitThatComesLateIsNotTheTransactionsOwn(t *testing.T) {
 					})
 					go func() { got <- ask(t.Context(), tx, c) }()
 					<-asked
-					clearCache(t, tx, c)
+					storetest.Clear(t, tx, c)
 					close(answered)
 					if v := <-got; v != "old" {
 						t.Errorf("it found %q; want what was there when it was asked for", v)
 					}
-					miss(t, tx, c, "k", "the transaction has cleared the cache")
-					commit(t, tx)
-					miss(t, begin(t, store, "db"), c, "k", "the cache was cleared")
+					storetest.Miss(t, tx, c, "k", "the transaction has cleared the cache")
+					storetest.Commit(t, tx)
+					storetest.Miss(t, storetest.Begin(t, store, "db"), c, "k", "the cache was cleared")
 				})
 			}
 		}
@@ -515,7 +516,7 @@ func TestARemoteHitThatComesLateIsNotTheTransactionsOwn(t *testing.T) {
 
 // heldValues are values whose answers can be held back.
 type heldValues struct {
-	openValues
+	storetest.OpenValues
 	hold func()
 }
 
@@ -523,18 +524,18 @@ func (h *heldValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, err
 	if h.hold != nil {
 		h.hold()
 	}
-	return h.openValues.Get(ctx, keys)
+	return h.OpenValues.Get(ctx, keys)
 }
 
 // Who has read a value itself, and sets it after another goroutine has cleared
 // the cache, says that it is good still. Nobody else can know.
 func TestASetIsTheCallersOwn(t *testing.T) {
-	store := newStore(t, memorybackend.New(), txcache.Options{})
-	c := newCache[string, string](t, store, "c", txcache.CacheOptions{Warm: true})
-	tx := begin(t, store, "db")
-	clearCache(t, tx, c)
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{})
+	c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Warm: true})
+	tx := storetest.Begin(t, store, "db")
+	storetest.Clear(t, tx, c)
 	c.Set(tx, "k", "of the caller")
-	hit(t, tx, c, "k", "of the caller", "it was set after the clear")
-	commit(t, tx)
-	hit(t, begin(t, store, "db"), c, "k", "of the caller", "the cache is warm")
+	storetest.Hit(t, tx, c, "k", "of the caller", "it was set after the clear")
+	storetest.Commit(t, tx)
+	storetest.Hit(t, storetest.Begin(t, store, "db"), c, "k", "of the caller", "the cache is warm")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // As many values go out in one call, at most.
@@ -108,11 +109,11 @@ func TestWhatATransactionReadsIsSharedWhole(t *testing.T) {
 			return s.View(t.Context(), "db", func(tx *txcache.Tx) error { panic(errors.Join(read(t.Context(), tx), failure)) })
 		}, failure},
 		{"Rollback", false, func(s *txcache.Store, read func(context.Context, *txcache.Tx) error) error {
-			tx := beginReadOnly(t, s, "db")
+			tx := storetest.BeginReadOnly(t, s, "db")
 			return errors.Join(read(t.Context(), tx), tx.Rollback())
 		}, nil},
 		{"a commit that fails", false, func(s *txcache.Store, read func(context.Context, *txcache.Tx) error) error {
-			tx := beginReadOnly(t, s, "db")
+			tx := storetest.BeginReadOnly(t, s, "db")
 			return errors.Join(read(t.Context(), tx), tx.CommitWith(t.Context(), func(context.Context) error { return failure }))
 		}, failure},
 		{"a caller that has left", false, func(s *txcache.Store, read func(context.Context, *txcache.Tx) error) error {
@@ -123,12 +124,12 @@ func TestWhatATransactionReadsIsSharedWhole(t *testing.T) {
 			})
 		}, nil},
 	}
-	everywhere(t, func(t *testing.T, s setup) {
-		if !s.remote {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		if !s.Remote {
 			t.Skip("servers share no values here")
 		}
-		within := strings.HasPrefix(s.name, "redis") && !strings.Contains(s.name, "real") // a slow server
-		servers := s.open(t, 2, txcache.Options{})
+		within := strings.HasPrefix(s.Name, "redis") && !strings.Contains(s.Name, "real") // a slow server
+		servers := s.Open(t, 2, txcache.Options{})
 		for read, f := range reads {
 			for _, e := range endings {
 				for _, lease := range []time.Duration{0, time.Minute} {
@@ -139,7 +140,7 @@ func TestWhatATransactionReadsIsSharedWhole(t *testing.T) {
 						}
 						name := fmt.Sprintf("%s, %s, lease %v, %d keys", read, e.name, lease, n)
 						opts := txcache.CacheOptions{Size: 10, Lease: lease}
-						a, b := newCache[int, int](t, servers[0], name, opts), newCache[int, int](t, servers[1], name, opts)
+						a, b := storetest.NewCache[int, int](t, servers[0], name, opts), storetest.NewCache[int, int](t, servers[1], name, opts)
 						err := e.end(servers[0], func(ctx context.Context, tx *txcache.Tx) error { return f(ctx, tx, a, n) })
 						if !errors.Is(err, e.want) {
 							t.Fatalf("%s: %v; want %v", name, err, e.want)
@@ -167,7 +168,7 @@ func TestWhatATransactionReadsIsSharedWhole(t *testing.T) {
 
 // refusingValues refuse the first call of Set.
 type refusingValues struct {
-	*values
+	*storetest.Values
 	calls atomic.Int32
 }
 
@@ -175,21 +176,21 @@ func (r *refusingValues) Set(ctx context.Context, values []backend.Value) error 
 	if r.calls.Add(1) == 1 {
 		return errors.New("one of them is too large")
 	}
-	return r.values.Set(ctx, values)
+	return r.Values.Set(ctx, values)
 }
 
 // A piece that the backend refuses takes no other along, and is counted.
 func TestAPieceThatIsRefusedStopsNoOther(t *testing.T) {
 	const n = 3 * pieceOfAnOutbox
-	v := &refusingValues{values: newValues()}
-	store := newStore(t, v, txcache.Options{Logger: silent})
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	tx := begin(t, store, "db")
+	v := &refusingValues{Values: storetest.NewValues()}
+	store := storetest.NewStore(t, v, txcache.Options{Logger: storetest.Silent})
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
 	for k := range n {
 		c.Set(tx, k, k)
 	}
-	commit(t, tx)
-	if kept := len(v.kept); kept != n-pieceOfAnOutbox {
+	storetest.Commit(t, tx)
+	if kept := len(v.Kept); kept != n-pieceOfAnOutbox {
 		t.Errorf("the backend has %d of %d values; want all but those of the piece that it refused", kept, n)
 	}
 	if got := c.Stats().RemoteErrors; got != 1 {
@@ -201,12 +202,12 @@ func TestAPieceThatIsRefusedStopsNoOther(t *testing.T) {
 // nothing leaves a savepoint that may be undone, nor is a cache filled that was
 // cleared since the transaction began.
 func TestPiecesKeepThePromises(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		const n = 2*pieceOfAnOutbox + 500
-		servers := s.open(t, 2, txcache.Options{})
-		c, other := newCache[int, int](t, servers[0], "c", txcache.CacheOptions{}), newCache[int, int](t, servers[1], "c", txcache.CacheOptions{})
+		servers := s.Open(t, 2, txcache.Options{})
+		c, other := storetest.NewCache[int, int](t, servers[0], "c", txcache.CacheOptions{}), storetest.NewCache[int, int](t, servers[1], "c", txcache.CacheOptions{})
 		seen := func() (found int) {
-			tx := beginReadOnly(t, servers[1], "db")
+			tx := storetest.BeginReadOnly(t, servers[1], "db")
 			for k := range n {
 				if _, ok := other.Get(t.Context(), tx, k); ok {
 					found++
@@ -219,7 +220,7 @@ func TestPiecesKeepThePromises(t *testing.T) {
 			numbered[k] = k
 		}
 		undone := errors.New("undone")
-		tx := beginReadOnly(t, servers[0], "db")
+		tx := storetest.BeginReadOnly(t, servers[0], "db")
 		err := tx.Savepoint(func(tx *txcache.Tx) error {
 			c.SetMany(tx, numbered)
 			return undone
@@ -228,7 +229,7 @@ func TestPiecesKeepThePromises(t *testing.T) {
 			t.Errorf("P2: %d values of a savepoint that was undone are there for others", seen())
 		}
 
-		tx = begin(t, servers[0], "db")
+		tx = storetest.Begin(t, servers[0], "db")
 		if _, err := c.LoadMany(t.Context(), tx, slices.Collect(maps.Keys(numbered)), func(context.Context, []int) (map[int]int, error) {
 			return numbered, nil
 		}); err != nil {
@@ -239,10 +240,10 @@ func TestPiecesKeepThePromises(t *testing.T) {
 		}
 		tx.Rollback()
 
-		tx = beginReadOnly(t, servers[0], "db")
-		clearing := begin(t, servers[0], "db")
-		clearCache(t, clearing, c)
-		commit(t, clearing)
+		tx = storetest.BeginReadOnly(t, servers[0], "db")
+		clearing := storetest.Begin(t, servers[0], "db")
+		storetest.Clear(t, clearing, c)
+		storetest.Commit(t, clearing)
 		c.SetMany(tx, numbered)
 		if tx.Rollback(); seen() > 0 {
 			t.Errorf("P4: %d values that were loaded before a clear are there for others after it", seen())
@@ -253,31 +254,31 @@ func TestPiecesKeepThePromises(t *testing.T) {
 // A savepoint that is open when a read-only transaction is rolled back may have
 // been about to be undone.
 func TestRollbackWithinASavepointSendsNothing(t *testing.T) {
-	v := newValues()
-	store := newStore(t, v, txcache.Options{})
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	tx := beginReadOnly(t, store, "db")
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{})
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.BeginReadOnly(t, store, "db")
 	tx.Savepoint(func(tx *txcache.Tx) error {
 		c.Set(tx, 1, 1)
 		return tx.Rollback()
 	})
-	if v.sets != 0 {
-		t.Errorf("the rollback has sent values in %d calls", v.sets)
+	if v.Sets != 0 {
+		t.Errorf("the rollback has sent values in %d calls", v.Sets)
 	}
 }
 
 // What a read-only transaction holds does not grow with what it reads.
 func TestReadingMuchHoldsLittle(t *testing.T) {
-	store := newStore(t, newValues(), txcache.Options{})
-	c := newCache[int, []byte](t, store, "c", txcache.CacheOptions{Size: 10, ContextFree: true})
-	tx := beginReadOnly(t, store, "db")
+	store := storetest.NewStore(t, storetest.NewValues(), txcache.Options{})
+	c := storetest.NewCache[int, []byte](t, store, "c", txcache.CacheOptions{Size: 10, ContextFree: true})
+	tx := storetest.BeginReadOnly(t, store, "db")
 	c.Set(tx, -1, nil)
-	before := heap()
+	before := storetest.Heap()
 	var most uint64
 	for k := range 20 * pieceOfAnOutbox {
 		c.Set(tx, k%2048, make([]byte, 4096)) // the backend keeps 2048 of them
 		if k%1000 == 0 {
-			most = max(most, heap())
+			most = max(most, storetest.Heap())
 		}
 	}
 	if grown := int64(most) - int64(before); grown > 32<<20 {

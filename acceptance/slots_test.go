@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
@@ -39,13 +40,13 @@ func TestTheFirstUseOfManyCachesIsCheap(t *testing.T) {
 // Goroutines that use many caches for the first time at once, in one transaction
 // and in several, all find the same.
 func TestManyCachesAreFirstUsedAtOnce(t *testing.T) {
-	store := setups[0].one(t)
+	store := storetest.Setups[0].One(t)
 	caches := make([]*txcache.Cache[int, int], 300)
 	for i := range caches {
-		caches[i] = newCache[int, int](t, store, fmt.Sprint("c", i), txcache.CacheOptions{})
+		caches[i] = storetest.NewCache[int, int](t, store, fmt.Sprint("c", i), txcache.CacheOptions{})
 	}
 	for range 5 {
-		tx := beginReadOnly(t, store, "db")
+		tx := storetest.BeginReadOnly(t, store, "db")
 		var all sync.WaitGroup
 		for g := range 4 {
 			all.Go(func() {
@@ -59,10 +60,10 @@ func TestManyCachesAreFirstUsedAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		other := beginReadOnly(t, store, "db")
+		other := storetest.BeginReadOnly(t, store, "db")
 		for i, c := range caches {
 			for g := range 4 {
-				hit(t, other, c, g, i, "a goroutine has set it")
+				storetest.Hit(t, other, c, g, i, "a goroutine has set it")
 			}
 		}
 		if err := store.ClearAll(t.Context(), "db"); err != nil {

@@ -12,33 +12,34 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 func TestStatusOfAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder()
-		store := newStore(t, r, txcache.Options{Logger: silent, Poll: time.Second})
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
+		r := storetest.NewRecorder()
+		store := storetest.NewStore(t, r, txcache.Options{Logger: storetest.Silent, Poll: time.Second})
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 		down := errors.New("refused")
 		clear := func() error {
-			tx := begin(t, store, "db")
-			clearCache(t, tx, c)
+			tx := storetest.Begin(t, store, "db")
+			storetest.Clear(t, tx, c)
 			return tx.CommitWith(t.Context(), func(context.Context) error { return nil })
 		}
 
-		r.failing("Sync", down)
-		begin(t, store, "db")
-		r.failing("Sync", nil)
+		r.Failing("Sync", down)
+		storetest.Begin(t, store, "db")
+		r.Failing("Sync", nil)
 		if err := clear(); err != nil {
 			t.Fatal(err)
 		}
-		r.failing("Fence", down)
+		r.Failing("Fence", down)
 		if err := clear(); !errors.Is(err, txcache.ErrUnavailable) {
 			t.Fatalf("CommitWith = %v", err)
 		}
-		r.failing("Fence", nil)
-		r.failing("Clear", down)
+		r.Failing("Fence", nil)
+		r.Failing("Clear", down)
 		if err := clear(); err != nil {
 			t.Fatal(err)
 		}
@@ -46,14 +47,14 @@ func TestStatusOfAnOutage(t *testing.T) {
 		if got := store.Status(); got != want {
 			t.Errorf("Status is %+v\nwant      %+v", got, want)
 		}
-		r.failing("Clear", nil)
+		r.Failing("Clear", nil)
 		time.Sleep(time.Minute)
 		if want.Waiting = 0; store.Status() != want {
 			t.Errorf("after the outage Status is %+v\nwant %+v", store.Status(), want)
 		}
 
-		tx := begin(t, store, "db")
-		clearCache(t, tx, c)
+		tx := storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		tx.CommitWith(t.Context(), func(context.Context) error { return txcache.ErrInDoubt })
 		if err := store.Drop(t.Context(), "other"); err != nil {
 			t.Fatal(err)
@@ -66,12 +67,12 @@ func TestStatusOfAnOutage(t *testing.T) {
 }
 
 func TestStatusTellsOfTheBackend(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		begin(t, store, "db")
-		begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		storetest.Begin(t, store, "db")
+		storetest.Begin(t, store, "db")
 		status := store.Status()
-		if !strings.HasPrefix(s.name, "redis") {
+		if !strings.HasPrefix(s.Name, "redis") {
 			if status.Backend != nil {
 				t.Errorf("the backend counts nothing, and tells of %+v", *status.Backend)
 			}
@@ -87,16 +88,16 @@ func TestStatusTellsOfTheBackend(t *testing.T) {
 }
 
 func TestDatabases(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		a := newCache[string, int](t, store, "a", txcache.CacheOptions{})
-		b := newCache[string, int](t, store, "b", txcache.CacheOptions{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		a := storetest.NewCache[string, int](t, store, "a", txcache.CacheOptions{})
+		b := storetest.NewCache[string, int](t, store, "b", txcache.CacheOptions{})
 		for _, x := range []string{"x", "y"} {
-			publish(t, store, "one", a, x, 1)
+			storetest.Publish(t, store, "one", a, x, 1)
 		}
-		publish(t, store, "two", b, "x", 1)
+		storetest.Publish(t, store, "two", b, "x", 1)
 		values := 1
-		if strings.HasSuffix(s.name, "without near") {
+		if strings.HasSuffix(s.Name, "without near") {
 			values = 0
 		}
 		look := func() map[string][]txcache.CacheStatus {
@@ -118,8 +119,8 @@ func TestDatabases(t *testing.T) {
 			t.Errorf("Databases: %+v", all)
 		}
 
-		tx := begin(t, store, "one")
-		clearCache(t, tx, a)
+		tx := storetest.Begin(t, store, "one")
+		storetest.Clear(t, tx, a)
 		err := tx.CommitWith(t.Context(), func(context.Context) error {
 			if all := look(); !all["one"][0].Fenced || all["two"][0].Fenced {
 				t.Errorf("during the commit of a clear: %+v", all)
@@ -129,7 +130,7 @@ func TestDatabases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hit(t, begin(t, store, "two"), b, "x", 1, "it is another database")
+		storetest.Hit(t, storetest.Begin(t, store, "two"), b, "x", 1, "it is another database")
 		for range store.Databases() {
 			break // a caller may have seen enough
 		}
@@ -138,32 +139,32 @@ func TestDatabases(t *testing.T) {
 
 // Operators clear by name: for all servers, whoever has the cache.
 func TestClearByName(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		servers := s.open(t, 2, txcache.Options{})
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		servers := s.Open(t, 2, txcache.Options{})
 		type cache = *txcache.Cache[string, int]
 		var first, second []cache
 		for _, name := range []string{"a", "b", "c"} {
-			first = append(first, newCache[string, int](t, servers[0], name, txcache.CacheOptions{}))
-			second = append(second, newCache[string, int](t, servers[1], name, txcache.CacheOptions{}))
+			first = append(first, storetest.NewCache[string, int](t, servers[0], name, txcache.CacheOptions{}))
+			second = append(second, storetest.NewCache[string, int](t, servers[1], name, txcache.CacheOptions{}))
 		}
 		fill := func() {
 			for i := range first {
-				publish(t, servers[0], "db", first[i], "x", i)
-				publish(t, servers[1], "db", second[i], "x", i)
+				storetest.Publish(t, servers[0], "db", first[i], "x", i)
+				storetest.Publish(t, servers[1], "db", second[i], "x", i)
 			}
-			publish(t, servers[0], "other", first[0], "x", 9)
+			storetest.Publish(t, servers[0], "other", first[0], "x", 9)
 		}
 		fill()
 		if err := servers[0].Clear(t.Context(), "db", "b", "a", "a", "no such cache"); err != nil {
 			t.Fatal(err)
 		}
 		for i, caches := range [][]cache{first, second} {
-			tx := begin(t, servers[i], "db")
-			miss(t, tx, caches[0], "x", "it was cleared")
-			miss(t, tx, caches[1], "x", "it was cleared")
-			hit(t, tx, caches[2], "x", 2, "it was not cleared")
+			tx := storetest.Begin(t, servers[i], "db")
+			storetest.Miss(t, tx, caches[0], "x", "it was cleared")
+			storetest.Miss(t, tx, caches[1], "x", "it was cleared")
+			storetest.Hit(t, tx, caches[2], "x", 2, "it was not cleared")
 		}
-		hit(t, begin(t, servers[0], "other"), first[0], "x", 9, "another database was cleared")
+		storetest.Hit(t, storetest.Begin(t, servers[0], "other"), first[0], "x", 9, "another database was cleared")
 		if got := []uint64{first[0].Stats().Clears, first[2].Stats().Clears}; !slices.Equal(got, []uint64{1, 0}) {
 			t.Errorf("clears counted: %d", got)
 		}
@@ -176,7 +177,7 @@ func TestClearByName(t *testing.T) {
 		}
 		for i, caches := range [][]cache{first, second} {
 			for _, c := range caches {
-				miss(t, begin(t, servers[i], "db"), c, "x", "all were cleared")
+				storetest.Miss(t, storetest.Begin(t, servers[i], "db"), c, "x", "all were cleared")
 			}
 		}
 		for _, name := range []string{"", "\xff"} {
@@ -195,9 +196,9 @@ func TestClearByName(t *testing.T) {
 }
 
 func TestClearByNameIsRefusedInAnOutage(t *testing.T) {
-	o := newOutage()
-	store := newStore(t, o, txcache.Options{Logger: silent})
-	o.set(true)
+	o := storetest.NewOutage()
+	store := storetest.NewStore(t, o, txcache.Options{Logger: storetest.Silent})
+	o.SetDown(true)
 	if err := store.Clear(t.Context(), "db", "a"); !errors.Is(err, txcache.ErrUnavailable) {
 		t.Errorf("Clear = %v, want ErrUnavailable", err)
 	}
@@ -218,8 +219,8 @@ func TestFromConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	publish(t, store, "db", c, "x", 1)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Publish(t, store, "db", c, "x", 1)
 	for name, cfg := range map[string]*config.Config{"none": nil, "not valid": {}} {
 		if _, _, err := txcache.FromConfig(t.Context(), cfg); err == nil {
 			t.Errorf("%s: no error", name)
@@ -229,9 +230,9 @@ func TestFromConfig(t *testing.T) {
 
 // Who gives up is not refused, and has fenced nothing.
 func TestStatusOfACallerThatGivesUp(t *testing.T) {
-	store := newStore(t, memorybackend.New(), txcache.Options{Logger: silent})
-	tx := begin(t, store, "db")
-	clearCache(t, tx, newCache[string, int](t, store, "c", txcache.CacheOptions{}))
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{Logger: storetest.Silent})
+	tx := storetest.Begin(t, store, "db")
+	storetest.Clear(t, tx, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := tx.CommitWith(ctx, nil); !errors.Is(err, context.Canceled) {
@@ -244,11 +245,11 @@ func TestStatusOfACallerThatGivesUp(t *testing.T) {
 
 // Evictions are counted once, whatever becomes of the generation meanwhile.
 func TestEvictionsAreCountedOnce(t *testing.T) {
-	store := newStore(t, memorybackend.New(), txcache.Options{})
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{Size: 1})
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{})
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Size: 1})
 	const databases, each = 50, 21
 	for i := range databases {
-		tx := beginReadOnly(t, store, fmt.Sprint(i))
+		tx := storetest.BeginReadOnly(t, store, fmt.Sprint(i))
 		for k := range each {
 			c.Set(tx, k, k)
 		}

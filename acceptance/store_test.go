@@ -13,11 +13,9 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
-
-// silent is for tests that provoke warnings.
-var silent = slog.New(slog.DiscardHandler)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -39,7 +37,7 @@ func TestNewChecksItsOptions(t *testing.T) {
 }
 
 func TestDatabaseNames(t *testing.T) {
-	store := setups[0].one(t)
+	store := storetest.Setups[0].One(t)
 	for _, name := range []string{"", "\xff", "a\xc3"} {
 		_, err := store.Begin(t.Context(), name)
 		_, readOnly := store.BeginReadOnly(t.Context(), name)
@@ -56,13 +54,13 @@ func TestDatabaseNames(t *testing.T) {
 			}
 		}
 	}
-	if got := begin(t, store, "shop").Database(); got != "shop" {
+	if got := storetest.Begin(t, store, "shop").Database(); got != "shop" {
 		t.Errorf("Database = %q; want shop", got)
 	}
 }
 
 func TestBeginWithACancelledContext(t *testing.T) {
-	store := setups[0].one(t)
+	store := storetest.Setups[0].One(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := store.Begin(ctx, "db"); !errors.Is(err, context.Canceled) {
@@ -71,12 +69,12 @@ func TestBeginWithACancelledContext(t *testing.T) {
 }
 
 func TestClosedStore(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.one(t)
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		writer, clearing := begin(t, store, "db"), begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		writer, clearing := storetest.Begin(t, store, "db"), storetest.Begin(t, store, "db")
 		c.Set(writer, "x", 1)
-		clearCache(t, clearing, c)
+		storetest.Clear(t, clearing, c)
 		if err := store.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +95,7 @@ func TestClosedStore(t *testing.T) {
 				t.Errorf("%s = %v; want ErrClosed", call, err)
 			}
 		}
-		hit(t, writer, c, "x", 1, "open transactions can still be read")
+		storetest.Hit(t, writer, c, "x", 1, "open transactions can still be read")
 		if err := writer.Rollback(); err != nil {
 			t.Errorf("Rollback = %v", err)
 		}
@@ -109,14 +107,14 @@ func TestClosedStore(t *testing.T) {
 
 func TestDropErrors(t *testing.T) {
 	down := errors.New("connection refused")
-	store := newStore(t, failingDrop{memorybackend.New(), down}, txcache.Options{})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	publish(t, store, "db", c, "x", 1)
-	tx := begin(t, store, "db")
+	store := storetest.NewStore(t, failingDrop{memorybackend.New(), down}, txcache.Options{})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Publish(t, store, "db", c, "x", 1)
+	tx := storetest.Begin(t, store, "db")
 	if err := store.Drop(t.Context(), "db"); !errors.Is(err, txcache.ErrUnavailable) || !errors.Is(err, down) {
 		t.Errorf("Drop = %v; want ErrUnavailable with the cause", err)
 	}
-	miss(t, tx, c, "x", "the database may have been dropped all the same")
+	storetest.Miss(t, tx, c, "x", "the database may have been dropped all the same")
 	if err := store.Drop(t.Context(), "never used"); !errors.Is(err, txcache.ErrUnavailable) {
 		t.Errorf("Drop = %v; want ErrUnavailable", err)
 	}
@@ -131,8 +129,8 @@ func (f failingDrop) Drop(context.Context, string) error { return f.err }
 
 // Scenario 15: drop and use again, again and again, with others at work.
 func TestDropUnderLoad(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 4 {
@@ -168,15 +166,15 @@ func TestDropUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		miss(t, begin(t, store, "db"), c, i, "the database was dropped")
+		storetest.Miss(t, storetest.Begin(t, store, "db"), c, i, "the database was dropped")
 	}
 }
 
 // Scenario 19: transactions that nobody ends, and databases that are dropped,
 // leave nothing behind but their memory, which is collected.
 func TestManyUnfinishedTransactions(t *testing.T) {
-	store := setups[0].one(t)
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
 	for i := range 10_000 {
 		tx, err := store.Begin(t.Context(), "db")
 		if err != nil {
@@ -187,18 +185,18 @@ func TestManyUnfinishedTransactions(t *testing.T) {
 	if got := c.Stats().Values; got != 0 {
 		t.Errorf("%d values are shared; want none, for none is committed", got)
 	}
-	publish(t, store, "db", c, 1, 1)
-	hit(t, begin(t, store, "db"), c, 1, 1, "others are not disturbed")
+	storetest.Publish(t, store, "db", c, 1, 1)
+	storetest.Hit(t, storetest.Begin(t, store, "db"), c, 1, 1, "others are not disturbed")
 }
 
 // The outage of a backend is worth a record, not one for each request.
 func TestRecordsOfAnOutageAreFew(t *testing.T) {
 	var log strings.Builder
-	r := newRecorder()
-	r.failing("Sync", errors.New("connection refused"))
-	store := newStore(t, r, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	r := storetest.NewRecorder()
+	r.Failing("Sync", errors.New("connection refused"))
+	store := storetest.NewStore(t, r, txcache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for range 1000 {
-		begin(t, store, "db").Rollback()
+		storetest.Begin(t, store, "db").Rollback()
 	}
 	if got := strings.Count(log.String(), "\n"); got != 1 {
 		t.Errorf("%d records of one outage; want 1:\n%s", got, log.String())
@@ -210,24 +208,24 @@ func TestRecordsOfAnOutageAreFew(t *testing.T) {
 
 // The state of a server that is late does not replace a newer one.
 func TestLateStateIsNotInstalled(t *testing.T) {
-	b := &lateBackend{values: newValues()}
-	store := newStore(t, b, txcache.Options{})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	publish(t, store, "db", c, "x", 1)
+	b := &lateBackend{Values: storetest.NewValues()}
+	store := storetest.NewStore(t, b, txcache.Options{})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	storetest.Publish(t, store, "db", c, "x", 1)
 
-	held, err := b.values.Sync(t.Context(), "db")
+	held, err := b.Values.Sync(t.Context(), "db")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tx := begin(t, store, "db")
-	clearCache(t, tx, c)
-	commit(t, tx)
+	tx := storetest.Begin(t, store, "db")
+	storetest.Clear(t, tx, c)
+	storetest.Commit(t, tx)
 	b.late = held
-	miss(t, begin(t, store, "db"), c, "x", "the process knows of the clear already") // P3
+	storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "the process knows of the clear already") // P3
 }
 
 type lateBackend struct {
-	*values
+	*storetest.Values
 	late *backend.State
 }
 
@@ -235,7 +233,7 @@ func (b *lateBackend) Sync(ctx context.Context, database string) (*backend.State
 	if b.late != nil {
 		return b.late, nil
 	}
-	return b.values.Sync(ctx, database)
+	return b.Values.Sync(ctx, database)
 }
 
 // A database that was never used costs nothing, one that is idle less than a
@@ -245,9 +243,9 @@ func TestManyDatabases(t *testing.T) {
 		t.Skip("100000 databases take a while; without -short they are made")
 	}
 	const databases = 100_000
-	store := setups[0].one(t)
-	c := newCache[int, int](t, store, "c", txcache.CacheOptions{})
-	before := heap()
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+	before := storetest.Heap()
 	for i := range databases {
 		tx, err := store.BeginReadOnly(t.Context(), "database-"+strings.Repeat("0", 3)+time.Duration(i).String())
 		if err != nil {
@@ -256,7 +254,7 @@ func TestManyDatabases(t *testing.T) {
 		c.Set(tx, 1, 1)
 		tx.Commit(t.Context())
 	}
-	perDatabase := float64(heap()-before) / databases
+	perDatabase := float64(storetest.Heap()-before) / databases
 	t.Logf("%.0f bytes a database with one value", perDatabase)
 	if perDatabase > 1024+128 {
 		t.Errorf("%.0f bytes a database; want less than 1 kB and a value", perDatabase)
@@ -275,7 +273,7 @@ func TestStoresOpenedAndClosed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := newCache[int, []byte](t, s, "c", txcache.CacheOptions{})
+			c := storetest.NewCache[int, []byte](t, s, "c", txcache.CacheOptions{})
 			err = s.View(t.Context(), "db", func(tx *txcache.Tx) error {
 				c.Set(tx, 1, make([]byte, 1<<16))
 				return nil
@@ -289,9 +287,9 @@ func TestStoresOpenedAndClosed(t *testing.T) {
 		}
 	}
 	open(10)
-	before := heap()
+	before := storetest.Heap()
 	open(200)
-	if after := heap(); after > before+4<<20 {
+	if after := storetest.Heap(); after > before+4<<20 {
 		t.Errorf("200 closed stores hold %d kB", (after-before)>>10)
 	}
 }

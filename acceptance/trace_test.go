@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A tracer notes operations, each with the one within which it began.
@@ -41,10 +42,10 @@ func (r *tracer) expect(t *testing.T, what string, want ...string) {
 
 func TestTrace(t *testing.T) {
 	var r tracer
-	v := newValues()
-	store := newStore(t, v, txcache.Options{Trace: r.trace})
-	c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-	tx := beginReadOnly(t, store, "db")
+	v := storetest.NewValues()
+	store := storetest.NewStore(t, v, txcache.Options{Trace: r.trace})
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.BeginReadOnly(t, store, "db")
 	r.expect(t, "a begin", "/begin db  0 <nil>")
 
 	load := func(ctx context.Context) (int, error) {
@@ -66,12 +67,12 @@ func TestTrace(t *testing.T) {
 		c.Load(t.Context(), tx, "z", func(context.Context) (int, error) { panic(failure) })
 	}()
 	r.expect(t, "a load that panics", "/get db c 1 <nil>", "/load db c 1 txcache: the function did not return")
-	commit(t, tx)
+	storetest.Commit(t, tx)
 	r.expect(t, "a commit that sends", "/set db  1 <nil>")
 
 	for _, err := range []error{nil, txcache.NotCommitted(failure)} {
-		tx = begin(t, store, "db")
-		clearCache(t, tx, c)
+		tx = storetest.Begin(t, store, "db")
+		storetest.Clear(t, tx, c)
 		got := tx.CommitWith(t.Context(), func(ctx context.Context) error {
 			if got := ctx.Value(span{}); got != "/commit" {
 				t.Errorf("the database's commit is within %v", got)
@@ -92,16 +93,16 @@ func TestTrace(t *testing.T) {
 // What needs nobody outside of the transaction is not traced.
 func TestTraceSaysNothingOfHits(t *testing.T) {
 	var r tracer
-	everywhere(t, func(t *testing.T, s setup) {
-		store := s.open(t, 1, txcache.Options{Trace: r.trace})[0]
-		c := newCache[string, int](t, store, "c", txcache.CacheOptions{})
-		tx := begin(t, store, "db")
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.Open(t, 1, txcache.Options{Trace: r.trace})[0]
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
 		c.Set(tx, "x", 1)
 		r.mu.Lock()
 		r.done = nil
 		r.mu.Unlock()
 		for range 3 {
-			hit(t, tx, c, "x", 1, "the transaction has set it")
+			storetest.Hit(t, tx, c, "x", 1, "the transaction has set it")
 		}
 		if err := tx.Rollback(); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
 // A verification is a store with a cache that verifies every hit, and what
@@ -22,13 +23,13 @@ type verification struct {
 	log bytes.Buffer
 }
 
-func (s setup) verifying(t *testing.T) *verification {
+func verifying(t *testing.T, s storetest.Setup) *verification {
 	v := &verification{}
-	v.Store = s.open(t, 1, txcache.Options{
+	v.Store = s.Open(t, 1, txcache.Options{
 		OnStale: func(_ context.Context, hit txcache.StaleHit) { v.hit = append(v.hit, hit) },
 		Logger:  slog.New(slog.NewTextHandler(&v.log, nil)),
 	})[0]
-	v.c = newCache[string, int](t, v.Store, "prices", txcache.CacheOptions{Verify: 1})
+	v.c = storetest.NewCache[string, int](t, v.Store, "prices", txcache.CacheOptions{Verify: 1})
 	return v
 }
 
@@ -44,16 +45,16 @@ func (v *verification) quiet(t *testing.T, verified uint64) {
 }
 
 func TestVerifyFindsAForgottenClear(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
-		v := s.verifying(t)
-		publish(t, v.Store, "shop", v.c, "a secret key", 4711)
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		v := verifying(t, s)
+		storetest.Publish(t, v.Store, "shop", v.c, "a secret key", 4711)
 		v.quiet(t, 0)
 		for range 2 { // the second time there is nothing to find any more
-			tx := beginReadOnly(t, v.Store, "shop")
-			if got, err := v.c.Load(t.Context(), tx, "a secret key", constant(4712, nil)); got != 4712 || err != nil {
+			tx := storetest.BeginReadOnly(t, v.Store, "shop")
+			if got, err := v.c.Load(t.Context(), tx, "a secret key", storetest.Constant(4712, nil)); got != 4712 || err != nil {
 				t.Errorf("Load = %d, %v; want what was loaded", got, err)
 			}
-			commit(t, tx)
+			storetest.Commit(t, tx)
 		}
 		want := txcache.StaleHit{Database: "shop", Cache: "prices", Key: "a secret key", Cached: 4711, Loaded: 4712}
 		if len(v.hit) != 1 || v.hit[0] != want {
@@ -71,14 +72,14 @@ func TestVerifyFindsAForgottenClear(t *testing.T) {
 
 // A difference that a clear explains is none: the transaction began before it.
 func TestVerifyKnowsClears(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for _, when := range []string{"committed", "committing", "dropped"} {
 			t.Run(when, func(t *testing.T) {
-				v := s.verifying(t)
-				publish(t, v.Store, "shop", v.c, "pen", 1)
-				reader := beginReadOnly(t, v.Store, "shop")
+				v := verifying(t, s)
+				storetest.Publish(t, v.Store, "shop", v.c, "pen", 1)
+				reader := storetest.BeginReadOnly(t, v.Store, "shop")
 				read := func() {
-					if got, err := v.c.Load(t.Context(), reader, "pen", constant(2, nil)); err != nil {
+					if got, err := v.c.Load(t.Context(), reader, "pen", storetest.Constant(2, nil)); err != nil {
 						t.Errorf("Load = %d, %v", got, err)
 					}
 				}
@@ -108,8 +109,8 @@ func TestVerifyKnowsClears(t *testing.T) {
 // publishClear commits a clear in which the database's commit is a function.
 func publishClear(t *testing.T, s *txcache.Store, c *txcache.Cache[string, int], database func()) {
 	t.Helper()
-	tx := begin(t, s, "shop")
-	clearCache(t, tx, c)
+	tx := storetest.Begin(t, s, "shop")
+	storetest.Clear(t, tx, c)
 	if err := tx.CommitWith(t.Context(), func(context.Context) error { database(); return nil }); err != nil {
 		t.Error(err)
 	}
@@ -118,16 +119,16 @@ func publishClear(t *testing.T, s *txcache.Store, c *txcache.Cache[string, int],
 // Another server's clear, which this one has not heard of, explains a
 // difference too.
 func TestVerifyKnowsClearsOfOthers(t *testing.T) {
-	everywhere(t, func(t *testing.T, s setup) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for _, poll := range []time.Duration{0, time.Hour} {
 			stale := 0
-			servers := s.open(t, 2, txcache.Options{Poll: poll, OnStale: func(context.Context, txcache.StaleHit) { stale++ }, Logger: silent})
-			mine := newCache[string, int](t, servers[0], "prices", txcache.CacheOptions{Verify: 1})
-			others := newCache[string, int](t, servers[1], "prices", txcache.CacheOptions{})
-			publish(t, servers[0], "shop", mine, "pen", 1)
-			reader := beginReadOnly(t, servers[0], "shop")
+			servers := s.Open(t, 2, txcache.Options{Poll: poll, OnStale: func(context.Context, txcache.StaleHit) { stale++ }, Logger: storetest.Silent})
+			mine := storetest.NewCache[string, int](t, servers[0], "prices", txcache.CacheOptions{Verify: 1})
+			others := storetest.NewCache[string, int](t, servers[1], "prices", txcache.CacheOptions{})
+			storetest.Publish(t, servers[0], "shop", mine, "pen", 1)
+			reader := storetest.BeginReadOnly(t, servers[0], "shop")
 			publishClear(t, servers[1], others, func() {})
-			if got, err := mine.Load(t.Context(), reader, "pen", constant(2, nil)); got != 1 || err != nil {
+			if got, err := mine.Load(t.Context(), reader, "pen", storetest.Constant(2, nil)); got != 1 || err != nil {
 				t.Errorf("Load = %d, %v; want the hit", got, err)
 			}
 			if s := mine.Stats(); s.Verified != 1 || s.Mismatches != 0 || stale != 0 {
@@ -145,17 +146,17 @@ func TestVerifyReturnsTheHit(t *testing.T) {
 		loads    uint64
 		verified uint64
 	}{
-		"if it is good":                  {true, constant(1, nil), 1, 1},
-		"if the loader fails":            {true, constant(0, failure), 1, 0},
-		"in a read-write transaction":    {false, constant(2, nil), 0, 0},
+		"if it is good":                  {true, storetest.Constant(1, nil), 1, 1},
+		"if the loader fails":            {true, storetest.Constant(0, failure), 1, 0},
+		"in a read-write transaction":    {false, storetest.Constant(2, nil), 0, 0},
 		"without asking a loader of nil": {false, nil, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := setups[0].verifying(t)
-			publish(t, v.Store, "shop", v.c, "pen", 1)
-			tx := begin(t, v.Store, "shop")
+			v := verifying(t, storetest.Setups[0])
+			storetest.Publish(t, v.Store, "shop", v.c, "pen", 1)
+			tx := storetest.Begin(t, v.Store, "shop")
 			if test.readOnly {
-				tx = beginReadOnly(t, v.Store, "shop")
+				tx = storetest.BeginReadOnly(t, v.Store, "shop")
 			}
 			if got, err := v.c.Load(t.Context(), tx, "pen", test.load); got != 1 || err != nil {
 				t.Errorf("Load = %d, %v; want the hit", got, err)
@@ -170,14 +171,14 @@ func TestVerifyReturnsTheHit(t *testing.T) {
 
 // Without the backend nobody knows whether a difference is explained.
 func TestVerifyDuringAnOutage(t *testing.T) {
-	b := newOutage()
+	b := storetest.NewOutage()
 	stale := 0
-	store := newStore(t, b, txcache.Options{Logger: silent, OnStale: func(context.Context, txcache.StaleHit) { stale++ }})
-	c := newCache[string, int](t, store, "prices", txcache.CacheOptions{Verify: 1})
-	publish(t, store, "shop", c, "pen", 1)
-	tx := beginReadOnly(t, store, "shop")
-	b.set(true)
-	if got, err := c.Load(t.Context(), tx, "pen", constant(2, nil)); got != 1 || err != nil {
+	store := storetest.NewStore(t, b, txcache.Options{Logger: storetest.Silent, OnStale: func(context.Context, txcache.StaleHit) { stale++ }})
+	c := storetest.NewCache[string, int](t, store, "prices", txcache.CacheOptions{Verify: 1})
+	storetest.Publish(t, store, "shop", c, "pen", 1)
+	tx := storetest.BeginReadOnly(t, store, "shop")
+	b.SetDown(true)
+	if got, err := c.Load(t.Context(), tx, "pen", storetest.Constant(2, nil)); got != 1 || err != nil {
 		t.Errorf("Load = %d, %v; want the hit", got, err)
 	}
 	if s := c.Stats(); s.Verified != 1 || s.Mismatches != 0 || stale != 0 {
@@ -194,19 +195,19 @@ func TestVerifyComparesWhatValuesMean(t *testing.T) {
 	}
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.FixedZone("far", 3600))
 	loaded := row{at, map[string]int{"a": 1, "b": 2}}
-	v := setups[0].verifying(t)
-	c := newCache[string, row](t, v.Store, "rows", txcache.CacheOptions{Verify: 1})
-	publish(t, v.Store, "shop", c, "x", row{at.UTC(), map[string]int{"b": 2, "a": 1}})
-	if _, err := c.Load(t.Context(), beginReadOnly(t, v.Store, "shop"), "x", func(context.Context) (row, error) { return loaded, nil }); err != nil {
+	v := verifying(t, storetest.Setups[0])
+	c := storetest.NewCache[string, row](t, v.Store, "rows", txcache.CacheOptions{Verify: 1})
+	storetest.Publish(t, v.Store, "shop", c, "x", row{at.UTC(), map[string]int{"b": 2, "a": 1}})
+	if _, err := c.Load(t.Context(), storetest.BeginReadOnly(t, v.Store, "shop"), "x", func(context.Context) (row, error) { return loaded, nil }); err != nil {
 		t.Error(err)
 	}
 	if s := c.Stats(); s.Verified != 1 || s.Mismatches != 0 {
 		t.Errorf("Stats = %+v; want one hit verified and found good", s)
 	}
 
-	functions := newCache[string, func()](t, v.Store, "functions", txcache.CacheOptions{Verify: 1}) // no encoding, never equal
-	publish(t, v.Store, "shop", functions, "x", func() {})
-	if _, err := functions.Load(t.Context(), beginReadOnly(t, v.Store, "shop"), "x", func(context.Context) (func(), error) { return func() {}, nil }); err != nil {
+	functions := storetest.NewCache[string, func()](t, v.Store, "functions", txcache.CacheOptions{Verify: 1}) // no encoding, never equal
+	storetest.Publish(t, v.Store, "shop", functions, "x", func() {})
+	if _, err := functions.Load(t.Context(), storetest.BeginReadOnly(t, v.Store, "shop"), "x", func(context.Context) (func(), error) { return func() {}, nil }); err != nil {
 		t.Error(err)
 	}
 	if s := functions.Stats(); s.Mismatches != 1 {
@@ -216,13 +217,13 @@ func TestVerifyComparesWhatValuesMean(t *testing.T) {
 
 func TestVerifyTakesAShare(t *testing.T) {
 	for _, share := range []float64{0, 0.25, 1} {
-		store := setups[0].one(t)
-		c := newCache[string, int](t, store, "prices", txcache.CacheOptions{Verify: share})
-		publish(t, store, "shop", c, "pen", 1)
-		tx := beginReadOnly(t, store, "shop")
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "prices", txcache.CacheOptions{Verify: share})
+		storetest.Publish(t, store, "shop", c, "pen", 1)
+		tx := storetest.BeginReadOnly(t, store, "shop")
 		const hits = 10_000
 		for range hits {
-			if got, err := c.Load(t.Context(), tx, "pen", constant(1, nil)); got != 1 || err != nil {
+			if got, err := c.Load(t.Context(), tx, "pen", storetest.Constant(1, nil)); got != 1 || err != nil {
 				t.Fatalf("Load = %d, %v; want the hit", got, err)
 			}
 		}
