@@ -9,15 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestNewChecksItsOptions(t *testing.T) {
 	for name, opts := range map[string]txcache.Options{
