@@ -58,7 +58,7 @@ func (h histories) check(t *testing.T) history.Report {
 		Seed: h.seed, Steps: h.steps, Length: h.length, World: h.world, Driver: h.drive, Patience: h.patience,
 	})
 	if err != nil {
-		t.Fatalf("to play it again: TXCACHE_SEED=<its seed> go test -run '%s'\n%v", t.Name(), err)
+		t.Fatalf("to play it again: TXCACHE_SEED=<its seed> go test -run '%s' ./acceptance/histories\n%v", t.Name(), err)
 	}
 	withFaults := int64(0)
 	if len(h.world.Faults) > 0 {
