@@ -46,14 +46,21 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 	}
 	defer os.RemoveAll(folder)
 
-	overlays := make([]string, len(guards))
+	packages, err := testPackages(c.root)
+	if err != nil {
+		return err
+	}
+	pkgs, overlays := make([]string, len(guards)), make([]string, len(guards))
 	for i := range guards {
+		if pkgs[i], err = guards[i].pkg(packages); err != nil {
+			return err
+		}
 		if overlays[i], err = c.overlay(filepath.Join(folder, strconv.Itoa(i)), &guards[i]); err != nil {
 			return err
 		}
 	}
 	start := time.Now()
-	if err := c.keepAll(ctx, guards); err != nil {
+	if err := c.keepAll(ctx, guards, pkgs); err != nil {
 		return err
 	}
 	c.print("with all guards in place the tests pass, in %s", seconds(time.Since(start)))
@@ -68,7 +75,7 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 		}
 		lanes.Go(func() {
 			defer func() { <-lane }()
-			found[i] = c.remove(ctx, &guards[i], overlays[i])
+			found[i] = c.remove(ctx, &guards[i], pkgs[i], overlays[i])
 		})
 	}
 	lanes.Wait()
@@ -106,12 +113,11 @@ func (c *campaign) overlay(folder string, g *guard) (string, error) {
 	return file, errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(changed, source, 0o600), os.WriteFile(file, list, 0o600))
 }
 
-// keepAll runs the tests of guards with all of them in place.
-func (c *campaign) keepAll(ctx context.Context, guards []guard) error {
+// keepAll runs the tests of guards, which are in pkgs, with all of them in place.
+func (c *campaign) keepAll(ctx context.Context, guards []guard, pkgs []string) error {
 	tests := map[string][]string{}
 	for i := range guards {
-		pkg := guards[i].pkg()
-		tests[pkg] = append(tests[pkg], guards[i].by)
+		tests[pkgs[i]] = append(tests[pkgs[i]], guards[i].by)
 	}
 	for pkg, by := range tests {
 		slices.Sort(by)
@@ -134,10 +140,10 @@ func (c *campaign) keepAll(ctx context.Context, guards []guard) error {
 	return nil
 }
 
-// remove runs the tests of g without it, and reports whether one of them fails.
-func (c *campaign) remove(ctx context.Context, g *guard, overlay string) bool {
+// remove runs the tests of g, which are in pkg, without it, and reports whether one of them fails.
+func (c *campaign) remove(ctx context.Context, g *guard, pkg, overlay string) bool {
 	start := time.Now()
-	r := c.test(ctx, g.pkg(), pattern(g.by), overlay, c.timeout)
+	r := c.test(ctx, pkg, pattern(g.by), overlay, c.timeout)
 	if ctx.Err() != nil {
 		return false
 	}

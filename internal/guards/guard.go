@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +21,7 @@ type guard struct {
 	// by are the tests that must fail then, by name, each of its subtests after a
 	// slash and each test after a bar, as in "TestA|TestB/sub".
 	by string
-	in string // the package they are in, if it is not that of file
+	in string // the package they are in, if other packages have tests of these names
 
 	quick bool // whether it is removed with -quick
 }
@@ -36,11 +34,6 @@ func all() []guard {
 		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards, pageGuards,
 	)
-}
-
-// pkg returns the package whose tests must fail, as go test takes it.
-func (g *guard) pkg() string {
-	return "./" + cmp.Or(g.in, strings.TrimSuffix(path.Dir(g.file), "/scripts"))
 }
 
 // removed returns the content of the guard's file without the guard.

@@ -38,28 +38,35 @@ func TestEveryGuardIsWhereTheListSays(t *testing.T) {
 	}
 }
 
-// Every test that the list names is in the package that it names.
+// Every test that the list names is declared, those of one guard in one package.
 func TestEveryTestOfTheListExists(t *testing.T) {
-	declared := map[string]string{}
+	packages, err := testPackages(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, g := range all() {
-		if _, ok := declared[g.pkg()]; !ok {
-			files, err := filepath.Glob(filepath.Join(root, g.pkg(), "*_test.go"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, file := range files {
-				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				declared[g.pkg()] += string(text)
-			}
+		if _, err := g.pkg(packages); err != nil {
+			t.Error(err)
 		}
-		for test := range strings.SplitSeq(g.by, "|") {
-			name, _, _ := strings.Cut(test, "/")
-			if !strings.Contains(declared[g.pkg()], "\nfunc "+name+"(") {
-				t.Errorf("guard %q: %s has no %s", g.name, g.pkg(), name)
-			}
+	}
+}
+
+func TestTheNamesOfTestsSayWhereTheyAre(t *testing.T) {
+	packages := map[string][]string{"TestA": {"./a"}, "TestB": {"./a", "./b"}, "TestC": {"./b"}}
+	for _, c := range []struct {
+		by, in, want string
+	}{
+		{"TestA", "", "./a"},
+		{"TestB/sub|TestC", "", "./b"},
+		{"TestB", "b", "./b"},
+		{"TestB", "", ""},
+		{"TestB", "c", ""},
+		{"TestA|TestC", "", ""},
+		{"TestD", "", ""},
+	} {
+		g := guard{by: c.by, in: c.in}
+		if pkg, err := g.pkg(packages); pkg != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q in %q: %q, %v; want %q", c.by, c.in, pkg, err, c.want)
 		}
 	}
 }
@@ -85,7 +92,7 @@ func TestCampaign(t *testing.T) {
 		t.Skip("it compiles the module several times; without -short it runs")
 	}
 	sound := guard{
-		name: "sound", keeps: "P9", file: "internal/codec/codec.go", in: "internal/codec",
+		name: "sound", keeps: "P9", file: "internal/codec/codec.go",
 		text: `if data[0] != format {`, gone: `if data == nil {`, by: "TestHostileDataIsMalformed",
 	}
 	blind, broken, gone := sound, sound, sound

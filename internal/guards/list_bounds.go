@@ -10,7 +10,6 @@ var boundGuards = []guard{{
 	text:    "return max(1, n/6+(n%6+4)/6)",
 	gone:    "return max(1, (n+4)/6)",
 	by:      "TestExtremesOfOptions/memory/Size",
-	in:      ".",
 }, {
 	name:    "a moment that cannot be counted is the last",
 	keeps:   "P6",
@@ -19,7 +18,6 @@ var boundGuards = []guard{{
 	text:    "	if int64(d) > math.MaxInt64-at {\n		return math.MaxInt64\n	}\n",
 	gone:    "	_ = math.MaxInt64\n",
 	by:      "TestAValueWithoutEndIsKeptNear|TestExtremesOfCacheOptions/memory/Duration",
-	in:      ".",
 }, {
 	name:    "redis: a script understands every lease",
 	keeps:   "P5",
@@ -44,7 +42,6 @@ var boundGuards = []guard{{
 	text:    "if len(name) > LongestName {",
 	gone:    "if len(name) > LongestName && what == name {",
 	by:      "TestExtremesOfNames",
-	in:      ".",
 }, {
 	name:    "what the store ignores is not looked at",
 	keeps:   "P7",
@@ -157,7 +154,6 @@ var boundGuards = []guard{{
 	text:    "	all.CompareAndDelete(db.name, db)\n",
 	gone:    "	_, db.gone = all, false\n",
 	by:      "TestADroppedDatabaseLeavesNothing",
-	in:      ".",
 }, {
 	name:    "redis: nothing is learnt of a database that is gone",
 	keeps:   "P3",

@@ -9,7 +9,6 @@ var commitGuards = []guard{{
 	text:    `err = s.backend.Fence(calling, database, *f)`,
 	gone:    `err = calling.Err()`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "hold in the process that commits",
@@ -27,7 +26,6 @@ var commitGuards = []guard{{
 	text:    `if s.opts.CommitOnOutage && errors.Is(err, ErrUnavailable) && ctx.Err() == nil {`,
 	gone:    `if errors.Is(err, ErrUnavailable) {`,
 	by:      "TestRefusedFenceRollsTheDatabaseBack",
-	in:      "sqltx",
 	quick:   true,
 }, {
 	name:    "no commit without a fence once the context is done",
@@ -141,7 +139,6 @@ var commitGuards = []guard{{
 	text:    `g := t.shared(c)`,
 	gone:    `g := t.db.generation(t.db.newest.Load(), c)`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "only warm caches publish what they cleared",
@@ -167,7 +164,6 @@ var commitGuards = []guard{{
 	text:    `g.Token = t.view.state.Token(c.name)`,
 	gone:    `g.Token = t.db.newest.Load().state.Token(c.name)`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "what has expired is not published",
 	keeps:   "P4",

@@ -9,7 +9,6 @@ var generationGuards = []guard{{
 	text:    `v.state == nil || v.state.IsFenced(c.name) ||`,
 	gone:    `v.state == nil ||`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "readers see the hold",
@@ -67,7 +66,6 @@ var generationGuards = []guard{{
 	text:    `case s.Token(g.cache().name) != g.token():`,
 	gone:    `case s == nil:`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "a fenced cache has no place in a new view",
 	keeps:   "P3",
@@ -76,7 +74,6 @@ var generationGuards = []guard{{
 	text:    `case next.token(g.cache()) != "":`,
 	gone:    `default:`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "what is dead is emptied",
 	keeps:   "P10",
@@ -101,7 +98,6 @@ var generationGuards = []guard{{
 	text:    "	gone.gone = true\n",
 	gone:    "",
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "a drop leaves nothing to read",

@@ -232,6 +232,7 @@ var memoryGuards = []guard{{
 	text:    `if stood && old.Token(g.Cache) == g.Token {`,
 	gone:    `if stood {`,
 	by:      "TestBackendKeepsEveryRule",
+	in:      "memorybackend",
 }, {
 	name:    "memory: a clear that is repeated takes another token",
 	keeps:   "P4",
@@ -240,6 +241,7 @@ var memoryGuards = []guard{{
 	text:    `if stood && old.Token(g.Cache) == g.Token {`,
 	gone:    `if (stood || !stood) && old.Token(g.Cache) == g.Token {`,
 	by:      "TestBackendKeepsEveryRule",
+	in:      "memorybackend",
 }, {
 	name:    "memory: a cache is fenced while one fence stands",
 	keeps:   "P3",
@@ -248,6 +250,7 @@ var memoryGuards = []guard{{
 	text:    `delete(b.fences[database], f.ID)`,
 	gone:    `delete(b.fences, database)`,
 	by:      "TestBackendKeepsEveryRule",
+	in:      "memorybackend",
 }, {
 	name:    "memory: a drop starts another life",
 	keeps:   "P7",
@@ -256,4 +259,5 @@ var memoryGuards = []guard{{
 	text:    `b.states.Delete(database)`,
 	gone:    ``,
 	by:      "TestBackendKeepsEveryRule",
+	in:      "memorybackend",
 }}

@@ -9,7 +9,6 @@ var sharedTransactionGuards = []guard{{
 	text:    `if !tx.t.cutSince(cuts, &c.core) {`,
 	gone:    `if cuts < 1<<63 {`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "cuts are counted before the loader runs",
 	keeps:   "P2",

@@ -9,7 +9,6 @@ var transactionGuards = []guard{{
 	text:    `if t.readOnly && (t.work == nil`,
 	gone:    `if (t.work == nil`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "the way past the overlay is for caches that were not touched",
@@ -19,7 +18,6 @@ var transactionGuards = []guard{{
 	text:    `t.touched.Load()&c.bit != 0 || t.db.newest.Load() != t.view {`,
 	gone:    `t.db.newest.Load() != t.view {`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "a cache is private to who has cleared it",
 	keeps:   "P1",
@@ -28,7 +26,6 @@ var transactionGuards = []guard{{
 	text:    `open && !l.cleared && !w.cleared`,
 	gone:    `open && !w.cleared`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "all caches are private to who has cleared all",
 	keeps:   "P1",
@@ -37,7 +34,6 @@ var transactionGuards = []guard{{
 	text:    "return r, !w.cleared",
 	gone:    "return r, true",
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "a clear empties the overlay",
 	keeps:   "P1",
@@ -46,7 +42,6 @@ var transactionGuards = []guard{{
 	text:    `*l = local{cleared: true, cut: t.work.cuts}`,
 	gone:    `l.cleared = true`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "a clear of all empties all overlays",
 	keeps:   "P1",
@@ -55,7 +50,6 @@ var transactionGuards = []guard{{
 	text:    `w.cleared, w.caches = true, nil`,
 	gone:    `w.cleared = true`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 }, {
 	name:    "an overlay that lost a value uncovers none",
 	keeps:   "P1",
@@ -88,7 +82,6 @@ var transactionGuards = []guard{{
 	text:    `if w.savepoints > 0 {`,
 	gone:    `if false {`,
 	by:      "TestAHistoryViolatesNoPromise",
-	in:      "internal/history/subject",
 	quick:   true,
 }, {
 	name:    "a savepoint remembers a key anew",

@@ -60,6 +60,12 @@ func (b belief) clone() belief {
 	return belief{maps.Clone(b.sets), maps.Clone(b.cleared), maps.Clone(b.owed), maps.Clone(b.unsure)}
 }
 
+// doubt notes that anything may be in a slot.
+func (b belief) doubt(at slot) {
+	delete(b.sets, at)
+	b.unsure[at] = true
+}
+
 func (b belief) clear(cache int) {
 	b.cleared[cache] = true
 	delete(b.owed, cache)

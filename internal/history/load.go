@@ -193,6 +193,7 @@ func (l *loading) load(keys []string) (err error) {
 		l.tellSet(l.step, values[i])
 	}
 	l.batches = append(l.batches, loaded{values, since, l.change()})
+	l.lands(values, 1)
 	l.note(len(l.batches) - 1)
 	return nil
 }
@@ -213,7 +214,19 @@ func (l *loading) kept() {
 		}
 	}
 	for _, b := range l.batches {
+		l.lands(b.values, -1)
 		b.changed()
+	}
+}
+
+// lands notes that values begin to land, or with -1 that they have landed. It
+// makes no difference where the goroutines take turns.
+func (l *loading) lands(values []Value, n int) {
+	if l.flights != nil {
+		return
+	}
+	for _, v := range values {
+		l.shared.land(l.slot(l.step, v.Key), n)
 	}
 }
 

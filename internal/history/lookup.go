@@ -134,8 +134,7 @@ func (t *transaction) set(s Step, v Value, since glance, then, now int) {
 	defer t.shared.mu.Unlock()
 	switch {
 	case t.flights == nil && (!t.calm(since, then, now) || since.before < t.cut[s.Cache] && t.cut[s.Cache] <= since.cuts):
-		delete(t.belief.sets, at)
-		t.belief.unsure[at] = true
+		t.belief.doubt(at)
 	case t.cut[s.Cache] <= since.cuts: // or it is not kept
 		delete(t.belief.unsure, at)
 		t.belief.sets[at] = v

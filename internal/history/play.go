@@ -86,7 +86,7 @@ type player struct{ tx, goroutine int }
 // transaction that is not open.
 func (p *play) player(who player) *transaction {
 	if who.goroutine == 0 {
-		return &transaction{play: p, shared: &shared{id: who.tx}}
+		return &transaction{play: p, shared: newShared(who.tx)}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

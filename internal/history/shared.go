@@ -35,6 +35,14 @@ type shared struct {
 	cut        map[int]int // by cache: which was the last that concerned it
 	underway   int         // changes of what the transaction sees of its own
 	changes    int         // how many there were
+
+	// landing counts, by slot, the values of loaders that have returned and of
+	// calls of Load that have not: nobody knows whether the cache has kept them.
+	landing map[slot]int
+}
+
+func newShared(id int) *shared {
+	return &shared{id: id, belief: newBelief(), cut: map[int]int{}, landing: map[slot]int{}}
 }
 
 // A glance is what was known of a transaction before a look-up.
@@ -88,6 +96,28 @@ func (s *shared) ordered(do func() error) error {
 	return do()
 }
 
+// land adds n to how many values are landing in a slot.
+func (s *shared) land(at slot, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.landing[at] += n; s.landing[at] == 0 {
+		delete(s.landing, at)
+	}
+}
+
+// believed returns a copy of the belief, for a savepoint. The cache may keep a
+// value that is landing before the savepoint or within it, so that the copy is
+// not sure of that.
+func (s *shared) believed() belief {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	copied := s.belief.clone()
+	for at := range s.landing {
+		copied.doubt(at)
+	}
+	return copied
+}
+
 // cleared notes that a cache was cleared.
 func (s *shared) cleared(cache int) {
 	s.mu.Lock()
@@ -102,8 +132,7 @@ func (s *shared) undone(before belief, caches int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for at := range s.belief.unsure {
-		before.unsure[at] = true
-		delete(before.sets, at)
+		before.doubt(at)
 	}
 	s.belief = before
 	s.cuts++

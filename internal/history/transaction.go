@@ -83,7 +83,6 @@ func (t *transaction) begin(ctx context.Context, s Step) {
 	}
 	t.since = time.Now().Add(-t.world.Late)
 	t.session = t.truth.session(t.id, t.database, s.Repeatable)
-	t.belief, t.cut = newBelief(), map[int]int{}
 	tx, err := t.servers[t.server].Begin(ctx, t.database, t.readOnly)
 	t.tell(t, "begins on server %d in %q, read-only %v, repeatable read %v", t.server, t.database, t.readOnly, s.Repeatable)
 	if t.failed(err) {
@@ -304,13 +303,6 @@ func (t *transaction) savepoint(ctx context.Context, tx Tx, depth int) (err erro
 		err = nil
 	}
 	return err
-}
-
-// believed returns a copy of the belief.
-func (t *transaction) believed() belief {
-	t.shared.mu.Lock()
-	defer t.shared.mu.Unlock()
-	return t.belief.clone()
 }
 
 // failed reports whether err is an error, and whether it is one that nobody

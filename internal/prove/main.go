@@ -88,7 +88,7 @@ func schemes(ctx context.Context, out io.Writer, seed uint64, steps int) error {
 		return err
 	}
 	if violations(own) > 0 {
-		failures = append(failures, fmt.Errorf("txcache violates promises; go test -run TestNoHistoryViolatesAPromise . tells how, with TXCACHE_SEED=%d", seed))
+		failures = append(failures, fmt.Errorf("txcache violates promises; go test -run TestNoHistoryViolatesAPromise ./acceptance/histories tells how, with TXCACHE_SEED=%d", seed))
 	}
 	rows = append(rows, row{"**txcache**", "this library", own})
 	return errors.Join(append(failures, write(out, rows))...)

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history/subject"
 )
 
-// One history, always the same: the tests of the root package play many others.
+// One history, always the same: package acceptance/histories plays many others.
 // This one is for whoever wants an answer fast.
 func TestAHistoryViolatesNoPromise(t *testing.T) {
 	report, err := history.Check(t.Context(), subject.Memory(), history.Options{Seed: 1, Steps: 200_000, Driver: history.Interleave})

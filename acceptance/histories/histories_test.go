@@ -1,0 +1,109 @@
+package histories_test
+
+import (
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/history"
+	"github.com/seed-dad15c92/txcache/internal/history/subject"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
+)
+
+// historyFactor returns by how much longer than usual histories are played that
+// need no server: what TXCACHE_HISTORY says, 1 without it.
+func historyFactor(t *testing.T) int {
+	text := os.Getenv("TXCACHE_HISTORY")
+	if text == "" {
+		return 1
+	}
+	factor, err := strconv.Atoi(text)
+	if err != nil || factor < 1 {
+		t.Fatalf("TXCACHE_HISTORY is %q, want a number of times", text)
+	}
+	return factor
+}
+
+// checked are the hits of all histories so far, and those in worlds with faults.
+var checked, checkedWithFaults atomic.Int64
+
+// histories are histories of one kind.
+type histories struct {
+	open     history.Open
+	seed     uint64 // that of the environment, or a random one
+	world    history.World
+	steps    int // 2500
+	length   int // the default of package history
+	drive    history.Driver
+	hits     float64       // at least, of the look-ups; 0.15
+	patience time.Duration // the default of package history
+}
+
+// check plays histories. Each test has servers of its own, so that it can be
+// played again alone.
+func (h histories) check(t *testing.T) history.Report {
+	t.Helper()
+	if h.steps == 0 {
+		h.steps = 2500
+	}
+	if h.hits == 0 {
+		h.hits = 0.15
+	}
+	if h.seed == 0 {
+		h.seed = storetest.Seed(t)
+	}
+	report, err := history.Check(t.Context(), h.open, history.Options{
+		Seed: h.seed, Steps: h.steps, Length: h.length, World: h.world, Driver: h.drive, Patience: h.patience,
+	})
+	if err != nil {
+		t.Fatalf("to play it again: TXCACHE_SEED=<its seed> go test -run '%s' ./acceptance/histories\n%v", t.Name(), err)
+	}
+	withFaults := int64(0)
+	if len(h.world.Faults) > 0 {
+		withFaults = int64(report.Hits)
+	}
+	t.Logf("seed %d: %v; so far %d hits altogether, %d of them with faults", h.seed, report,
+		checked.Add(int64(report.Hits)), checkedWithFaults.Add(withFaults))
+	// A share says something only of many look-ups; of few, some must hit.
+	if report.Hits == 0 || report.Lookups >= 500 && float64(report.Hits) < h.hits*float64(report.Lookups) {
+		t.Errorf("seed %d: %d hits in %d look-ups; a cache that misses proves nothing", h.seed, report.Hits, report.Lookups)
+	}
+	return report
+}
+
+var drivers = []struct {
+	name  string
+	drive history.Driver
+}{{"interleaved", history.Interleave}, {"racing", history.Race}}
+
+// The promises P1 to P4 and P7 hold in every history; package history says how
+// they are checked.
+func TestNoHistoryViolatesAPromise(t *testing.T) {
+	const fewestHits = 0.2 // a third is usual
+	factor := historyFactor(t)
+	for _, play := range []struct {
+		name  string
+		seed  uint64
+		steps int
+		drive history.Driver
+	}{
+		{"interleaved, fixed", 1, 60_000, history.Interleave},
+		{"interleaved, random", 0, factor * 50_000, history.Interleave},
+		{"racing, random", 0, factor * 250_000, history.Race},
+	} {
+		t.Run(play.name, func(t *testing.T) {
+			t.Parallel()
+			histories{open: subject.Memory(), seed: play.seed, steps: play.steps, drive: play.drive, hits: fewestHits}.check(t)
+		})
+	}
+}
+
+// Where nothing stands in the way, what one transaction loaded the next one
+// hits.
+func TestQuietHistoriesHit(t *testing.T) {
+	if _, err := history.Quiet(t.Context(), subject.Memory()); err != nil {
+		t.Error(err)
+	}
+}

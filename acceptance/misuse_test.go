@@ -1,0 +1,181 @@
+package acceptance_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
+)
+
+// A handle that is nil, or was never made, is a mistake that a program must hear
+// of at once: taken for a transaction that has ended it would be a miss for ever.
+func TestNilHandlesPanicWithASentence(t *testing.T) {
+	store := storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.Begin(t, store, "db")
+	ctx := t.Context()
+	load := storetest.Constant(1, nil)
+	loadMany := func(context.Context, []string) (map[string]int, error) { return nil, nil }
+	refresh := func(context.Context, *txcache.Tx, string) (int, error) { return 1, nil }
+	inner := func(*txcache.Tx) error { return nil }
+
+	ofTx := func(tx *txcache.Tx) map[string]func() {
+		return map[string]func(){
+			"Get":                  func() { c.Get(ctx, tx, "k") },
+			"GetOr":                func() { c.GetOr(ctx, tx, "k", 1) },
+			"GetMany":              func() { c.GetMany(ctx, tx, []string{"k"}) },
+			"Set":                  func() { c.Set(tx, "k", 1) },
+			"SetMany":              func() { c.SetMany(tx, map[string]int{"k": 1}) },
+			"GetMany of no keys":   func() { c.GetMany(ctx, tx, nil) },
+			"SetMany of no values": func() { c.SetMany(tx, nil) },
+			"Absent":               func() { c.Absent(ctx, tx, "k") },
+			"SetAbsent":            func() { c.SetAbsent(tx, "k") },
+			"Load":                 func() { c.Load(ctx, tx, "k", load) },
+			"LoadMany":             func() { c.LoadMany(ctx, tx, []string{"k"}, loadMany) },
+			"Clear":                func() { c.Clear(tx) },
+			"SyncSince":            func() { c.SyncSince(tx, time.Now()) },
+			"ClearAll":             func() { tx.ClearAll() },
+			"Commit":               func() { tx.Commit(ctx) },
+			"CommitWith":           func() { tx.CommitWith(ctx, nil) },
+			"Rollback":             func() { tx.Rollback() },
+			"Savepoint":            func() { tx.Savepoint(inner) },
+			"Database":             func() { tx.Database() },
+			"SyncedAt":             func() { tx.SyncedAt() },
+			"WithUser":             func() { tx.WithUser(1) },
+			"WithContext":          func() { tx.WithContext(nil) },
+		}
+	}
+	ofCache := func(c *txcache.Cache[string, int]) map[string]func() {
+		return map[string]func(){
+			"Get":                func() { c.Get(ctx, tx, "k") },
+			"GetMany":            func() { c.GetMany(ctx, tx, []string{"k"}) },
+			"Set":                func() { c.Set(tx, "k", 1) },
+			"SetAbsent":          func() { c.SetAbsent(tx, "k") },
+			"Absent":             func() { c.Absent(ctx, tx, "k") },
+			"GetMany of no keys": func() { c.GetMany(ctx, tx, nil) },
+			"SyncSince":          func() { c.SyncSince(tx, time.Now()) },
+			"Load":               func() { c.Load(ctx, tx, "k", load) },
+			"LoadMany":           func() { c.LoadMany(ctx, tx, []string{"k"}, loadMany) },
+			"Clear":              func() { c.Clear(tx) },
+			"RefreshEarly":       func() { c.RefreshEarly(refresh) },
+			"Name":               func() { c.Name() },
+			"Stats":              func() { c.Stats() },
+		}
+	}
+	ofStore := func(s *txcache.Store) map[string]func() {
+		return map[string]func(){
+			"Begin":              func() { s.Begin(ctx, "db") },
+			"BeginReadOnly":      func() { s.BeginReadOnly(ctx, "db") },
+			"Update":             func() { s.Update(ctx, "db", inner) },
+			"View":               func() { s.View(ctx, "db", inner) },
+			"Sync":               func() { s.Sync(ctx, "db") },
+			"Clear":              func() { s.Clear(ctx, "db", "c") },
+			"Clear of no caches": func() { s.Clear(ctx, "db") },
+			"ClearAll":           func() { s.ClearAll(ctx, "db") },
+			"Drop":               func() { s.Drop(ctx, "db") },
+			"Close":              func() { s.Close() },
+			"Stats": func() {
+				for range s.Stats() {
+				}
+			},
+			"Status": func() { s.Status() },
+			"Databases": func() {
+				for range s.Databases() {
+				}
+			},
+			"Waiting": func() { s.Waiting() },
+		}
+	}
+	var none context.Context
+	unlimited := map[string]func(){
+		"Begin":    func() { store.Begin(none, "db") },
+		"View":     func() { store.View(none, "db", inner) },
+		"Sync":     func() { store.Sync(none, "db") },
+		"Clear":    func() { store.Clear(none, "db", "c") },
+		"Drop":     func() { store.Drop(none, "db") },
+		"Get":      func() { c.Get(none, tx, "k") },
+		"GetMany":  func() { c.GetMany(none, tx, []string{"k"}) },
+		"Load":     func() { c.Load(none, tx, "k", load) },
+		"LoadMany": func() { c.LoadMany(none, tx, []string{"k"}, loadMany) },
+		"Absent":   func() { c.Absent(none, tx, "k") },
+		"Commit":   func() { tx.Commit(none) },
+	}
+	for name, test := range map[string]struct {
+		calls map[string]func()
+		want  string
+	}{
+		"a nil Tx":              {ofTx(nil), "txcache: the *Tx is nil"},
+		"a Tx that is empty":    {ofTx(&txcache.Tx{}), "txcache: the *Tx is nil"},
+		"a nil Cache":           {ofCache(nil), "txcache: the *Cache is nil"},
+		"a Cache that is empty": {ofCache(&txcache.Cache[string, int]{}), "txcache: the *Cache is nil"},
+		"a nil Store":           {ofStore(nil), "txcache: the *Store is nil"},
+		"a Store that is empty": {ofStore(&txcache.Store{}), "txcache: the *Store is nil"},
+		"a nil context":         {unlimited, "txcache: the context is nil"},
+	} {
+		for call, f := range test.calls {
+			func() {
+				defer func() {
+					if text, _ := recover().(string); !strings.HasPrefix(text, test.want) {
+						t.Errorf("%s with %s panics with %q; want a sentence that begins with %q", call, name, text, test.want)
+					}
+				}()
+				f()
+			}()
+		}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Errorf("after all that the transaction does not commit: %v", err)
+	}
+}
+
+// A clear that was refused fails the commit, whether its error was looked at or
+// not: the caller would think that others know of the change.
+func TestARefusedClearFailsItsCommit(t *testing.T) {
+	store, foreign := storetest.Setups[0].One(t), storetest.Setups[0].One(t)
+	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+	of := storetest.NewCache[string, int](t, foreign, "foreign", txcache.CacheOptions{})
+	for name, test := range map[string]struct {
+		readOnly bool
+		clear    func(*txcache.Tx) error
+		want     error
+	}{
+		"Clear in a read-only transaction":    {true, c.Clear, txcache.ErrReadOnly},
+		"ClearAll in a read-only transaction": {true, (*txcache.Tx).ClearAll, txcache.ErrReadOnly},
+		"Clear of another store's cache":      {false, of.Clear, nil},
+	} {
+		open := func() *txcache.Tx {
+			if test.readOnly {
+				return storetest.BeginReadOnly(t, store, "db")
+			}
+			return storetest.Begin(t, store, "db")
+		}
+		tx := open()
+		c.Set(tx, name, 1)
+		refusal := test.clear(tx)
+		if refusal == nil || test.want != nil && refusal != test.want {
+			t.Fatalf("%s: the clear answers %v", name, refusal)
+		}
+		ran := false
+		err := tx.CommitWith(t.Context(), func(context.Context) error { ran = true; return nil })
+		if ran || !errors.Is(err, refusal) {
+			t.Errorf("%s: the commit answers %v, and has run: %v; want no commit and %v", name, err, ran, refusal)
+		}
+		reading := storetest.BeginReadOnly(t, store, "db")
+		if _, ok := c.Get(t.Context(), reading, name); ok != test.readOnly {
+			t.Errorf("%s: others see what the transaction has set: %v; want that of what it has read only", name, ok)
+		}
+
+		tx = open()
+		undone := errors.New("undone")
+		if err := tx.Savepoint(func(tx *txcache.Tx) error { return errors.Join(undone, test.clear(tx)) }); !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Errorf("%s, in a savepoint that was undone: the commit answers %v", name, err)
+		}
+	}
+}
