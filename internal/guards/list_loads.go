@@ -13,9 +13,9 @@ var loadGuards = []guard{{
 	name:    "who may have changed something leads no load",
 	keeps:   "P1",
 	without: "Others get what a transaction has loaded from its own uncommitted rows.",
-	file:    "batch.go",
-	text:    "may := t.readOnly && !t.inSavepoint()",
-	gone:    "may := !t.inSavepoint()",
+	file:    "internal/loading/batch.go",
+	text:    "may := t.ReadOnly && !t.InSavepoint()",
+	gone:    "may := !t.InSavepoint()",
 	by:      "TestReadWriteTransactionsShareNoLoad",
 }, {
 	name:    "loads do not wait in a circle",
@@ -45,8 +45,8 @@ var loadGuards = []guard{{
 	name:    "an error of a transaction that has ended is its own",
 	keeps:   "P8",
 	without: "Callers get an error that says nothing but that somebody else has gone.",
-	file:    "alone.go",
-	text:    "if ctx.Err() != nil || t.ended() {",
+	file:    "internal/loading/failure.go",
+	text:    "if ctx.Err() != nil || t.Ended() {",
 	gone:    "if ctx.Err() != nil {",
 	by:      "TestTheLeaderGoesAway|TestTroubleWithinALoaderIsItsCallers",
 }, {

@@ -21,8 +21,8 @@ var misuseGuards = []guard{{
 	name:    "a refused clear is forgotten with its savepoint",
 	keeps:   "P2",
 	without: "A transaction cannot commit though the savepoint that was refused a clear was undone.",
-	file:    "tx.go",
-	text:    `w.record(0, func() { w.refused = before })`,
-	gone:    `_ = before`,
+	file:    "internal/transaction/transaction.go",
+	text:    "w.record(0, func() { w.refused = before })",
+	gone:    "_ = before",
 	by:      "TestARefusedClearFailsItsCommit",
 }}
