@@ -45,9 +45,9 @@ var clockGuards = []guard{{
 	name:    "clock: a value is as old as the server says",
 	keeps:   "P3",
 	without: "A process whose clock is ahead makes others use what it has set for as long as it is ahead.",
-	file:    "cache.go",
-	text:    `c.timed = s.timed != nil && (opts.Duration > 0 || opts.Absent > 0)`,
-	gone:    `c.timed = false`,
+	file:    "internal/transaction/cache.go",
+	text:    "core.timed = s.timed != nil && (o.Duration > 0 || o.Absent > 0)",
+	gone:    "core.timed = false",
 	by:      "TestNoOtherClockSaysHowLongAValueLives",
 }, {
 	name:    "clock: a value that stays for too long is not believed",
