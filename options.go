@@ -103,7 +103,7 @@ const (
 	defaultSize          = 1024
 	defaultOverlaySize   = 65536
 	defaultFence         = time.Minute
-	leastFence           = 100 * time.Millisecond
+	minFence             = 100 * time.Millisecond
 	defaultCommitTimeout = time.Minute
 )
 
@@ -124,8 +124,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.Lease is %v; it must not be negative", opts.Lease)
 	case opts.CommitTimeout < 0:
 		return opts, fmt.Errorf("txcache: Options.CommitTimeout is %v; it must not be negative", opts.CommitTimeout)
-	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < leastFence:
-		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, leastFence)
+	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < minFence:
+		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, minFence)
 	}
 	opts.Sizes = maps.Clone(opts.Sizes)
 	opts.ContextIgnoredKeys = slices.Clone(opts.ContextIgnoredKeys)

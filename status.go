@@ -39,7 +39,7 @@ func (s *Store) Status() Status {
 		Delayed:   d.Delayed.Load(),
 		InDoubt:   d.InDoubt.Load(),
 		Drops:     d.Drops.Load(),
-		Waiting:   s.inner.Announcer.Waiting(),
+		Waiting:   s.inner.Committer.Waiting(),
 		Staleness: s.opts.Poll,
 	}
 	for range s.databases.All() {

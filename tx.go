@@ -185,11 +185,11 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 	s, database := tx.h.Store, tx.Database()
 	ctx, end := s.Trace(ctx, "commit", database, "", 0)
 	defer func() { end(err) }()                        // also if commit panics
-	fenced, err := s.Announcer.Fence(ctx, database, f) // P3, P5: before the database shows anything
+	fenced, err := s.Committer.Fence(ctx, database, f) // P3, P5: before the database shows anything
 	if err != nil {
 		return err
 	}
-	renewal := s.Announcer.Renew(context.WithoutCancel(ctx), database, f)
+	renewal := s.Committer.Renew(context.WithoutCancel(ctx), database, f)
 	o := inDoubt   // if commit panics or ends its goroutine
 	defer func() { // also then
 		p := recover()
@@ -199,12 +199,12 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 		renewal.End()
 		switch o {
 		case notSent:
-			s.Announcer.Lift(ctx, database, f)
+			s.Committer.Unfence(ctx, database, f)
 		case inDoubt:
-			s.Announcer.Postpone(ctx, database, f)
+			s.Committer.Postpone(ctx, database, f)
 			s.CountClears(f)
 		default:
-			s.Announcer.Clear(ctx, database, f, fenced)
+			s.Committer.Clear(ctx, database, f, fenced)
 			s.CountClears(f)
 		}
 		if err == nil && o != committed {

@@ -11,7 +11,7 @@
 // view with one's own tells whether anything happened since is what makes a hit
 // cheap.
 //
-// An [Announcer] tells the backend of fences and clears, for as long as it takes.
+// An [Committer] tells the backend of fences and clears, for as long as it takes.
 // From before the fence until the clear has come back, the caches of a commit are
 // held in the newest view, so that this process need not wait to hear of itself.
 // A clear that the backend cannot be told of is repeated, and its caches stay held.

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A doubt is a commit that the database may still carry out: its fence stands
-// for a lease, and its clear is put off until then.
+// A doubt is a commit that the database may still carry out. Its fence stands for
+// another lease; after that its caches are cleared.
 type doubt struct {
 	database string
 	fence    *backend.Fence
@@ -17,58 +17,57 @@ type doubt struct {
 	renewal  *Renewal // nil: the fence stands for long enough
 }
 
-// Postpone is Clear for a commit that is in doubt: for another lease the fence
-// stands, should it have lapsed before, again. // P3
+// Postpone is Clear for a commit that is in doubt: it clears a lease later. It renews
+// the fence first, in case that has lapsed. // P3
 //
-// What it costs is a fence in the backend, one in what this process holds, and a
-// timer. A doubt takes the place of earlier ones whose caches it covers, as its
-// fence stands for longer and its clear comes after theirs. So doubts of the same
-// caches cost no more than one.
-func (a *Announcer) Postpone(ctx context.Context, database string, f *backend.Fence) {
-	defer a.end()
-	a.registry.Counts.InDoubt.Add(1)
-	a.registry.Log.Warn(ctx, "commit in doubt", "database", database, "lease", f.Lease)
-	standing := a.renew(context.WithoutCancel(ctx), database, f)
-	for _, old := range a.doubt(&doubt{database: database, fence: f}, standing) {
+// A doubt costs a fence in the backend, a hold in this process, and a timer. It
+// replaces earlier ones whose caches it includes, as its fence stands for longer and
+// its clear comes after theirs. So doubts of the same caches cost no more than one.
+func (c *Committer) Postpone(ctx context.Context, database string, f *backend.Fence) {
+	defer c.end()
+	c.registry.Counts.InDoubt.Add(1)
+	c.registry.Log.Warn(ctx, "commit in doubt", "database", database, "lease", f.Lease)
+	standing := c.renew(context.WithoutCancel(ctx), database, f)
+	for _, old := range c.doubt(&doubt{database: database, fence: f}, standing) {
 		old.end()
-		a.registry.release(database, old.fence, nil)
-		a.liftLater(database, old.fence)
+		c.registry.release(database, old.fence, nil)
+		c.unfenceLater(database, old.fence)
 	}
 }
 
-// doubt keeps d, and returns the doubts whose place it takes.
-func (a *Announcer) doubt(d *doubt, standing bool) (old []*doubt) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// doubt keeps d, and returns the earlier doubts that it replaces.
+func (c *Committer) doubt(d *doubt, standing bool) (old []*doubt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if standing {
-		a.doubts = slices.DeleteFunc(a.doubts, func(o *doubt) bool {
-			covered := o.database == d.database && coversAll(d.fence, o.fence) && o.timer.Stop()
-			if covered {
+		c.doubts = slices.DeleteFunc(c.doubts, func(o *doubt) bool {
+			replaced := o.database == d.database && includes(d.fence, o.fence) && o.timer.Stop()
+			if replaced {
 				old = append(old, o)
 			}
-			return covered
+			return replaced
 		})
-	} else if !a.closing {
-		d.renewal = a.keep(a.ctx, d.database, d.fence, d.fence.Lease/12)
+	} else if !c.closing {
+		d.renewal = c.keep(c.ctx, d.database, d.fence, d.fence.Lease/12)
 	}
-	a.doubts = append(a.doubts, d)
-	d.timer = time.AfterFunc(d.fence.Lease, func() { a.settle(d) })
+	c.doubts = append(c.doubts, d)
+	d.timer = time.AfterFunc(d.fence.Lease, func() { c.settle(d) })
 	return old
 }
 
 // settle clears the caches of d, whose lease has ended.
-func (a *Announcer) settle(d *doubt) {
-	a.mu.Lock()
-	if a.closing {
-		a.mu.Unlock()
+func (c *Committer) settle(d *doubt) {
+	c.mu.Lock()
+	if c.closing {
+		c.mu.Unlock()
 		return
 	}
-	a.doubts = slices.DeleteFunc(a.doubts, func(other *doubt) bool { return other == d })
-	a.announcing.Add(1)
-	a.mu.Unlock()
-	defer a.announcing.Done()
+	c.doubts = slices.DeleteFunc(c.doubts, func(other *doubt) bool { return other == d })
+	c.clearing.Add(1)
+	c.mu.Unlock()
+	defer c.clearing.Done()
 	d.end()
-	a.announce(a.ctx, d.database, d.fence, true)
+	c.clear(c.ctx, d.database, d.fence, true)
 }
 
 // end returns when the fence is not renewed any more.
@@ -80,11 +79,11 @@ func (d *doubt) end() {
 
 // abandon forgets the doubts, as the store closes, and returns how many there
 // are. Their fences lapse in the backend, which counts as a clear there.
-func (a *Announcer) abandon() int {
-	a.mu.Lock()
-	doubts := a.doubts
-	a.doubts = nil
-	a.mu.Unlock()
+func (c *Committer) abandon() int {
+	c.mu.Lock()
+	doubts := c.doubts
+	c.doubts = nil
+	c.mu.Unlock()
 	for _, d := range doubts {
 		d.timer.Stop()
 		d.end()

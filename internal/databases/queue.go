@@ -9,28 +9,28 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A queue is of announcements that the backend could not be told of: it tries
-// them again until it can. Clears and lifts have one each, so that no clear waits
-// for lifts, which are of less use.
+// A queue keeps what the backend could not be told of, and tries it again until it
+// can. Clears and unfences have a queue each, so that no clear waits for an unfence,
+// which is of less use.
 type queue struct {
-	ctx  context.Context // of what is told in the background
-	tell func(context.Context, *announcement) error
+	ctx  context.Context // of what is sent in the background
+	send func(context.Context, *pendingOp) error
 
 	mu        sync.Mutex
-	waiting   []*announcement // oldest first
+	waiting   []*pendingOp // oldest first
 	running   bool
 	closing   bool
 	delivered sync.WaitGroup // the goroutine that delivers
 }
 
-// An announcement is a fence to clear or to lift.
-type announcement struct {
+// A pendingOp is a clear of the caches of a fence, or an unfence.
+type pendingOp struct {
 	database string
 	fence    *backend.Fence
-	fenced   bool            // the fence of a clear may stand in the backend
-	until    time.Time       // when it need not be told any more; zero: never
-	sent     bool            // it is on its way
-	covered  []*announcement // clears that it stands for, whose own fences may stand; oldest first
+	fenced   bool         // the fence of a clear may stand in the backend
+	until    time.Time    // when it need not be sent any more; zero: never
+	sending  bool         // it is on its way
+	absorbed []*pendingOp // clears that it replaces, whose own fences may stand; oldest first
 }
 
 // Patience is how long a call may take that is made for others than its caller: the
@@ -42,14 +42,14 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
-// add queues n and makes sure that somebody delivers it. It reports false if n
-// need not be told, as another that waits will be.
-func (q *queue) add(n *announcement) bool {
+// add queues n, and starts what delivers if nothing does. It reports false if one
+// that waits replaces n: then n is not sent.
+func (q *queue) add(n *pendingOp) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if n.until.IsZero() {
-		if i := slices.IndexFunc(q.waiting, func(w *announcement) bool { return w.covers(n) }); i >= 0 {
-			q.waiting[i].cover(n)
+		if i := slices.IndexFunc(q.waiting, func(w *pendingOp) bool { return w.replaces(n) }); i >= 0 {
+			q.waiting[i].absorb(n)
 			return false
 		}
 	}
@@ -61,21 +61,21 @@ func (q *queue) add(n *announcement) bool {
 	return true
 }
 
-// covers reports whether w clears what n does, and later than now.
-func (w *announcement) covers(n *announcement) bool {
-	return !w.sent && w.database == n.database && coversAll(w.fence, n.fence)
+// replaces reports whether w is not sent yet and clears what n does.
+func (w *pendingOp) replaces(n *pendingOp) bool {
+	return !w.sending && w.database == n.database && includes(w.fence, n.fence)
 }
 
-// cover notes that w stands for n. If the fence of n stands, it is lifted once w
-// was told, or the caches would be bypassed until it lapses.
-func (w *announcement) cover(n *announcement) {
+// absorb notes that w replaces n. If the fence of n stands, it is removed after w was
+// sent, or the caches would be bypassed until it lapses.
+func (w *pendingOp) absorb(n *pendingOp) {
 	now := time.Now()
-	for len(w.covered) > 0 && !now.Before(w.covered[0].until) { // it has lapsed
-		w.covered = w.covered[1:]
+	for len(w.absorbed) > 0 && !now.Before(w.absorbed[0].until) { // it has lapsed
+		w.absorbed = w.absorbed[1:]
 	}
 	if n.fenced {
 		n.until = now.Add(n.fence.Lease)
-		w.covered = append(w.covered, n)
+		w.absorbed = append(w.absorbed, n)
 	}
 }
 
@@ -102,10 +102,10 @@ func (q *queue) deliver() {
 	}
 }
 
-// try tells the backend what waits, and reports whether it took any. Of a
-// database that it cannot be told about, the rest waits too; others do not. // P7
+// try sends what waits, and reports whether the backend took any. After a failure for
+// one database, it skips the rest of that database and goes on with others. // P7
 // One goroutine at a time calls it.
-func (q *queue) try(ctx context.Context) (told bool) {
+func (q *queue) try(ctx context.Context) (taken bool) {
 	q.mu.Lock()
 	waiting := slices.Clone(q.waiting)
 	q.mu.Unlock()
@@ -118,28 +118,28 @@ func (q *queue) try(ctx context.Context) (told bool) {
 		if failed[n.database] {
 			continue
 		}
-		q.send(n, true)
-		if err := q.tell(ctx, n); err != nil {
-			q.send(n, false)
+		q.setSending(n, true)
+		if err := q.send(ctx, n); err != nil {
+			q.setSending(n, false)
 			failed[n.database] = true
 			continue
 		}
 		q.remove(n)
-		told = true
+		taken = true
 	}
-	return told
+	return taken
 }
 
-func (q *queue) send(n *announcement, sent bool) {
+func (q *queue) setSending(n *pendingOp, sending bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n.sent = sent
+	n.sending = sending
 }
 
-func (q *queue) remove(n *announcement) {
+func (q *queue) remove(n *pendingOp) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting = slices.DeleteFunc(q.waiting, func(w *announcement) bool { return w == n })
+	q.waiting = slices.DeleteFunc(q.waiting, func(w *pendingOp) bool { return w == n })
 }
 
 func (q *queue) len() int {

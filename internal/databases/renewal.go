@@ -15,21 +15,21 @@ type Renewal struct {
 }
 
 // Renew renews f, each third of its lease, until the renewal is ended.
-func (a *Announcer) Renew(ctx context.Context, database string, f *backend.Fence) *Renewal {
-	return a.keep(ctx, database, f, f.Lease/3)
+func (c *Committer) Renew(ctx context.Context, database string, f *backend.Fence) *Renewal {
+	return c.keep(ctx, database, f, f.Lease/3)
 }
 
 // keep renews f after first, and then each third of its lease, until the renewal is
 // ended. What fails is tried again sooner, as the second third may be all that is
 // left.
-func (a *Announcer) keep(ctx context.Context, database string, f *backend.Fence, first time.Duration) *Renewal {
+func (c *Committer) keep(ctx context.Context, database string, f *backend.Fence, first time.Duration) *Renewal {
 	l := &Renewal{stop: make(chan struct{}), done: make(chan struct{})}
 	every := f.Lease / 3
 	l.timer = time.AfterFunc(first, func() {
 		defer close(l.done)
 		for {
 			next := every
-			if !a.renew(ctx, database, f) {
+			if !c.renew(ctx, database, f) {
 				next /= 4
 			}
 			select {
@@ -43,12 +43,12 @@ func (a *Announcer) keep(ctx context.Context, database string, f *backend.Fence,
 }
 
 // renew reports whether f stands for a lease from now.
-func (a *Announcer) renew(ctx context.Context, database string, f *backend.Fence) bool {
+func (c *Committer) renew(ctx context.Context, database string, f *backend.Fence) bool {
 	calling, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	err := a.registry.Backend.Fence(calling, database, *f)
+	err := c.registry.Backend.Fence(calling, database, *f)
 	if err != nil && ctx.Err() == nil {
-		a.registry.Log.Warn(ctx, "fence not renewed", "database", database, "error", err)
+		c.registry.Log.Warn(ctx, "fence not renewed", "database", database, "error", err)
 	}
 	return err == nil
 }

@@ -52,8 +52,8 @@ func Covers(f *backend.Fence, cache string) bool {
 	return f.All || slices.ContainsFunc(f.Caches, func(g backend.Generation) bool { return g.Cache == cache })
 }
 
-// coversAll reports whether f is of every cache that g is of.
-func coversAll(f, g *backend.Fence) bool {
+// includes reports whether f is of every cache that g is of.
+func includes(f, g *backend.Fence) bool {
 	if g.All && !f.All {
 		return false
 	}

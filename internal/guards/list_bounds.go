@@ -143,7 +143,7 @@ var boundGuards = []guard{{
 	keeps:   "P8",
 	without: "An outage writes a record for each of thousands of tenants, and remembers each.",
 	file:    "internal/quiet/quiet.go",
-	text:    "		if len(h.subjects) >= mostSubjects {\n			h.others++\n",
+	text:    "		if len(h.subjects) >= maxSubjects {\n			h.others++\n",
 	gone:    "		if len(h.subjects) < 0 {\n			h.others++\n",
 	by:      "TestTheLogOfOneTenantHidesNoOther",
 }, {

@@ -10,7 +10,7 @@ import (
 
 // A Logger logs at most one record in a while of each subject, which is a message
 // about a database and a cache: one tenant's trouble hides neither another's nor
-// floods the log. Of one message no more subjects than mostSubjects get a record
+// floods the log. Of one message no more subjects than maxSubjects get a record
 // in a while; others wait for one of these to be over.
 type Logger struct {
 	logger *slog.Logger
@@ -33,8 +33,8 @@ type logged struct {
 }
 
 const (
-	quietFor     = 10 * time.Second
-	mostSubjects = 100
+	quietFor    = 10 * time.Second
+	maxSubjects = 100
 )
 
 // New returns one that writes to logger.
@@ -76,10 +76,10 @@ func (q *Logger) ask(message string, s subject, now time.Time) (suppressed, othe
 	case t != nil:
 		suppressed = t.suppressed
 	default:
-		if len(h.subjects) >= mostSubjects {
+		if len(h.subjects) >= maxSubjects {
 			h.forget(now)
 		}
-		if len(h.subjects) >= mostSubjects {
+		if len(h.subjects) >= maxSubjects {
 			h.others++
 			return 0, 0, false
 		}

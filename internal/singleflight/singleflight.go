@@ -24,9 +24,9 @@ type Group[K comparable, L, R any] struct {
 	rests map[K]int64 // keys whose refresh has failed: until when none is tried
 }
 
-// mostRests bounds how many keys rest. A cache of which so many fail has more to
+// maxRests bounds how many keys rest. A cache of which so many fail has more to
 // bear than a refresh too many.
-const mostRests = 1024
+const maxRests = 1024
 
 // A Call is one in progress. What came of it may be read once Done is closed.
 type Call[L, R any] struct {
@@ -91,10 +91,10 @@ func (g *Group[K, L, R]) Rest(key K, d time.Duration) {
 	now := near.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.rests) >= mostRests {
+	if len(g.rests) >= maxRests {
 		maps.DeleteFunc(g.rests, func(_ K, until int64) bool { return until <= now })
 	}
-	if g.rests == nil || len(g.rests) >= mostRests {
+	if g.rests == nil || len(g.rests) >= maxRests {
 		g.rests = map[K]int64{}
 	}
 	g.rests[key] = near.In(d)

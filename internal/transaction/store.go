@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Backend   backend.Backend
 	Databases *databases.Registry
-	Announcer *databases.Announcer
+	Committer *databases.Committer
 	Logger    *slog.Logger // for what is logged once
 	Trace     databases.Trace
 	NoNear    bool     // values are kept in the backend only, if it keeps any

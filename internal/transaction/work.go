@@ -60,8 +60,8 @@ func (t *Transaction) InSavepoint() bool {
 	return t.work != nil && t.work.savepoints > 0
 }
 
-// leastUndo is how many values may be kept for undoing, however few there are.
-const leastUndo = 10_000
+// minUndo is how many values may be kept for undoing, however few there are.
+const minUndo = 10_000
 
 // record keeps what undoes a change while a savepoint is open; size is how many
 // values that are. Where steps keep far more than there is, as values have had to
@@ -73,10 +73,10 @@ func (w *work) record(size int, undo func()) {
 	}
 	w.steps++
 	w.undo = append(w.undo, step{w.steps, size + 1, undo})
-	if w.undoSize += size + 1; w.undoSize <= max(w.undoLimit, leastUndo) {
+	if w.undoSize += size + 1; w.undoSize <= max(w.undoLimit, minUndo) {
 		return
 	}
-	if w.undoLimit = leastUndo + 2*w.values(); w.undoSize > w.undoLimit {
+	if w.undoLimit = minUndo + 2*w.values(); w.undoSize > w.undoLimit {
 		w.undo, w.undoSize, w.undoLimit = []step{{w.steps, 1, w.lose}}, 1, 0
 	}
 }
