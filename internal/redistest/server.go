@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a server may take to do what a test waits for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // A Server is a process of redis-server. Its methods fail the test it was
 // started by; they are not safe for concurrent use.
