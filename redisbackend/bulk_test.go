@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -602,14 +603,14 @@ func TestPartsAreNoValues(t *testing.T) {
 		}
 		mustSet(t, b, backend.Key{Database: "shop", Cache: "c", Schema: "s", Token: token, Key: key}, filled(n, byte(i)))
 	}
-	census, err := b.Caches(t.Context(), "shop", 0)
+	census, err := inspectorOf(b).Caches(t.Context(), "shop", 0)
 	if err != nil || len(census.Caches) != 1 {
 		t.Fatalf("Caches: %+v, %v", census, err)
 	}
 	if live := census.Caches[0].Live; live.Values != 3 || live.Bytes < 1_000_000 {
 		t.Errorf("three values, two of them large, are counted as %+v", live)
 	}
-	found, matched, err := b.Find(t.Context(), "shop", "c", token, 10, func(*redisbackend.Entry) bool { return true })
+	found, matched, err := inspectorOf(b).Find(t.Context(), "shop", "c", token, 10, func(*inspect.Entry) bool { return true })
 	if err != nil || matched != 3 {
 		t.Fatalf("Find: %d match, %v", matched, err)
 	}

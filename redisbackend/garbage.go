@@ -149,7 +149,7 @@ func (b *Backend) collect() error {
 	defer b.giveLeaseBack(owner)
 	dead := g.dead.Swap(0) // what dies from here on the walk may pass by
 	g.limit.Store(leastGarbage)
-	removed, err := b.Sweep(b.ctx)
+	removed, err := b.sweep(b.ctx)
 	b.options.Logger.Info("txcache: garbage was removed", "values", removed)
 	if err != nil {
 		g.dead.Add(dead)
@@ -184,11 +184,10 @@ func (b *Backend) size() (n int64, err error) {
 	return n, err
 }
 
-// Sweep removes the values of generations that are over, of every database of
+// sweep removes the values of generations that are over, of every database of
 // the deployment, and returns how many. It walks over all keys of the server,
-// gently; what it would remove expires anyway. A Backend calls it by itself
-// when it has reason to think that much of what the server holds is garbage.
-func (b *Backend) Sweep(ctx context.Context) (removed int, err error) {
+// gently; what it would remove expires anyway.
+func (b *Backend) sweep(ctx context.Context) (removed int, err error) {
 	if err := b.usable(ctx); err != nil {
 		return 0, err
 	}

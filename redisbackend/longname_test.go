@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // However long a database's name is, and however long it gets when it is escaped:
@@ -84,31 +84,31 @@ func TestALongNameIsWatched(t *testing.T) {
 			defer other.Close()
 			mustSync(t, other.Backend, "shop")
 			ctx, cancel := context.WithCancel(t.Context())
-			seen := make(chan redisbackend.Change, 100)
+			seen := make(chan inspect.Change, 100)
 			ended := make(chan error)
 			go func() {
-				ended <- p.Watch(ctx, only, func(c redisbackend.Change) error { seen <- c; return nil })
+				ended <- inspectorOf(p.Backend).Watch(ctx, only, func(c inspect.Change) error { seen <- c; return nil })
 			}()
-			next := func(want redisbackend.ChangeKind) {
+			next := func(want inspect.ChangeKind) {
 				t.Helper()
 				select {
 				case c := <-seen:
-					if c.Kind != want || want != redisbackend.Listening && c.Database != name {
+					if c.Kind != want || want != inspect.Listening && c.Database != name {
 						t.Errorf("a change %s of a database with %d letters, want %s of the long one", c.Kind, len(c.Database), want)
 					}
 				case <-time.After(time.Minute):
 					t.Errorf("no %s", want)
 				}
 			}
-			next(redisbackend.Listening)
+			next(inspect.Listening)
 			mustSync(t, other.Backend, name)
-			next(redisbackend.Renewed)
+			next(inspect.Renewed)
 			mustClear(t, other.Backend, name, "a")
-			next(redisbackend.Cleared)
+			next(inspect.Cleared)
 			if err := other.Drop(t.Context(), name); err != nil {
 				t.Fatal(err)
 			}
-			next(redisbackend.Dropped)
+			next(inspect.Dropped)
 			cancel()
 			if err := <-ended; err != nil {
 				t.Error(err)

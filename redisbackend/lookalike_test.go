@@ -11,6 +11,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -181,8 +182,8 @@ func TestAServerWithoutScripts(t *testing.T) {
 				for name, err := range map[string]error{
 					"Sync": synced, "Clear": cleared, "Fence": p.Fence(t.Context(), "shop", f), "Drop": p.Drop(t.Context(), "shop"),
 				} {
-					if err == nil || !strings.Contains(err.Error(), "EVAL") || strings.Contains(err.Error(), "secret") || redisbackend.Unavailable(err) {
-						t.Errorf("%s: %v, unavailable: %t; want an error that names what is missing", name, err, redisbackend.Unavailable(err))
+					if err == nil || !strings.Contains(err.Error(), "EVAL") || strings.Contains(err.Error(), "secret") || inspect.Unavailable(err) {
+						t.Errorf("%s: %v, unavailable: %t; want an error that names what is missing", name, err, inspect.Unavailable(err))
 					}
 				}
 				if took := time.Since(start); took > 0 || p.Stats().Open {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A cachesResult is the answer of caches.
@@ -74,7 +74,7 @@ only and extrapolates; it says so. --exact looks at all and measures every value
 }
 
 func (p *program) caches(ctx context.Context, database string, sample int64) error {
-	return p.inspect(ctx, func(b *redisbackend.Backend) error {
+	return p.inspect(ctx, func(b inspect.Inspector) error {
 		census, err := b.Caches(ctx, database, sample)
 		if err != nil {
 			return told(ctx, err)

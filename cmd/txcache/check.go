@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/internal/cause"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A checkResult is the answer of check.
@@ -90,7 +90,7 @@ func (p *program) check(ctx context.Context) error {
 }
 
 // server returns the result of a checkup, nil if nothing was learnt.
-func server(c *redisbackend.Checkup) *serverResult {
+func server(c *inspect.Checkup) *serverResult {
 	if c.Ping == 0 {
 		return nil
 	}

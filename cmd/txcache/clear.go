@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A clearResult is the answer of clear.
@@ -58,7 +58,7 @@ that would be tried again later is lost when this command ends.`,
 }
 
 func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
-	err := p.operate(ctx, func(s *txcache.Store, b *redisbackend.Backend) error {
+	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
 		if !force {
 			switch err := known(ctx, b, r.Database, r.Caches...); {
 			case err != nil && p.code(ctx, err) == exitFailed:

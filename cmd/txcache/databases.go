@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A databaseResult is one database in the answer of databases.
@@ -33,7 +33,7 @@ It walks over all keys of the server, gently.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return p.inspect(ctx, func(b *redisbackend.Backend) error {
+			return p.inspect(ctx, func(b inspect.Inspector) error {
 				found, err := b.Databases(ctx)
 				if err != nil {
 					return told(ctx, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // mostVariants is how many values get shows: a cache may keep one for each user.
@@ -77,8 +77,8 @@ found by that alone; keys lists them, too.`,
 }
 
 func (p *program) get(ctx context.Context, database, cache, key string, token backend.Token) error {
-	return p.inspect(ctx, func(b *redisbackend.Backend) error {
-		d, err := b.Inspect(ctx, database)
+	return p.inspect(ctx, func(b inspect.Inspector) error {
+		d, err := b.Database(ctx, database)
 		if err != nil {
 			return told(ctx, err)
 		}
@@ -96,7 +96,7 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 		}
 		r.Generation = string(token)
 		list := candidates(key)
-		found, matched, err := b.Find(ctx, database, cache, token, mostVariants, func(e *redisbackend.Entry) bool {
+		found, matched, err := b.Find(ctx, database, cache, token, mostVariants, func(e *inspect.Entry) bool {
 			_, ok := variantOf(e, list)
 			return ok
 		})
@@ -130,7 +130,7 @@ func ofStruct(key string) string {
 	return ""
 }
 
-func valueOf(f *redisbackend.Found, v variant, now time.Time) valueResult {
+func valueOf(f *inspect.Found, v variant, now time.Time) valueResult {
 	r := valueResult{Kind: v.kind, Context: v.context, User: v.user, Schema: f.Schema, Bytes: len(f.Data)}
 	if f.TTL >= 0 {
 		removed := now.Add(f.TTL).UTC().Truncate(time.Second)

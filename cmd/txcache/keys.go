@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A keysResult is the answer of keys.
@@ -62,7 +62,7 @@ goes on from there. Each time it walks over all keys of the server, gently.`,
 }
 
 func (p *program) keys(ctx context.Context, database, cache, after string, limit int) error {
-	return p.inspect(ctx, func(b *redisbackend.Backend) error {
+	return p.inspect(ctx, func(b inspect.Inspector) error {
 		token, _, err := generation(ctx, b, database, cache)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 		r := keysResult{Database: database, Cache: cache, Generation: string(token), Keys: []keyResult{}}
 		l := listing{limit: limit, values: map[string]map[string]bool{}}
 		any := false
-		err = b.Entries(ctx, database, cache, func(e *redisbackend.Entry) error {
+		err = b.Entries(ctx, database, cache, func(e *inspect.Entry) error {
 			if any = true; e.Token == token {
 				if key := keyOf(e); key > after {
 					l.add(key, e)
@@ -96,8 +96,8 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 }
 
 // generation returns the token of the generation of a cache that services read.
-func generation(ctx context.Context, b *redisbackend.Backend, database, cache string) (backend.Token, *redisbackend.Database, error) {
-	d, err := b.Inspect(ctx, database)
+func generation(ctx context.Context, b inspect.Inspector, database, cache string) (backend.Token, *inspect.Database, error) {
+	d, err := b.Database(ctx, database)
 	switch {
 	case err != nil:
 		return "", nil, told(ctx, err)
@@ -115,7 +115,7 @@ type listing struct {
 	left   bool                       // some were not
 }
 
-func (l *listing) add(key string, e *redisbackend.Entry) {
+func (l *listing) add(key string, e *inspect.Entry) {
 	if l.left && key > l.last {
 		return
 	}
@@ -169,7 +169,7 @@ func (r *keysResult) write(w io.Writer) {
 }
 
 // keyOf returns the key of e in the form that get takes, without the user context.
-func keyOf(e *redisbackend.Entry) string {
+func keyOf(e *inspect.Entry) string {
 	if e.Digest != "" {
 		return "!" + e.Digest
 	}

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/nearest"
-	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
 // What a service has never used is not known: a misspelt name would be cleared as
@@ -16,8 +16,8 @@ import (
 // known returns an error unless the server keeps something of the database and of
 // each of caches. It walks over the keys of the server only for what the
 // generations do not name.
-func known(ctx context.Context, b *redisbackend.Backend, database string, caches ...string) error {
-	d, err := b.Inspect(ctx, database)
+func known(ctx context.Context, b inspect.Inspector, database string, caches ...string) error {
+	d, err := b.Database(ctx, database)
 	if err != nil {
 		return told(ctx, err)
 	}
@@ -42,7 +42,7 @@ func known(ctx context.Context, b *redisbackend.Backend, database string, caches
 }
 
 // named returns the caches that the generations of d name.
-func named(d *redisbackend.Database) []string {
+func named(d *inspect.Database) []string {
 	var names []string
 	if d.Kept {
 		for _, g := range d.State.Caches {
@@ -55,12 +55,12 @@ func named(d *redisbackend.Database) []string {
 
 // cachesOf returns the caches of d that were cleared by name, are fenced or have
 // values, sorted. It walks over the keys of the server.
-func cachesOf(ctx context.Context, b *redisbackend.Backend, d *redisbackend.Database) ([]string, error) {
+func cachesOf(ctx context.Context, b inspect.Inspector, d *inspect.Database) ([]string, error) {
 	set := map[string]bool{}
 	for _, name := range named(d) {
 		set[name] = true
 	}
-	err := b.Entries(ctx, d.Name, "", func(e *redisbackend.Entry) error {
+	err := b.Entries(ctx, d.Name, "", func(e *inspect.Entry) error {
 		set[e.Cache] = true
 		return nil
 	})
@@ -68,7 +68,7 @@ func cachesOf(ctx context.Context, b *redisbackend.Backend, d *redisbackend.Data
 }
 
 // meant returns the end of an error about a database of which nothing is known.
-func meant(ctx context.Context, b *redisbackend.Backend, database string) string {
+func meant(ctx context.Context, b inspect.Inspector, database string) string {
 	databases, err := b.Databases(ctx)
 	if err != nil {
 		return "" // the error that there is says enough

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A removalResult is the answer of drop and of sweep.
@@ -90,7 +90,7 @@ func (p *program) confirm(ctx context.Context, database string) error {
 
 func (p *program) drop(ctx context.Context, database string, force bool) error {
 	r := removalResult{Database: database}
-	err := p.operate(ctx, func(s *txcache.Store, b *redisbackend.Backend) error {
+	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
 		if !force {
 			switch err := known(ctx, b, database); {
 			case err != nil && p.code(ctx, err) == exitFailed:
@@ -130,7 +130,7 @@ It walks over all keys of the server and rests for as long as it works.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return p.inspect(ctx, func(b *redisbackend.Backend) error {
+			return p.inspect(ctx, func(b inspect.Inspector) error {
 				end := p.progress("Removing values", func() int64 { return int64(b.Stats().Removed) })
 				removed, err := b.Sweep(ctx)
 				end()

@@ -1,4 +1,4 @@
-package redisbackend
+package inspect
 
 import (
 	"time"
@@ -47,8 +47,8 @@ type Change struct {
 	Version  uint64
 }
 
-// changes returns what happened between two states of one epoch.
-func changes(last, next *Database) (list []Change) {
+// Changes returns what happened between two states of one epoch.
+func Changes(last, next *Database) (list []Change) {
 	stood := map[backend.Token]bool{}
 	for _, f := range last.Fences {
 		stood[f.ID] = true
