@@ -24,7 +24,7 @@ func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error
 		names.WriteByte(' ')
 		names.WriteString(escape(g.Cache))
 	}
-	_, err := b.change(ctx, name, &fenceScript, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
+	_, err := b.change(ctx, name, opFence, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
 	return err
 }
 
@@ -35,12 +35,12 @@ func (b *Backend) Clear(ctx context.Context, name string, f backend.Fence) (*bac
 	for _, g := range f.Caches {
 		args = append(args, escape(g.Cache), string(g.Token))
 	}
-	return b.change(ctx, name, &clearScript, args...)
+	return b.change(ctx, name, opClear, args...)
 }
 
 // Unfence lifts f.
 func (b *Backend) Unfence(ctx context.Context, name string, f backend.Fence) error {
-	_, err := b.change(ctx, name, &unfenceScript, string(f.ID))
+	_, err := b.change(ctx, name, opUnfence, string(f.ID))
 	return err
 }
 
@@ -51,9 +51,9 @@ func flag(b bool) string {
 	return "0"
 }
 
-// change runs a script that changes the database called name, and returns a
+// change runs the operation op, which changes the database called name, and returns a
 // State that shows it.
-func (b *Backend) change(ctx context.Context, name string, s *script, args ...any) (*backend.State, error) {
+func (b *Backend) change(ctx context.Context, name string, op operation, args ...any) (*backend.State, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (b *Backend) change(ctx context.Context, name string, s *script, args ...an
 	var state *backend.State
 	var failure error
 	done := make(chan struct{})
-	b.run(db, s, &m, args, b.patient(ctx), func(s *backend.State, err error) {
+	b.run(db, op, &m, args, b.patient(ctx), func(s *backend.State, err error) {
 		if s == nil {
 			b.stain(name, mark{}) // it may have been done, so what is known is no longer sure
 		}

@@ -43,7 +43,7 @@ func (v vigil) overdue(now time.Duration) string {
 	return strings.Join(lines, "\n")
 }
 
-// leaseOf returns the lease of the fence of a line, as scripts/open.lua describes it.
+// leaseOf returns the lease of the fence of a line, as scripts/database.lua describes it.
 func leaseOf(line string) (time.Duration, bool) {
 	parts := strings.Fields(line)
 	if len(parts) < 4 {

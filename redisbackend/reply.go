@@ -88,7 +88,7 @@ func (r *reply) state() (s *backend.State, vague bool, err error) {
 	return s, id == "" || born == "", nil
 }
 
-// fences adds the fences of the field f to s: one a line, as scripts/open.lua
+// fences adds the fences of the field f to s: one a line, as scripts/database.lua
 // describes them.
 func fences(s *backend.State, lines string) error {
 	for line := range strings.Lines(lines) {

@@ -117,7 +117,7 @@ func (b *Backend) ask(db *database, f *flight, m *moment, here bool) {
 		now := b.moment(db)
 		m = &now
 	}
-	b.run(db, &syncScript, m, nil, here, func(state *backend.State, err error) {
+	b.run(db, opSync, m, nil, here, func(state *backend.State, err error) {
 		switch {
 		case err != nil || state != nil:
 			db.land(b, f, state, err)
@@ -145,24 +145,24 @@ func (db *database) land(b *Backend, f *flight, state *backend.State, err error)
 	}
 }
 
-// run sends a script, at the moment m, and learns from its reply. Then it calls
+// run sends the script with the operation op, at the moment m, and learns from its reply. Then it calls
 // finish with the newest State, or with nil where there is no telling.
-func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool, finish func(*backend.State, error)) {
+func (b *Backend) run(db *database, op operation, m *moment, args []any, here bool, finish func(*backend.State, error)) {
 	l := b.links.of(db.hash)
 	var epoch, version string
 	if m.last != nil {
 		epoch, version = string(m.last.state.Epoch), strconv.FormatUint(m.last.version, 10)
 	}
 	all := append([]any{
-		string(backend.NewToken()), b.layout.channel(), db.announced, epoch, version, m.overdue,
+		string(backend.NewToken()), b.layout.channel(), db.announced, epoch, version, m.overdue, string(op),
 	}, args...)
-	cmd := s.cached(db.hash, all...)
+	cmd := databaseScript.cached(db.hash, all...)
 	r := &request{key: db.hash, cmds: []redis.Cmder{cmd}}
 	first := true
 	r.finish = func(err error) {
 		if err == nil && first && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 			first = false
-			cmd = s.command(db.hash, all...)
+			cmd = databaseScript.command(db.hash, all...)
 			r.cmds[0] = cmd
 			l.start(r, false)
 			return

@@ -24,7 +24,7 @@ var boundGuards = []guard{{
 	name:    "redis: a script understands every lease",
 	keeps:   "P5",
 	without: "A fence with a lease of decades is taken for damaged, and none stands.",
-	file:    "redisbackend/scripts/open.lua",
+	file:    "redisbackend/scripts/database.lua",
 	text:    "#lease > 13",
 	gone:    "#lease > 12",
 	by:      "TestAFenceOfAnyLeaseStandsOrIsRefused",

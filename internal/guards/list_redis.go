@@ -5,8 +5,8 @@ var syncGuards = []guard{{
 	name:    "script: a server that tells nothing of itself is refused",
 	keeps:   "P6",
 	without: "Where a user may not ask for the run, a restart goes unnoticed.",
-	file:    "redisbackend/scripts/open.lua",
-	text:    `if denied then return denied end`,
+	file:    "redisbackend/scripts/database.lua",
+	text:    `if denied then return nil, denied end`,
 	gone:    ``,
 	by:      "TestAServerThatTellsNothingOfItselfIsRefused",
 }, {
@@ -264,8 +264,8 @@ var channelGuards = []guard{{
 	name:    "channel: every change is announced",
 	keeps:   "P3",
 	without: "Other processes learn of a commit when what they know is ten seconds old.",
-	file:    "redisbackend/scripts/close.lua",
-	text:    `local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. epoch .. ' ' .. text)`,
+	file:    "redisbackend/scripts/database.lua",
+	text:    `local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. db.epoch .. ' ' .. version)`,
 	gone:    `local sent = 0`,
 	by:      "TestAnAnnouncementIsFollowed",
 }, {
