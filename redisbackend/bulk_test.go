@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -57,11 +58,8 @@ func mustGet(t *testing.T, b *redisbackend.Backend, keys ...backend.Key) [][]byt
 // Values come back whatever their length, alone and with others, and so does
 // what looks like the summary of one; each can be swapped.
 func TestValuesOfEveryLength(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer p.Close()
-		defer other.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+		other := over(t, dialing(server), nil)
 		large := keyIn("c", "large")
 		mustSet(t, p.Backend, large, filled(2*partSize, 1))
 		summary, err := server.Get("txcache:shop:c@s:t:large")
@@ -106,10 +104,7 @@ func TestValuesOfEveryLength(t *testing.T) {
 // A value of which a part is not what it was is a miss (P9), and one that can be
 // loaded and set again.
 func TestALargeValueThatIsIncomplete(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		key, data := keyIn("c", "k"), filled(3*partSize+10, 1)
 		for name, spoil := range map[string]func(part string){
 			"missing":   func(part string) { server.Del(part) },
@@ -152,7 +147,6 @@ func TestASummaryThatLies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p := over(t, dialing(server), &redisbackend.Options{LargestValue: 1_000_000})
-		defer p.Close()
 		key := keyIn("c", "k")
 		mustSet(t, p.Backend, key, filled(partSize+1, 1))
 		summary, _ := server.Get("txcache:shop:c@s:t:k")
@@ -247,10 +241,7 @@ func (poison) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 // A request over which the server closes the connection concerns nobody else,
 // not even those that were sent with it (P7, P8).
 func TestARequestThatTheServerRefuses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		mustSet(t, p.Backend, keyIn("c", "good"), []byte("x"))
 		g := newGate(p.client)
@@ -304,10 +295,7 @@ func TestValuesFailApartFromControl(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := bubbleServer(t)
-				p := over(t, dialing(server), nil)
-				defer p.Close()
+			inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 				settled(t, p)
 				time.Sleep(time.Minute)
 				g := newGate(p.client)
@@ -348,10 +336,7 @@ func TestValuesFailApartFromControl(t *testing.T) {
 
 // A probe of values waits longer each time that it was of no use.
 func TestProbesOfValuesBecomeRare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		p.client.AddHook(slow{time.Second}) // which is longer than the limit of a call
 		tried := 0
@@ -396,9 +381,7 @@ func (s slow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 // A value is kept no longer than its time to live, counted from the call: what it
 // takes to send what goes before it, or its own parts, is not added.
 func TestNoValueLivesLongerForHavingBeenSentSlowly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := over(t, dialing(bubbleServer(t)), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		const wait, ttl = 100 * time.Millisecond, 10 * time.Second
 		p.client.AddHook(slow{wait})
@@ -452,10 +435,7 @@ func TestNoValueLivesLongerForHavingBeenSentSlowly(t *testing.T) {
 // Who waits for others too long gets nothing, but the server is not taken to be
 // away; nor may any number wait.
 func TestLargeValuesThatWaitForOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		time.Sleep(time.Minute)
 		p.client.AddHook(slow{200 * time.Millisecond})
@@ -493,10 +473,7 @@ func TestLargeValuesThatWaitForOthers(t *testing.T) {
 
 // What one request asks for is cut by what the values of the cache have been like.
 func TestReadsAreCutByBytes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		keys := map[string][]backend.Key{}
 		for cache, n := range map[string]int{"small": 10, "large": 60_000} {
 			for i := range 40 {
@@ -524,10 +501,7 @@ func TestReadsAreCutByBytes(t *testing.T) {
 
 // What one request sets is cut by bytes and by count.
 func TestWritesAreCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		for n, most := range map[int]int{10: 256, 60_000: 4} {
 			w := &pipelines{}
 			p.client.AddHook(w)
@@ -560,10 +534,7 @@ func (w *pipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 // The text of the script for leases is sent when the server does not know it,
 // and once.
 func TestLeasesGoByDigest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		g := newGate(p.client)
 		var swaps []backend.Swap
 		for i := range 1000 {

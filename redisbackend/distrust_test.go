@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -31,10 +32,7 @@ func fencing(s *backend.State, caches ...string) backend.Fence {
 
 // In an outage nobody waits for the request that has found out, nor sends one (P8).
 func TestNobodyWaitsForARequestThatIsStuck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		g := newGate(p.client)
 		probe := g.hold(g.before, "eval")
@@ -53,10 +51,7 @@ func TestNobodyWaitsForARequestThatIsStuck(t *testing.T) {
 }
 
 func TestNoRequestIsSentInAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		g := newGate(p.client)
 		probe := g.hold(g.before, "eval")
@@ -75,10 +70,7 @@ func TestNoRequestIsSentInAnOutage(t *testing.T) {
 // A fence that is refused because an earlier request failed need not be lifted;
 // one that was sent and not answered must be.
 func TestAnErrorTellsWhatWasNotSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		f := backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "c"}}, Lease: time.Minute}
 		settled(t, p)
 		if err := p.Fence(t.Context(), "shop", f); err != nil {
@@ -105,10 +97,7 @@ func TestAnErrorTellsWhatWasNotSent(t *testing.T) {
 
 // Requests that wait while the server goes away do not all try it again (P8).
 func TestWhatWaitsForALaneIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		g := newGate(p.client)
 		probe := g.hold(g.before, "eval")
@@ -134,10 +123,7 @@ func TestWhatWaitsForALaneIsRefused(t *testing.T) {
 
 // What its caller has given up is not sent any more (P8).
 func TestWhatNobodyWaitsForIsNotSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		g := newGate(p.client)
 		first, second := g.hold(g.before, "mget"), g.hold(g.before, "set")
@@ -223,7 +209,6 @@ func TestAConnectionThatBrokeIsTriedAgain(t *testing.T) {
 		server := bubbleServer(t)
 		c := &cutter{}
 		p := over(t, c.dialing(dialing(server)), nil)
-		defer p.Close()
 		settled(t, p)
 		for range 5 {
 			c.cut()
@@ -295,10 +280,7 @@ func (r *refusal) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // A server that could not serve for a while may have been given other data
 // meanwhile, also where the connection has lasted (P6).
 func TestNothingIsKnownAfterAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		before := settled(t, p)
 		server.HSet("txcache:shop:@", "r", "another run")
 		p.client.AddHook(&refusal{gate: newGate(p.client), with: answered("LOADING Redis is loading the dataset in memory")})
@@ -320,7 +302,6 @@ func TestAShortDeadlineIsKept(t *testing.T) {
 		o := dialing(server)
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
 		p := over(t, o, nil)
-		defer p.Close()
 		settled(t, p)
 		g := newGate(p.client)
 		release := g.hold(g.before, "hget")
@@ -341,8 +322,6 @@ func TestAClockThatWasSetIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		owner, reader := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer owner.Close()
-		defer reader.Close()
 		f := fencing(mustSync(t, reader.Backend, "shop"), "a")
 		if err := owner.Fence(t.Context(), "shop", f); err != nil {
 			t.Fatal(err)
@@ -409,27 +388,13 @@ func TestAProbeTellsAReplica(t *testing.T) {
 
 // A database that is dropped while its state is asked for is in its next life.
 func TestADropOvertakesAnAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		before := settled(t, p)
-		g := newGate(p.client)
-		release := g.hold(g.after, "hget")
-		late := make(chan *backend.State)
-		go func() {
-			s, err := p.Sync(t.Context(), "shop")
-			if err != nil {
-				t.Error(err)
-			}
-			late <- s
-		}()
-		synctest.Wait()
+		answer := held(t, p, "hget")
 		if err := p.Drop(t.Context(), "shop"); err != nil {
 			t.Error(err)
 		}
-		release()
-		if s := <-late; s != nil && s.Epoch == before.Epoch {
+		if s := answer(); s != nil && s.Epoch == before.Epoch {
 			t.Errorf("the answer is of epoch %s, which was dropped", s.Epoch)
 		}
 	})
@@ -438,33 +403,18 @@ func TestADropOvertakesAnAnswer(t *testing.T) {
 // So it is where a script was asked, and where its next life has been seen already:
 // the answer from before must not count as the newer one.
 func TestADropOvertakesTheAnswerOfAScript(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		before := settled(t, p)
 		if err := p.Fence(t.Context(), "shop", backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Caches: []backend.Generation{{Cache: "c"}}}); err != nil {
 			t.Fatal(err)
 		}
 		other := over(t, dialing(server), nil)
-		defer other.Close()
 		mustClear(t, other.Backend, "shop", "d") // so that the answer has all of the state
-		g := newGate(p.client)
-		release := g.hold(g.after, "evalsha")
-		late := make(chan *backend.State)
-		go func() {
-			s, err := p.Sync(t.Context(), "shop")
-			if err != nil {
-				t.Error(err)
-			}
-			late <- s
-		}()
-		synctest.Wait()
+		answer := held(t, p, "evalsha")
 		if err := p.Drop(t.Context(), "shop"); err != nil {
 			t.Error(err)
 		}
-		release()
-		if s := <-late; s == nil || s.Epoch == before.Epoch {
+		if s := answer(); s == nil || s.Epoch == before.Epoch {
 			t.Errorf("the answer is %+v, of before the drop", s)
 		}
 		if now := mustSync(t, p.Backend, "shop"); now.Epoch == before.Epoch || now.IsFenced("c") {
@@ -478,7 +428,6 @@ func TestADropWithoutAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, _ := listening(t, server, plainly)
-		defer p.Close()
 		before := trusting(t, p, "shop")
 		late := newGate(p.client)
 		release := late.hold(late.before, "eval")
@@ -538,11 +487,8 @@ func (e *echo) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // A clear that arrives for the second time, after another's clear, does not
 // bring back the generation that it has started itself (P4).
 func TestAClearThatArrivesTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer p.Close()
-		defer other.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+		other := over(t, dialing(server), nil)
 		settled(t, p)
 		e := &echo{}
 		p.client.AddHook(e)
@@ -561,11 +507,8 @@ func TestAClearThatArrivesTwice(t *testing.T) {
 
 // Fences stand for commits that are under way, whatever is lost around them (P3).
 func TestFencesOutliveTheLossOfTokens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer p.Close()
-		defer other.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+		other := over(t, dialing(server), nil)
 		before := mustSync(t, p.Backend, "shop")
 		if err := p.Fence(t.Context(), "shop", fencing(before, "a")); err != nil {
 			t.Fatal(err)
@@ -581,14 +524,10 @@ func TestFencesOutliveTheLossOfTokens(t *testing.T) {
 // lapsed (P5).
 func TestASpoiltFenceIsAClearOfAll(t *testing.T) {
 	for _, line := range []string{"id", "id 1 x 0 a", "id 99999999999999999 1 0 a", "id 1 99999999999999 0 a"} {
-		synctest.Test(t, func(t *testing.T) {
-			server := bubbleServer(t)
-			p := over(t, dialing(server), nil)
-			defer p.Close()
+		inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 			before := mustClear(t, p.Backend, "shop", "a")
 			server.HSet("txcache:shop:@", "f", line)
 			other := over(t, dialing(server), nil)
-			defer other.Close()
 			s := mustSync(t, other.Backend, "shop")
 			if s.Token("a") == before.Token("a") || s.Base == before.Base || s.AllFenced {
 				t.Errorf("after %q: %+v, want all cleared", line, s)
@@ -600,10 +539,7 @@ func TestASpoiltFenceIsAClearOfAll(t *testing.T) {
 // An epoch begins at a version that none before it had, so that the two cannot
 // be taken for the same.
 func TestANewEpochHasALaterVersion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		version := func() (n int64) {
 			mustSync(t, p.Backend, "shop")
 			var epoch string

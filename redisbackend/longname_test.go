@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
@@ -28,11 +30,8 @@ func TestALongNameIsAnnouncedLikeAnother(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				p, _ := listening(t, server, plainly)
-				defer p.Close()
 				user, _ := listening(t, server, plainly)
-				defer user.Close()
 				other := over(t, dialing(server), nil)
-				defer other.Close()
 				trusting(t, p, "shop")
 				trusting(t, user, c.name)
 				var longest atomic.Int64
@@ -77,11 +76,8 @@ func TestALongNameIsAnnouncedLikeAnother(t *testing.T) {
 func TestALongNameIsWatched(t *testing.T) {
 	name := strings.Repeat("é", 3000)
 	for _, only := range []string{"", name} {
-		synctest.Test(t, func(t *testing.T) {
-			server := bubbleServer(t)
-			p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
-			defer p.Close()
-			defer other.Close()
+		inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+			other := over(t, dialing(server), nil)
 			mustSync(t, other.Backend, "shop")
 			ctx, cancel := context.WithCancel(t.Context())
 			seen := make(chan inspect.Change, 100)

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -106,15 +107,32 @@ func settled(t *testing.T, p *process) *backend.State {
 	return s
 }
 
+// held begins a Sync of p whose command called name is answered late. It returns
+// what lets the answer in and returns the state.
+func held(t *testing.T, p *process, name string) (answer func() *backend.State) {
+	t.Helper()
+	g := newGate(p.client)
+	release := g.hold(g.after, name)
+	late := make(chan *backend.State)
+	go func() {
+		s, err := p.Sync(t.Context(), "shop")
+		if err != nil {
+			t.Error(err)
+		}
+		late <- s
+	}()
+	synctest.Wait()
+	return func() *backend.State {
+		release()
+		return <-late
+	}
+}
+
 // A request serves those who asked before it was sent, and no other (P3): who
 // comes later shares the next one.
 func TestSyncsShareTheNextRequest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		other := over(t, dialing(server), nil)
-		defer other.Close()
 		settled(t, p)
 		g := newGate(p.client)
 
@@ -174,29 +192,14 @@ func TestAnOvertakenAnswerDoesNotGoBack(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := bubbleServer(t)
-				p := over(t, dialing(server), nil)
-				defer p.Close()
+			inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 				settled(t, p)
 				other := over(t, dialing(server), nil)
-				defer other.Close()
 				mustClear(t, other.Backend, "shop", "b") // so that the script has to be run
-				g := newGate(p.client)
-				release := g.hold(g.after, "evalsha")
-				late := make(chan *backend.State)
-				go func() {
-					s, err := p.Sync(t.Context(), "shop")
-					if err != nil {
-						t.Error(err)
-					}
-					late <- s
-				}()
-				synctest.Wait()
+				answer := held(t, p, "evalsha")
 				c.change(t, p, other)
 				last := mustClear(t, p.Backend, "shop", "c")
-				release()
-				if s := <-late; s.Token("c") != last.Token("c") && s.Version >= last.Version {
+				if s := answer(); s.Token("c") != last.Token("c") && s.Version >= last.Version {
 					t.Errorf("the overtaken answer %+v counts as newer than %+v", s, last)
 				}
 				now := mustSync(t, p.Backend, "shop")
@@ -209,10 +212,7 @@ func TestAnOvertakenAnswerDoesNotGoBack(t *testing.T) {
 }
 
 func TestACallEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		g := newGate(p.client)
 		release := g.hold(g.before, "hget")
@@ -235,8 +235,6 @@ func TestTheServersClockIsSet(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				owner, reader := over(t, dialing(server), nil), over(t, dialing(server), nil)
-				defer owner.Close()
-				defer reader.Close()
 				began := mustSync(t, reader.Backend, "shop")
 				f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Caches: []backend.Generation{{Cache: "a", Token: began.Base}}}
 				renew := func() {
@@ -273,10 +271,7 @@ func TestTheServersClockIsSet(t *testing.T) {
 
 // A clock that is set back does not keep the fence of a dead owner.
 func TestTheServersClockIsSetBackAfterAnOwnersDeath(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, All: true}
 		if err := p.Fence(t.Context(), "shop", f); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
@@ -19,7 +21,6 @@ func TestEveryValueHasATimeToLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p := over(t, dialing(server), &redisbackend.Options{Duration: time.Hour})
-		defer p.Close()
 		key := func(name string) backend.Key { return backend.Key{Database: "shop", Cache: "c", Token: "t", Key: name} }
 		err := p.Set(t.Context(), []backend.Value{
 			{Key: key("default"), Data: []byte("x")},
@@ -42,10 +43,7 @@ func TestEveryValueHasATimeToLive(t *testing.T) {
 
 // A drop removes what is the database's, whatever its name looks like (P7).
 func TestADropLeavesTheNeighbours(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		names := []string{"sho", "shop", "shop2", "shop:", "*", "sh?p", "[s]hop"}
 		for _, name := range names {
 			set(t, p, name)
@@ -77,8 +75,6 @@ func TestADropMeetsWhatWasOnItsWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, late := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer p.Close()
-		defer late.Close()
 		for range 3 {
 			set(t, late, "shop")
 		}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -41,7 +43,6 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 					server.SetTime(time.Now().Add(offset))
 				}
 				owner := over(t, dialing(server), nil)
-				defer owner.Close()
 				f := fencing(mustSync(t, owner.Backend, "shop"), "a")
 				f.Lease = 3 * time.Second
 				set(c.before)
@@ -50,7 +51,6 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 				}
 				set(c.between)
 				reader := over(t, dialing(server), nil)
-				defer reader.Close()
 				if c.meets != "" {
 					mustSync(t, reader.Backend, c.meets)
 				}
@@ -93,7 +93,6 @@ func TestANewProcessWaitsForOneLease(t *testing.T) {
 		owner.Close()
 		time.Sleep(time.Hour)
 		p := over(t, dialing(server), nil)
-		defer p.Close()
 		if !mustSync(t, p.Backend, "shop").IsFenced("a") {
 			t.Error("the fence has lapsed in the eyes of a process that cannot know for how long it has stood")
 		}
@@ -130,7 +129,6 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 		server.SetTime(time.Now().Add(offset))
 	}
 	owner := over(t, dialing(server), nil)
-	defer owner.Close()
 	type reader struct {
 		*process
 		met time.Time // when it has first looked at the fence that stands
@@ -209,8 +207,6 @@ func TestARenewalInTheSameMillisecondIsSeen(t *testing.T) {
 		at := time.Now()
 		server.SetTime(at)
 		owner, reader := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer owner.Close()
-		defer reader.Close()
 		f := fencing(mustSync(t, owner.Backend, "shop"), "a")
 		place := func(p *redisbackend.Backend) {
 			if err := p.Fence(t.Context(), "shop", f); err != nil {
@@ -238,14 +234,10 @@ func TestARenewalInTheSameMillisecondIsSeen(t *testing.T) {
 
 // A fence's line as programs wrote it that did not number renewals is understood.
 func TestFencesOfBefore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		before := mustSync(t, p.Backend, "shop")
 		server.HSet("txcache:shop:@", "f", "0someid 1 1000 0 a")
 		reader := over(t, dialing(server), nil)
-		defer reader.Close()
 		if s := mustSync(t, reader.Backend, "shop"); !s.IsFenced("a") || s.IsFenced("b") {
 			t.Errorf("%+v, want a fenced", s)
 		}
