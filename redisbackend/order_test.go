@@ -2,7 +2,6 @@ package redisbackend_test
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +15,7 @@ import (
 
 // A gate holds commands back, before they are sent or after they were answered.
 type gate struct {
+	passing
 	mu     sync.Mutex
 	before map[string]chan struct{}
 	after  map[string]chan struct{}
@@ -51,10 +51,6 @@ func (g *gate) count(name string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.sent[name]
-}
-
-func (g *gate) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
 func (g *gate) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
