@@ -32,7 +32,7 @@ func (b inspector) Databases(ctx context.Context) ([]inspect.Database, error) {
 	values := map[string]int{}
 	err := b.visitKeys(ctx, b.layout.everything(), func(_ context.Context, keys []string) error {
 		for _, key := range keys {
-			if name, ok := b.layout.database(key); ok {
+			if name, ok := b.layout.databaseOf(key); ok {
 				values[name] += 0
 			} else if e, ok := b.layout.entry(key); ok {
 				values[e.Database]++
@@ -58,8 +58,8 @@ func (b inspector) Database(ctx context.Context, name string) (*inspect.Database
 	return &databases[0], nil
 }
 
-// readTogether is how many hashes are read in one request.
-const readTogether = 100
+// readBatch is how many hashes are read in one request.
+const readBatch = 100
 
 // read returns what is kept of the databases of those names, in their order.
 func (b inspector) read(ctx context.Context, names []string) ([]inspect.Database, error) {
@@ -67,14 +67,14 @@ func (b inspector) read(ctx context.Context, names []string) ([]inspect.Database
 		return nil, err
 	}
 	databases := make([]inspect.Database, 0, len(names))
-	for part := range slices.Chunk(names, readTogether) {
+	for part := range slices.Chunk(names, readBatch) {
 		keys := make([]string, len(part))
 		cmds := make([]redis.Cmder, len(part))
 		for i, name := range part {
 			keys[i] = b.layout.hash(name)
 			cmds[i] = redis.NewMapStringStringCmd(context.Background(), "hgetall", keys[i])
 		}
-		if err := b.spread(ctx, keys, cmds, 0); err != nil {
+		if err := b.scatter(ctx, keys, cmds, 0); err != nil {
 			return nil, err
 		}
 		for i, cmd := range cmds {
@@ -109,13 +109,13 @@ func describe(name string, fields map[string]string) inspect.Database {
 	for line := range strings.Lines(fields["f"]) {
 		parts := strings.Fields(line)
 		deadline, ok1 := number(parts[1]) // there are four, or state had failed
-		lease, ok2 := number(parts[2])
+		ttl, ok2 := number(parts[2])
 		if !ok1 || !ok2 || deadline > 1<<52 {
 			continue
 		}
 		f := inspect.PlacedFence{
 			ID: backend.Token(parts[0]), Deadline: time.UnixMilli(int64(deadline)).UTC(),
-			Lease: time.Duration(lease) * time.Millisecond, All: parts[3] == "1",
+			TTL: time.Duration(ttl) * time.Millisecond, All: parts[3] == "1",
 		}
 		for _, part := range parts[4:] {
 			if cache, ok := unescape(part); ok {
@@ -159,7 +159,7 @@ func (b inspector) Ping(ctx context.Context) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
-	return b.one(ctx, b.layout.hash(""), redis.NewStatusCmd(context.Background(), "ping"))
+	return b.call(ctx, b.layout.hash(""), redis.NewStatusCmd(context.Background(), "ping"))
 }
 
 func unavailable(err error) bool {
@@ -171,5 +171,5 @@ func unavailable(err error) bool {
 			return false
 		}
 	}
-	return unable(err)
+	return isServerError(err)
 }

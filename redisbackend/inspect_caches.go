@@ -12,9 +12,9 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// measured is how many values of a kind have their size asked for, where not
+// maxMeasured is how many values of a kind have their size asked for, where not
 // every one has.
-const measured = 100
+const maxMeasured = 100
 
 // errEnough ends a walk that has looked at what it was to look at.
 var errEnough = errors.New("txcache: redis: enough keys were looked at")
@@ -76,7 +76,7 @@ type group struct {
 
 // A sample is how many values of a group were found, and the memory of some.
 type sample struct {
-	values, asked, told, bytes int64
+	values, asked, sized, bytes int64
 }
 
 type survey struct {
@@ -102,7 +102,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 		}
 		one := s.groups[g]
 		one.values++
-		if s.exact || one.asked < measured {
+		if s.exact || one.asked < maxMeasured {
 			one.asked++
 			names, of = append(names, key), append(of, one)
 			cmds = append(cmds, redis.NewIntCmd(context.Background(), "memory", "usage", key))
@@ -110,13 +110,13 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 	}
 	for len(cmds) > 0 {
 		n := min(len(cmds), batchSize)
-		if err := s.spread(ctx, names[:n], cmds[:n], 0); err != nil {
+		if err := s.scatter(ctx, names[:n], cmds[:n], 0); err != nil {
 			return err
 		}
 		for i, cmd := range cmds[:n] {
 			// It may have expired, or the user may not ask.
 			if bytes, err := cmd.(*redis.IntCmd).Result(); err == nil {
-				of[i].told++
+				of[i].sized++
 				of[i].bytes += bytes
 			}
 		}
@@ -170,9 +170,9 @@ func (one *sample) addTo(a *inspect.Amount, scale float64, parts bool) {
 		a.Values += int64(values + 0.5)
 	}
 	switch {
-	case a.Bytes < 0 || one.told == 0:
+	case a.Bytes < 0 || one.sized == 0:
 		a.Bytes = -1
 	default:
-		a.Bytes += int64(values*float64(one.bytes)/float64(one.told) + 0.5)
+		a.Bytes += int64(values*float64(one.bytes)/float64(one.sized) + 0.5)
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// errVague is no reason to refuse all calls: what is promised holds as long as the
+// errRunUnknown is no reason to refuse all calls: what is promised holds as long as the
 // server loses nothing.
-var errVague = errors.New("txcache: redis: INFO does not tell role, run_id and master_replid, so a failover, or a restart from a snapshot, cannot be noticed")
+var errRunUnknown = errors.New("txcache: redis: INFO does not tell role, run_id and master_replid, so a failover, or a restart from a snapshot, cannot be noticed")
 
 // pings is of how many round trips Check takes the median.
 const pings = 11
@@ -30,7 +30,7 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	if err := c.measure(ctx); err != nil {
 		return c.found, err
 	}
-	c.introduce(ctx)
+	c.describeServer(ctx)
 
 	name := "txcache check " + string(backend.NewToken())
 	key := backend.Key{Database: name, Cache: "check", Schema: "check", Token: backend.NewToken(), Key: "1"}
@@ -43,12 +43,12 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	if err := c.found.Steps[0].Err; err != nil && unavailable(err) {
 		return c.found, err
 	}
-	if k := b.database(name).last.Load(); k != nil && k.vague {
-		c.try("tell one run from another", func() error { return errVague })
+	if k := b.info(name).last.Load(); k != nil && k.runUnknown {
+		c.try("tell one run from another", func() error { return errRunUnknown })
 	}
 	c.try("fence a cache", func() error { return b.Fence(ctx, name, f) })
 	c.try("clear a cache", func() error { _, err := b.Clear(ctx, name, f); return err })
-	c.try("announce a change", func() error { return b.hear(ctx) })
+	c.try("announce a change", func() error { return b.checkAnnouncement(ctx) })
 	c.try("keep values", func() error {
 		return b.Set(ctx, []backend.Value{{Key: key, Data: []byte("1"), TTL: ttl}, {Key: other, Data: []byte("2"), TTL: ttl}})
 	})
@@ -60,12 +60,12 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	})
 	at := b.layout.value(&key)
 	size := redis.NewIntCmd(context.Background(), "memory", "usage", at)
-	c.optional("tell the size of a value", func() error { return b.one(ctx, at, size) })
+	c.optional("tell the size of a value", func() error { return b.call(ctx, at, size) })
 	left := redis.NewIntCmd(context.Background(), "pttl", at)
-	c.optional("tell when a value expires", func() error { return b.one(ctx, at, left) })
-	c.try("remove values", func() error { return b.vanish(ctx, at, b.layout.value(&other)) })
+	c.optional("tell when a value expires", func() error { return b.call(ctx, at, left) })
+	c.try("remove values", func() error { return b.checkRemoval(ctx, at, b.layout.value(&other)) })
 	c.try("drop a database", func() error {
-		return b.one(ctx, b.layout.hash(name), dropScript.command(b.layout.hash(name), b.layout.channel(), announced(name)))
+		return b.call(ctx, b.layout.hash(name), dropScript.command(b.layout.hash(name), b.layout.channel(), announced(name)))
 	})
 	return c.found, ctx.Err()
 }
@@ -104,8 +104,8 @@ func (c *checkup) measure(ctx context.Context) error {
 	return nil
 }
 
-// introduce notes what the server tells of itself.
-func (c *checkup) introduce(ctx context.Context) {
+// describeServer notes what the server tells of itself.
+func (c *checkup) describeServer(ctx context.Context) {
 	fields := map[string]string{}
 	for _, section := range []string{"server", "replication", "memory"} {
 		cmd := redis.NewStringCmd(context.Background(), "info", section)
@@ -130,8 +130,8 @@ func (c *checkup) introduce(ctx context.Context) {
 	}
 }
 
-// one runs a command that belongs to the server of key.
-func (b inspector) one(ctx context.Context, key string, cmd redis.Cmder) error {
+// call runs a command that belongs to the server of key.
+func (b inspector) call(ctx context.Context, key string, cmd redis.Cmder) error {
 	if err := b.do(ctx, key, cmd); err != nil {
 		return err
 	}
@@ -141,8 +141,8 @@ func (b inspector) one(ctx context.Context, key string, cmd redis.Cmder) error {
 	return nil
 }
 
-// hear announces something and waits until it comes back.
-func (b inspector) hear(ctx context.Context) error {
+// checkAnnouncement announces something and waits until it comes back.
+func (b inspector) checkAnnouncement(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*b.options.Timeout)
 	defer cancel()
 	sub := b.client.Subscribe(ctx)
@@ -156,7 +156,7 @@ func (b inspector) hear(ctx context.Context) error {
 	// A probe of a process that there is not: those who listen ignore it.
 	probe := "! " + string(backend.NewToken()) + " " + strconv.Itoa(0)
 	cmd := redis.NewIntCmd(context.Background(), "publish", b.layout.channel(), probe)
-	if err := b.one(ctx, b.layout.hash(""), cmd); err != nil {
+	if err := b.call(ctx, b.layout.hash(""), cmd); err != nil {
 		return err
 	}
 	for {
@@ -170,11 +170,11 @@ func (b inspector) hear(ctx context.Context) error {
 	}
 }
 
-// vanish removes values in the way that a walk does.
-func (b inspector) vanish(ctx context.Context, keys ...string) error {
+// checkRemoval removes values in the way that a walk does.
+func (b inspector) checkRemoval(ctx context.Context, keys ...string) error {
 	for _, key := range keys {
 		for _, args := range [][]any{{"time"}, {"dbsize"}, {"scan", "0", "count", "1"}, {"unlink", key}} {
-			if err := b.one(ctx, key, redis.NewCmd(context.Background(), args...)); err != nil {
+			if err := b.call(ctx, key, redis.NewCmd(context.Background(), args...)); err != nil {
 				return err
 			}
 		}

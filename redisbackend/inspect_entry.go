@@ -8,8 +8,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// database returns which database key is the hash of.
-func (l layout) database(key string) (name string, ok bool) {
+// databaseOf returns which database key is the hash of.
+func (l layout) databaseOf(key string) (name string, ok bool) {
 	rest, ok1 := strings.CutPrefix(key, l.prefix+":")
 	rest, ok2 := strings.CutSuffix(rest, ":@")
 	if !ok1 || !ok2 {

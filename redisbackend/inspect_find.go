@@ -13,8 +13,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// findTogether is how many values one request asks for: they may be large.
-const findTogether = 16
+// findBatch is how many values one request asks for: they may be large.
+const findBatch = 16
 
 func (b inspector) Find(ctx context.Context, database, cache string, token backend.Token, limit int, match func(*inspect.Entry) bool) (found []inspect.Found, matched int, err error) {
 	pattern := b.layout.prefix + ":" + escape(database) + ":" + escape(cache) + "@*:" + escape(string(token)) + ":*"
@@ -35,7 +35,7 @@ func (b inspector) Find(ctx context.Context, database, cache string, token backe
 	if err != nil {
 		return nil, 0, err
 	}
-	for part := range slices.Chunk(found, findTogether) {
+	for part := range slices.Chunk(found, findBatch) {
 		if err := b.fill(ctx, part); err != nil {
 			return nil, 0, err
 		}
@@ -59,11 +59,11 @@ func (b inspector) fill(ctx context.Context, found []inspect.Found) error {
 			redis.NewStringCmd(context.Background(), "get", f.Name),
 			redis.NewIntCmd(context.Background(), "pttl", f.Name))
 	}
-	if err := b.spread(ctx, names, cmds, partSize); err != nil {
+	if err := b.scatter(ctx, names, cmds, partSize); err != nil {
 		return err
 	}
 	for i := range found {
-		data, err := got(cmds[2*i].(*redis.StringCmd))
+		data, err := dataOf(cmds[2*i].(*redis.StringCmd))
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func TestInspectionShowsFencesAndChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(d.Fences) != 1 || d.Fences[0].ID != f.ID || d.Fences[0].Lease != f.Lease || !slices.Equal(d.Fences[0].Caches, []string{"a b", "users"}) {
+		if len(d.Fences) != 1 || d.Fences[0].ID != f.ID || d.Fences[0].TTL != f.Lease || !slices.Equal(d.Fences[0].Caches, []string{"a b", "users"}) {
 			t.Fatalf("fences are %+v", d.Fences)
 		}
 		if !d.State.IsFenced("a b") || d.State.IsFenced("roles") || d.State.Epoch != before.Epoch || d.State.Base != before.Base {

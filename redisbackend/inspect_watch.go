@@ -37,7 +37,7 @@ func (b inspector) Watch(ctx context.Context, only string, visit func(inspect.Ch
 			return ours.error
 		case ctx.Err() != nil:
 			return nil
-		case w.known == nil:
+		case w.last == nil:
 			return err
 		}
 		if !w.lost {
@@ -57,13 +57,13 @@ func (b inspector) Watch(ctx context.Context, only string, visit func(inspect.Ch
 // errVisit is an error of the caller's, which ends a watch.
 type errVisit struct{ error }
 
-// A watch knows what databases were at, to tell what changed. An announcement
+// A watch holds what databases were at, to find out what changed. An announcement
 // says just that something did.
 type watch struct {
 	inspector
 	only  string
 	visit func(inspect.Change) error
-	known map[string]inspect.Database // nil before the first look
+	last  map[string]inspect.Database // nil before the first look
 	lost  bool                        // the connection, since the last look
 }
 
@@ -83,7 +83,7 @@ func (w *watch) listen(ctx context.Context) error {
 		return err
 	}
 	w.lost = false
-	if err := w.tell(inspect.Change{Kind: inspect.Listening}); err != nil {
+	if err := w.emit(inspect.Change{Kind: inspect.Listening}); err != nil {
 		return err
 	}
 	asked := false
@@ -102,7 +102,7 @@ func (w *watch) listen(ctx context.Context) error {
 		}
 		asked = false
 		if m, ok := message.(*redis.Message); ok {
-			if err := w.take(ctx, m.Payload); err != nil {
+			if err := w.handle(ctx, m.Payload); err != nil {
 				return err
 			}
 		}
@@ -117,7 +117,7 @@ func (w *watch) catchUp(ctx context.Context) error {
 		names = nil
 		err := w.visitKeys(ctx, w.layout.prefix+":*:@", func(_ context.Context, keys []string) error {
 			for _, key := range keys {
-				if name, ok := w.layout.database(key); ok {
+				if name, ok := w.layout.databaseOf(key); ok {
 					names = append(names, name)
 				}
 			}
@@ -126,7 +126,7 @@ func (w *watch) catchUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for name := range w.known {
+		for name := range w.last {
 			names = append(names, name)
 		}
 		slices.Sort(names)
@@ -136,13 +136,13 @@ func (w *watch) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := w.known == nil
+	first := w.last == nil
 	if first {
-		w.known = map[string]inspect.Database{}
+		w.last = map[string]inspect.Database{}
 	}
 	for _, d := range databases {
 		if first {
-			w.known[d.Name] = d
+			w.last[d.Name] = d
 		} else if err := w.report(d); err != nil {
 			return err
 		}
@@ -150,9 +150,9 @@ func (w *watch) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// take acts on an announcement; see feed.take. What it does not understand it
+// handle acts on an announcement; see subscriber.handle. What it does not understand it
 // leaves alone.
-func (w *watch) take(ctx context.Context, message string) error {
+func (w *watch) handle(ctx context.Context, message string) error {
 	parts := strings.Split(message, " ")
 	if len(message) > longestMessage || len(parts) != 3 || parts[0] == "!" {
 		return nil
@@ -161,7 +161,7 @@ func (w *watch) take(ctx context.Context, message string) error {
 	if err != nil || w.only != "" && parts[0] != announced(w.only) {
 		return nil
 	}
-	name, ok := w.called(parts[0])
+	name, ok := w.nameOf(parts[0])
 	if !ok {
 		if isDigest(parts[0]) { // of a database that is new
 			return w.catchUp(ctx)
@@ -169,10 +169,10 @@ func (w *watch) take(ctx context.Context, message string) error {
 		return nil
 	}
 	if parts[1] == "-" {
-		w.known[name] = inspect.Database{Name: name}
-		return w.tell(inspect.Change{Kind: inspect.Dropped, Database: name, All: true})
+		w.last[name] = inspect.Database{Name: name}
+		return w.emit(inspect.Change{Kind: inspect.Dropped, Database: name, All: true})
 	}
-	if d := w.known[name]; d.Kept && d.State.Epoch == backend.Token(parts[1]) && d.State.Version >= version {
+	if d := w.last[name]; d.Kept && d.State.Epoch == backend.Token(parts[1]) && d.State.Version >= version {
 		return nil // it was seen with a later one
 	}
 	databases, err := w.read(ctx, []string{name})
@@ -182,15 +182,15 @@ func (w *watch) take(ctx context.Context, message string) error {
 	return w.report(databases[0])
 }
 
-// called returns the name of the database that an announcement is about.
-func (w *watch) called(said string) (name string, ok bool) {
+// nameOf returns the name of the database that an announcement is about.
+func (w *watch) nameOf(said string) (name string, ok bool) {
 	switch {
 	case w.only != "":
 		return w.only, true
 	case !isDigest(said):
 		return unescape(said)
 	}
-	for name := range w.known {
+	for name := range w.last {
 		if announced(name) == said {
 			return name, true
 		}
@@ -198,28 +198,28 @@ func (w *watch) called(said string) (name string, ok bool) {
 	return "", false
 }
 
-// report tells in what d differs from what was known.
+// report emits the differences between d and what the database was at.
 func (w *watch) report(d inspect.Database) error {
-	last := w.known[d.Name]
-	w.known[d.Name] = d
+	last := w.last[d.Name]
+	w.last[d.Name] = d
 	switch {
 	case !d.Kept && !last.Kept:
 		return nil
 	case !d.Kept:
-		return w.tell(inspect.Change{Kind: inspect.Dropped, Database: d.Name, All: true})
+		return w.emit(inspect.Change{Kind: inspect.Dropped, Database: d.Name, All: true})
 	case !last.Kept || last.State.Epoch != d.State.Epoch:
-		return w.tell(inspect.Change{Kind: inspect.Renewed, Database: d.Name, All: true, Version: d.State.Version})
+		return w.emit(inspect.Change{Kind: inspect.Renewed, Database: d.Name, All: true, Version: d.State.Version})
 	}
 	for _, c := range inspect.Changes(&last, &d) {
 		c.Database, c.Version = d.Name, d.State.Version
-		if err := w.tell(c); err != nil {
+		if err := w.emit(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *watch) tell(c inspect.Change) error {
+func (w *watch) emit(c inspect.Change) error {
 	c.Time = time.Now()
 	if err := w.visit(c); err != nil {
 		return errVisit{err}

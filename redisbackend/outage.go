@@ -48,7 +48,7 @@ func (l *link) fail(key string, err error) error {
 	err = fmt.Errorf("txcache: redis cannot be used: %w", cause.Of(err))
 	if l.breaker.trip(err) {
 		l.b.options.Logger.Warn("txcache: redis cannot be used, it is left alone until it can", "error", err)
-		l.b.distrust()
+		l.b.revalidateAll()
 		l.b.spawn(func() { l.probe(key) })
 	}
 	return err
@@ -63,8 +63,8 @@ const (
 func (l *link) probe(key string) {
 	wait := firstWait
 	if l != l.control { // longer each time, until a request is answered
-		wait = min(max(wait, 2*time.Duration(l.wait.Load())), longestWait)
-		l.wait.Store(int64(wait))
+		wait = min(max(wait, 2*time.Duration(l.probeWait.Load())), longestWait)
+		l.probeWait.Store(int64(wait))
 	}
 	for l.b.pause(wait) {
 		wait = min(2*wait, max(wait, 800*time.Millisecond))
@@ -79,7 +79,7 @@ func (l *link) probe(key string) {
 			l.b.options.Logger.Info("txcache: redis can be used for values again")
 			return
 		}
-		l.b.distrust()
+		l.b.revalidateAll()
 		l.breaker.close()
 		l.b.options.Logger.Info("txcache: redis can be used again")
 		return
@@ -92,11 +92,11 @@ func (l *link) alive(key string) bool {
 	ctx, cancel := context.WithTimeout(l.b.ctx, l.b.options.Timeout)
 	defer cancel()
 	_ = l.b.client.Process(ctx, cmd)
-	return !unable(cmd.Err())
+	return !isServerError(cmd.Err())
 }
 
 // busy reports whether the link of values has answered others within the limit
 // of a call, so that a request which got no answer has but waited for them.
 func (l *link) busy() bool {
-	return l != l.control && l.b.now()-time.Duration(l.served.Load()) < l.b.options.Timeout
+	return l != l.control && l.b.now()-time.Duration(l.lastReply.Load()) < l.b.options.Timeout
 }

@@ -46,7 +46,7 @@ func TestScriptFaultsAreFound(t *testing.T) {
 		{"start(db, all, others)", "start(db, all, names)", "names is not defined"},
 		{"return table.remove(", "return table.take(", "table.take is not defined"},
 		{"local sent = redis.pcall(", "local sent = redis.send(", "redis.send is not defined"},
-		{"db.now + tonumber(lease)", "db.time + tonumber(lease)", "field time is read and never set"},
+		{"db.now + tonumber(ttl)", "db.time + tonumber(ttl)", "field time is read and never set"},
 		{"    changed = false,\n", "    changed = false,\n    more = 1,\n", "field more is set and never read"},
 	} {
 		if strings.Count(databaseLua, c.old) != 1 {

@@ -29,8 +29,8 @@ func (b *Backend) Stats() backend.Stats {
 		return true
 	})
 	if b.options.Channel {
-		s.Listening = b.feed.proving(b.now())
-		s.Staleness = knownLasts
+		s.Listening = b.subscriber.receiving(b.now())
+		s.Staleness = maxStaleness
 	}
 	return s
 }

@@ -6,7 +6,7 @@ var bulkGuards = []guard{{
 	keeps:   "P8",
 	without: "Values that are slow keep fences from the server, and commits of all tenants are refused.",
 	file:    "redisbackend/links.go",
-	text:    "	l.values = &link{b: b, control: l, lanes: lanes, most: batchBytes}\n	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts, most: partSize}\n",
+	text:    "	l.values = &link{b: b, control: l, maxInFlight: maxInFlight, maxBytes: batchBytes}\n	l.parts = &link{b: b, control: l, maxInFlight: 1, maxQueued: maxQueuedParts, maxBytes: partSize}\n",
 	gone:    "	l.values, l.parts = l, l\n",
 	by:      "TestValuesFailApartFromControl/small|TestValuesFailApartFromControl/large",
 	quick:   true,
@@ -31,7 +31,7 @@ var bulkGuards = []guard{{
 	keeps:   "P8",
 	without: "A line that carries probes and no values costs a reader the limit of a call, twenty times a second.",
 	file:    "redisbackend/outage.go",
-	text:    `wait = min(max(wait, 2*time.Duration(l.wait.Load())), longestWait)`,
+	text:    `wait = min(max(wait, 2*time.Duration(l.probeWait.Load())), longestWait)`,
 	gone:    `wait = min(wait, longestWait)`,
 	by:      "TestProbesOfValuesBecomeRare",
 }, {
@@ -39,7 +39,7 @@ var bulkGuards = []guard{{
 	keeps:   "P7",
 	without: "One value over which the server closes the connection makes the values of all tenants misses.",
 	file:    "redisbackend/link.go",
-	text:    `case broken(err) && l != l.control && l.alive(batch[0].key):`,
+	text:    `case isConnectionLost(err) && l != l.control && l.alive(batch[0].key):`,
 	gone:    `case false:`,
 	by:      "TestARequestThatTheServerRefuses",
 }, {
@@ -63,7 +63,7 @@ var bulkGuards = []guard{{
 	keeps:   "P8",
 	without: "What waits for the line takes any amount of memory, and longer than loading it.",
 	file:    "redisbackend/link.go",
-	text:    `full := l.room > 0 && len(l.queue) >= l.room`,
+	text:    `full := l.maxQueued > 0 && len(l.queue) >= l.maxQueued`,
 	gone:    `full := false`,
 	by:      "TestLargeValuesThatWaitForOthers",
 }, {
@@ -111,7 +111,7 @@ var bulkGuards = []guard{{
 	keeps:   "P8",
 	without: "A server that is full takes none of the values that were set with one that is too large for it.",
 	file:    "redisbackend/values.go",
-	text:    `return !hopeless(ctx, err)`,
+	text:    `return !mustGiveUp(ctx, err)`,
 	gone:    `return false`,
 	by:      "TestAValueThatCannotBeKept",
 }, {
@@ -151,8 +151,8 @@ var bulkGuards = []guard{{
 	keeps:   "P8",
 	without: "After a restart of the server nobody gets a lease.",
 	file:    "redisbackend/swap.go",
-	text:    `command, told[l] = swapScript.command, true`,
-	gone:    `told[l] = true`,
+	text:    `command, sent[l] = swapScript.command, true`,
+	gone:    `sent[l] = true`,
 	by:      "TestLeasesGoByDigest",
 }, {
 	name:    "a value that the backend does not keep is not given to it",

@@ -220,7 +220,7 @@ var layoutGuards = []guard{{
 	keeps:   "P10",
 	without: "Values that were published while their database was dropped stay until they expire.",
 	file:    "redisbackend/change.go",
-	text:    `twice: true, `,
+	text:    `repeat: true, `,
 	gone:    ``,
 	by:      "TestADropMeetsWhatWasOnItsWay",
 }, {
@@ -244,15 +244,15 @@ var layoutGuards = []guard{{
 	keeps:   "P10",
 	without: "After a clear of much, every process walks over all keys of the server.",
 	file:    "redisbackend/garbage.go",
-	text:    `sweepLease.Milliseconds(), "nx")`,
-	gone:    `sweepLease.Milliseconds())`,
+	text:    `sweepLockTTL.Milliseconds(), "nx")`,
+	gone:    `sweepLockTTL.Milliseconds())`,
 	by:      "TestOneProcessSweepsAtATime",
 }, {
 	name:    "redis: garbage is collected",
 	keeps:   "P10",
 	without: "What was cleared fills the server until it expires.",
-	file:    "redisbackend/database.go",
-	text:    "	b.garbage.add(b, db.died(state))\n",
+	file:    "redisbackend/dbinfo.go",
+	text:    "	b.garbage.add(b, db.takeDead(state))\n",
 	gone:    "",
 	by:      "TestGarbageIsCollected",
 }}

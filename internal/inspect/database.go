@@ -31,7 +31,7 @@ type Database struct {
 type PlacedFence struct {
 	ID       backend.Token
 	Deadline time.Time // by the server's clock, for people to read
-	Lease    time.Duration
+	TTL      time.Duration
 	All      bool     // it stands on every cache
 	Caches   []string // that it was placed for by name
 }

@@ -1,12 +1,12 @@
 -- Carries out one operation on the hash of a database. Whatever the operation is,
 -- the script first makes sure that the hash can be trusted, and turns the fences
--- whose lease has ended into clears. At the end it writes what changed, announces
+-- whose time to live has ended into clears. At the end it writes what changed, announces
 -- it, and returns what the caller needs to know.
 --
 -- KEYS[1]  the hash
 -- ARGV     1 a fresh token, 2 the channel, 3 the database as it is announced,
 --          4 and 5 the epoch and version that the caller knows,
---          6 the lines of fences that the caller has seen for a whole lease,
+--          6 the lines of fences that have expired by the clock of the caller,
 --          7 the operation, which is one of those below; then its own arguments
 --
 -- It returns the epoch, the version and the fences, and where epoch and version
@@ -14,8 +14,8 @@
 --
 -- Fields: e epoch and version, which one small read tells, b base token, r run,
 -- n number of all fields, f fences, one a line: id, deadline (by the server's
--- clock, for people to read), lease (milliseconds), all ("0" or "1"), "!" with
--- the token of the last renewal, and caches; c<cache> a token. Names are
+-- clock, for people to read), time to live (milliseconds), all ("0" or "1"), "!"
+-- with the token of the last renewal, and caches; c<cache> a token. Names are
 -- escaped, so spaces separate them.
 local key, fresh = KEYS[1], ARGV[1]
 
@@ -107,18 +107,18 @@ local function start(db, all, names)
   for name in string.gmatch(names, '%S+') do redis.call('HSET', key, 'c' .. name, new) end
 end
 
--- resolve finds the fences that stand. A fence lapses when a process has seen the
--- very same line for a whole lease, by its own clock: then its owner has not
--- renewed it. What the server's clock shows, which may be set, does not matter.
+-- resolve finds the fences that stand. A fence expires when a process has seen the
+-- very same line for the whole time to live, by its own clock: then its owner has
+-- not renewed it. The clock of the server does not matter, as it may be set.
 local function resolve(db)
-  local overdue = '\n' .. ARGV[6] .. '\n'
+  local expired = '\n' .. ARGV[6] .. '\n'
   for line in string.gmatch(db.lines, '[^\n]+') do
-    local id, deadline, lease, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
-    if not id or #lease > 13 or #deadline > 15 then
+    local id, deadline, ttl, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
+    if not id or #ttl > 13 or #deadline > 15 then
       start(db, '1', '')
     else
       names = string.gsub(names, '^ !%S*', '')
-      if string.find(overdue, '\n' .. line .. '\n', 1, true) then
+      if string.find(expired, '\n' .. line .. '\n', 1, true) then
         start(db, all, names)
       else
         table.insert(db.fences, { id = id, all = all, names = names, line = line })
@@ -139,14 +139,14 @@ local operations = {}
 -- sync makes sure of the hash, and no more.
 function operations.sync() end
 
--- fence places or renews a fence. ARGV: 8 id, 9 lease in milliseconds, 10 all, and
+-- fence places or renews a fence. ARGV: 8 id, 9 time to live in milliseconds, 10 all, and
 -- 11 the caches' names, each after a space.
 function operations.fence(db)
-  local id, lease, all, names = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+  local id, ttl, all, names = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
   local old = lift(db, id)
   if not old or old.all ~= all or old.names ~= names then change(db) end
-  local deadline = string.format('%.0f', db.now + tonumber(lease))
-  local line = id .. ' ' .. deadline .. ' ' .. lease .. ' ' .. all .. ' !' .. fresh .. names
+  local deadline = string.format('%.0f', db.now + tonumber(ttl))
+  local line = id .. ' ' .. deadline .. ' ' .. ttl .. ' ' .. all .. ' !' .. fresh .. names
   table.insert(db.fences, { id = id, all = all, names = names, line = line })
 end
 

@@ -2,6 +2,7 @@ package redisbackend_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -247,4 +250,32 @@ func TestFencesOfBefore(t *testing.T) {
 			t.Errorf("%+v, want a cleared and b not, after %+v", s, before)
 		}
 	})
+}
+
+// A fence of any lease stands, for the process that placed it and for others, also
+// after another change; or it is refused. (P5)
+func TestAFenceOfAnyLeaseStandsOrIsRefused(t *testing.T) {
+	cfg := settings(redistest.Start(t).URI())
+	b, other := open(t, cfg), open(t, cfg)
+	for _, lease := range []time.Duration{
+		math.MinInt64, -1, 0, 1, time.Millisecond - 1, time.Second, time.Hour, 365 * 24 * time.Hour,
+		999_999_999_999 * time.Millisecond, 1_000_000_000_000 * time.Millisecond, math.MaxInt64 - 1, math.MaxInt64,
+	} {
+		name := lease.String()
+		f := backend.Fence{ID: backend.NewToken(), Lease: lease, Caches: []backend.Generation{{Cache: "c"}}}
+		err := b.Fence(t.Context(), name, f)
+		if taken := lease >= time.Millisecond; taken != (err == nil) {
+			t.Errorf("a fence of %v answers %v; want it to be taken: %v", lease, err, taken)
+		}
+		if err != nil {
+			continue
+		}
+		mustClear(t, other, name, "another cache")
+		for who, b := range map[string]backend.Backend{"its owner": b, "another": other} {
+			s, err := b.Sync(t.Context(), name)
+			if err != nil || !s.IsFenced("c") || s.AllFenced {
+				t.Errorf("to %s, a fence of %v does not stand: %+v, %v", who, lease, s, err)
+			}
+		}
+	}
 }
