@@ -112,7 +112,7 @@ func TestAnAnnouncementIsFollowed(t *testing.T) {
 	})
 }
 
-// Nobody announces the end of a dead owner's lease.
+// Nobody announces that the fence of a dead owner expires.
 func TestAFenceThatStandsIsLookedAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
@@ -131,7 +131,7 @@ func TestAFenceThatStandsIsLookedAfter(t *testing.T) {
 		}
 		time.Sleep(f.Lease + time.Millisecond)
 		if mustSync(t, p.Backend, "shop").IsFenced("a") {
-			t.Error("the fence stands after its lease")
+			t.Error("the fence stands after its time to live")
 		}
 	})
 }

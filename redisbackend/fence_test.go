@@ -18,8 +18,8 @@ import (
 )
 
 // A process that does not know what the server's clock showed before, or that
-// knows it wrongly, does not end the lease of an owner that lives (P3).
-func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
+// knows it wrongly, does not expire the fence of an owner that lives (P3).
+func TestNoClockExpiresAFenceOfTheLiving(t *testing.T) {
 	const quarter = 15 * time.Minute
 	for _, c := range []struct {
 		name string
@@ -58,7 +58,7 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 					mustSync(t, reader.Backend, c.meets)
 				}
 				set(c.after)
-				for range 12 { // four leases, in which the owner renews in time
+				for range 12 { // four times to live, in which the owner renews in time
 					if s := mustSync(t, reader.Backend, "shop"); !s.IsFenced("a") || s.Token("a") != f.Caches[0].Token {
 						t.Fatalf("the fence of a living owner has lapsed: %+v", s)
 					}
@@ -72,20 +72,20 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 				mustSync(t, reader.Backend, "shop")
 				time.Sleep(f.Lease - time.Nanosecond)
 				if s := mustSync(t, reader.Backend, "shop"); !s.IsFenced("a") {
-					t.Error("the fence has lapsed before its lease has ended")
+					t.Error("the fence has expired before its time to live has ended")
 				}
 				time.Sleep(time.Nanosecond)
 				if s := mustSync(t, reader.Backend, "shop"); s.IsFenced("a") || s.Token("a") == f.Caches[0].Token || s.Token("a") == f.ID {
-					t.Errorf("a lease after the death of its owner the fence still stands, or was no clear: %+v", s)
+					t.Errorf("a time to live after the death of its owner the fence still stands, or was no clear: %+v", s)
 				}
 			})
 		})
 	}
 }
 
-// A process that is started after the death of an owner waits for a lease, and no
+// A process that is started after the death of an owner waits for its time to live, and no
 // longer (P5).
-func TestANewProcessWaitsForOneLease(t *testing.T) {
+func TestANewProcessWaitsForOneTimeToLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		owner := over(t, dialing(server), nil)
@@ -101,13 +101,13 @@ func TestANewProcessWaitsForOneLease(t *testing.T) {
 		}
 		time.Sleep(f.Lease)
 		if s := mustSync(t, p.Backend, "shop"); s.IsFenced("a") || s.Token("a") == f.Caches[0].Token {
-			t.Errorf("after a lease: %+v", s)
+			t.Errorf("after a time to live: %+v", s)
 		}
 	})
 }
 
 // Whatever the server's clock does, and however processes come and go: no fence of
-// a living owner lapses, and one of a dead owner does within a lease of when a
+// a living owner expires, and one of a dead owner does within its time to live of when a
 // process has first looked at it.
 func TestHistoriesOfClocks(t *testing.T) {
 	seed := rand.Uint64()
@@ -126,7 +126,7 @@ func TestHistoriesOfClocks(t *testing.T) {
 func historyOfClocks(t *testing.T, random *rand.Rand) {
 	server := bubbleServer(t)
 	offset := time.Duration(0)
-	lease := time.Duration(1+random.IntN(60)) * time.Second
+	ttl := time.Duration(1+random.IntN(60)) * time.Second
 	pause := func(d time.Duration) {
 		time.Sleep(d)
 		server.SetTime(time.Now().Add(offset))
@@ -152,7 +152,7 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 	}()
 	for range 4 { // fences
 		f := fencing(mustSync(t, owner.Backend, "shop"), "a")
-		f.Lease = lease
+		f.Lease = ttl
 		was := mustSync(t, owner.Backend, "shop").Token("a")
 		renewed, alive := time.Now(), true
 		if err := owner.Fence(t.Context(), "shop", f); err != nil {
@@ -161,7 +161,7 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 		for _, r := range readers {
 			r.met = time.Time{}
 		}
-		end := time.Now().Add(time.Duration(random.Int64N(int64(5 * lease))))
+		end := time.Now().Add(time.Duration(random.Int64N(int64(5 * ttl))))
 		for {
 			switch random.IntN(6) {
 			case 0:
@@ -175,8 +175,8 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 					readers = append(readers[:i], readers[i+1:]...)
 				}
 			}
-			pause(time.Duration(random.Int64N(int64(lease / 6))))
-			if alive && time.Since(renewed) >= lease/3 {
+			pause(time.Duration(random.Int64N(int64(ttl / 6))))
+			if alive && time.Since(renewed) >= ttl/3 {
 				if alive = time.Now().Before(end); alive {
 					renewed = time.Now()
 					if err := owner.Fence(t.Context(), "shop", f); err != nil {
@@ -188,10 +188,10 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 			s := mustSync(t, r.Backend, "shop")
 			stands := s.IsFenced("a") && s.Token("a") == was
 			switch now := time.Now(); {
-			case !stands && now.Sub(renewed) < lease:
-				t.Fatalf("a fence has lapsed %v after it was renewed; its lease is %v", now.Sub(renewed), lease)
-			case stands && !alive && !r.met.IsZero() && now.Sub(r.met) >= lease:
-				t.Fatalf("a fence still stands %v after a process has met it in its last form; its lease is %v", now.Sub(r.met), lease)
+			case !stands && now.Sub(renewed) < ttl:
+				t.Fatalf("a fence has expired %v after it was renewed; its time to live is %v", now.Sub(renewed), ttl)
+			case stands && !alive && !r.met.IsZero() && now.Sub(r.met) >= ttl:
+				t.Fatalf("a fence still stands %v after a process has met it in its last form; its time to live is %v", now.Sub(r.met), ttl)
 			case stands && !alive && r.met.IsZero():
 				r.met = now
 			}
@@ -252,20 +252,20 @@ func TestFencesOfBefore(t *testing.T) {
 	})
 }
 
-// A fence of any lease stands, for the process that placed it and for others, also
+// A fence of any time to live stands, for the process that placed it and for others, also
 // after another change; or it is refused. (P5)
-func TestAFenceOfAnyLeaseStandsOrIsRefused(t *testing.T) {
+func TestAFenceOfAnyTimeToLiveStandsOrIsRefused(t *testing.T) {
 	cfg := settings(redistest.Start(t).URI())
 	b, other := open(t, cfg), open(t, cfg)
-	for _, lease := range []time.Duration{
+	for _, ttl := range []time.Duration{
 		math.MinInt64, -1, 0, 1, time.Millisecond - 1, time.Second, time.Hour, 365 * 24 * time.Hour,
 		999_999_999_999 * time.Millisecond, 1_000_000_000_000 * time.Millisecond, math.MaxInt64 - 1, math.MaxInt64,
 	} {
-		name := lease.String()
-		f := backend.Fence{ID: backend.NewToken(), Lease: lease, Caches: []backend.Generation{{Cache: "c"}}}
+		name := ttl.String()
+		f := backend.Fence{ID: backend.NewToken(), Lease: ttl, Caches: []backend.Generation{{Cache: "c"}}}
 		err := b.Fence(t.Context(), name, f)
-		if taken := lease >= time.Millisecond; taken != (err == nil) {
-			t.Errorf("a fence of %v answers %v; want it to be taken: %v", lease, err, taken)
+		if taken := ttl >= time.Millisecond; taken != (err == nil) {
+			t.Errorf("a fence of %v answers %v; want it to be taken: %v", ttl, err, taken)
 		}
 		if err != nil {
 			continue
@@ -274,7 +274,7 @@ func TestAFenceOfAnyLeaseStandsOrIsRefused(t *testing.T) {
 		for who, b := range map[string]backend.Backend{"its owner": b, "another": other} {
 			s, err := b.Sync(t.Context(), name)
 			if err != nil || !s.IsFenced("c") || s.AllFenced {
-				t.Errorf("to %s, a fence of %v does not stand: %+v, %v", who, lease, s, err)
+				t.Errorf("to %s, a fence of %v does not stand: %+v, %v", who, ttl, s, err)
 			}
 		}
 	}

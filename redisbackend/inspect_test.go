@@ -79,7 +79,7 @@ func TestInspectionShowsFencesAndChangesNothing(t *testing.T) {
 	if err := b.Fence(t.Context(), "shop", f); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second time its lease has ended
+	for range 2 { // the second time it has expired
 		d, err := inspectorOf(b).Database(t.Context(), "shop")
 		if err != nil {
 			t.Fatal(err)

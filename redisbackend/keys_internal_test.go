@@ -15,7 +15,7 @@ func TestLayout(t *testing.T) {
 	}{
 		{"hash", l.hash("shop"), "my%3Aapp:shop:@"},
 		{"hash of a hostile name", l.hash("a:*{b}@\n"), "my%3Aapp:a%3A%2A%7Bb%7D%40%0A:@"},
-		{"lease", l.sweepLock(), "my%3Aapp:@sweep"},
+		{"sweep lock", l.sweepLock(), "my%3Aapp:@sweep"},
 		{"channel", l.channel(), "my%3Aapp:@changes"},
 		{"pattern", l.pattern("sh?p"), "my%3Aapp:sh%3Fp:*"},
 		{"value", l.value(&backend.Key{Database: "shop", Cache: "ir.rule", Schema: "s1", Token: "t1", Key: "42"}), "my%3Aapp:shop:ir.rule@s1:t1:42"},

@@ -223,7 +223,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A clock that is set does not end the lease of a fence whose owner lives, nor
+// A clock that is set does not expire a fence whose owner lives, nor
 // does it let one stand for ever.
 func TestTheServersClockIsSet(t *testing.T) {
 	for _, jump := range []time.Duration{15 * time.Minute, -15 * time.Minute} {
@@ -279,7 +279,7 @@ func TestTheServersClockIsSetBackAfterAnOwnersDeath(t *testing.T) {
 		}
 		server.SetTime(time.Now().Add(-15 * time.Minute))
 		if s := mustSync(t, p.Backend, "shop"); s.AllFenced {
-			t.Error("the fence still stands, two leases later")
+			t.Error("the fence still stands, two times to live later")
 		}
 	})
 }

@@ -181,9 +181,9 @@ func (w *pipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 	}
 }
 
-// The text of the script for leases is sent when the server does not know it,
+// The text of the script of Swap is sent when the server does not know it,
 // and once.
-func TestLeasesGoByDigest(t *testing.T) {
+func TestSwapsGoByDigest(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		g := newGate(p.client)
 		var swaps []backend.Swap

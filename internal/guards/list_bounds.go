@@ -27,7 +27,7 @@ var boundGuards = []guard{{
 	file:    "redisbackend/scripts/database.lua",
 	text:    "#ttl > 13",
 	gone:    "#ttl > 12",
-	by:      "TestAFenceOfAnyLeaseStandsOrIsRefused",
+	by:      "TestAFenceOfAnyTimeToLiveStandsOrIsRefused",
 }, {
 	name:    "redis: a process understands every lease",
 	keeps:   "P5",
@@ -35,7 +35,7 @@ var boundGuards = []guard{{
 	file:    "redisbackend/fence.go",
 	text:    "ms <= math.MaxInt64/uint64(time.Millisecond)",
 	gone:    "ms <= 1<<43 && math.MaxInt64 > 0",
-	by:      "TestAFenceOfAnyLeaseStandsOrIsRefused",
+	by:      "TestAFenceOfAnyTimeToLiveStandsOrIsRefused",
 }, {
 	name:    "names have a bound",
 	keeps:   "P7",

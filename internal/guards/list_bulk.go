@@ -145,7 +145,7 @@ var bulkGuards = []guard{{
 	file:    "redisbackend/swap.go",
 	text:    `			command := swapScript.cached`,
 	gone:    `			command := swapScript.command`,
-	by:      "TestLeasesGoByDigest",
+	by:      "TestSwapsGoByDigest",
 }, {
 	name:    "redis: a server that does not know the script is told",
 	keeps:   "P8",
@@ -153,7 +153,7 @@ var bulkGuards = []guard{{
 	file:    "redisbackend/swap.go",
 	text:    `command, sent[l] = swapScript.command, true`,
 	gone:    `sent[l] = true`,
-	by:      "TestLeasesGoByDigest",
+	by:      "TestSwapsGoByDigest",
 }, {
 	name:    "a value that the backend does not keep is not given to it",
 	keeps:   "P8",

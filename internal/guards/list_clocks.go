@@ -8,7 +8,7 @@ var clockGuards = []guard{{
 	file:    "redisbackend/fence.go",
 	text:    `ok && now-first >= ttl {`,
 	gone:    `ok && now-first >= 0*ttl {`,
-	by:      "TestNoClockEndsTheLeaseOfTheLiving",
+	by:      "TestNoClockExpiresAFenceOfTheLiving",
 }, {
 	name:    "clock: a fence that was seen for a lease lapses",
 	keeps:   "P5",
@@ -16,7 +16,7 @@ var clockGuards = []guard{{
 	file:    "redisbackend/fence.go",
 	text:    `ok && now-first >= ttl {`,
 	gone:    `ok && now-first >= ttl && now < 0 {`,
-	by:      "TestANewProcessWaitsForOneLease",
+	by:      "TestANewProcessWaitsForOneTimeToLive",
 }, {
 	name:    "clock: what was seen before stays seen",
 	keeps:   "P5",
@@ -24,7 +24,7 @@ var clockGuards = []guard{{
 	file:    "redisbackend/fence.go",
 	text:    "		if !ok {\n			first = now\n		}\n",
 	gone:    "		first = max(now, 0*first)\n		_ = ok\n",
-	by:      "TestNoClockEndsTheLeaseOfTheLiving",
+	by:      "TestNoClockExpiresAFenceOfTheLiving",
 }, {
 	name:    "clock: a renewal makes another line",
 	keeps:   "P3",
@@ -40,7 +40,7 @@ var clockGuards = []guard{{
 	file:    "redisbackend/scripts/database.lua",
 	text:    `if string.find(expired, '\n' .. line .. '\n', 1, true) then`,
 	gone:    `if string.find(expired, '\n' .. id .. ' ', 1, true) then`,
-	by:      "TestHistoriesOfClocks|TestARenewalInTheSameMillisecondIsSeen|TestNoClockEndsTheLeaseOfTheLiving",
+	by:      "TestHistoriesOfClocks|TestARenewalInTheSameMillisecondIsSeen|TestNoClockExpiresAFenceOfTheLiving",
 }, {
 	name:    "clock: a value is as old as the server says",
 	keeps:   "P3",

@@ -12,7 +12,7 @@ type ChangeKind string
 // The kinds of a Change.
 const (
 	// Cleared says that caches are at new generations: a transaction that
-	// cleared them has committed, or its lease has ended.
+	// cleared them has committed, or its fence has expired.
 	Cleared ChangeKind = "clear"
 
 	// Fenced says that a transaction is about to commit a clear of caches.

@@ -19,7 +19,7 @@ type Database struct {
 	State *backend.State
 
 	// Fences are those that were placed, also those past their deadline: a
-	// process that has seen one for its lease turns it into a clear.
+	// process that has seen one for its time to live turns it into a clear.
 	Fences []PlacedFence
 
 	// Values is the number of its values, dead ones included. Only
