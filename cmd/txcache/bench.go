@@ -94,7 +94,7 @@ func (p *program) bench(ctx context.Context, clients int, duration time.Duration
 	err = errors.Join(err, near.Close(), remote.Close())
 	// Only now is nothing on its way any more that would bring the database back.
 	if left := p.leave(ctx, r.Database); left != nil {
-		left = fmt.Errorf("the database %s was left behind; drop it: %w", shown(r.Database), left)
+		left = fmt.Errorf("the database %s was left behind; drop it: %w", quoted(r.Database), left)
 		if err == nil {
 			return left
 		}

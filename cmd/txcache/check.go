@@ -78,7 +78,7 @@ func (p *program) check(ctx context.Context) error {
 		for _, step := range c.Refused() {
 			r.Problems = append(r.Problems, fmt.Sprintf("cannot %s: %v", step.Name, cause.Of(step.Err)))
 		}
-		if failure = told(ctx, err); failure != nil {
+		if failure = backendError(ctx, err); failure != nil {
 			r.Problems = append(r.Problems, cause.Of(err).Error())
 		} else if len(r.Problems) > 0 {
 			failure = errors.New(refusal(c.Refused()))

@@ -43,7 +43,7 @@ func (p *program) completes(caches int) cobra.CompletionFunc {
 		}
 		for _, name := range found {
 			// A name that a shell would have to quote is not for a completion.
-			if strings.HasPrefix(name, begun) && name == shown(name) && !slices.Contains(args[min(1, len(args)):], name) {
+			if strings.HasPrefix(name, begun) && name == quoted(name) && !slices.Contains(args[min(1, len(args)):], name) {
 				names = append(names, name)
 			}
 		}

@@ -106,9 +106,9 @@ func (p *program) operate(ctx context.Context, f func(*txcache.Store, inspect.In
 	return f(s, b)
 }
 
-// told returns err, which the backend returned, so that the exit code says
+// backendError returns err, which the backend returned, so that the exit code says
 // whether it is unavailable.
-func told(ctx context.Context, err error) error {
+func backendError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -36,7 +36,7 @@ It walks over all keys of the server, gently.`,
 			return p.inspect(ctx, func(b inspect.Inspector) error {
 				found, err := b.Databases(ctx)
 				if err != nil {
-					return told(ctx, err)
+					return backendError(ctx, err)
 				}
 				list := make([]databaseResult, len(found))
 				for i, d := range found {
@@ -48,7 +48,7 @@ It walks over all keys of the server, gently.`,
 				return p.print(list, func(w io.Writer) {
 					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES"}}
 					for _, d := range list {
-						t.row(shown(d.Name), shownToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values))
+						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values))
 					}
 					t.write(w)
 				})

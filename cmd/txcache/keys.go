@@ -79,10 +79,10 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 			return nil
 		})
 		if err != nil {
-			return told(ctx, err)
+			return backendError(ctx, err)
 		}
 		if !any {
-			if err := known(ctx, b, database, cache); err != nil {
+			if err := checkKnown(ctx, b, database, cache); err != nil {
 				return err
 			}
 		}
@@ -100,9 +100,9 @@ func generation(ctx context.Context, b inspect.Inspector, database, cache string
 	d, err := b.Database(ctx, database)
 	switch {
 	case err != nil:
-		return "", nil, told(ctx, err)
+		return "", nil, backendError(ctx, err)
 	case !d.Kept:
-		return "", d, fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them%s", shown(database), meant(ctx, b, database))
+		return "", d, fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them%s", quoted(database), meant(ctx, b, database))
 	}
 	return d.State.Token(cache), d, nil
 }
@@ -152,7 +152,7 @@ func (l *listing) cut() {
 }
 
 func (r *keysResult) write(w io.Writer) {
-	fmt.Fprintf(w, "Cache %s of %s, generation %s\n", shown(r.Cache), shown(r.Database), shown(r.Generation))
+	fmt.Fprintf(w, "Cache %s of %s, generation %s\n", quoted(r.Cache), quoted(r.Database), quoted(r.Generation))
 	if len(r.Keys) == 0 {
 		fmt.Fprintln(w, "It has no keys here.")
 		return
@@ -160,11 +160,11 @@ func (r *keysResult) write(w io.Writer) {
 	fmt.Fprintln(w)
 	t := table{{"KEY", "TYPE", "VALUES"}}
 	for _, k := range r.Keys {
-		t.row(shown(k.Key), k.Kind, strconv.Itoa(k.Values))
+		t.row(quoted(k.Key), k.Kind, strconv.Itoa(k.Values))
 	}
 	t.write(w)
 	if r.More {
-		fmt.Fprintf(w, "\nThere are more; to go on, give --after %s\n", shown(r.Keys[len(r.Keys)-1].Key))
+		fmt.Fprintf(w, "\nThere are more; to go on, give --after %s\n", quoted(r.Keys[len(r.Keys)-1].Key))
 	}
 }
 

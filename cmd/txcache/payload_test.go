@@ -186,7 +186,7 @@ func TestNamesAreShownAsTheyCanBe(t *testing.T) {
 	for name, want := range map[string]string{
 		"shop": "shop", "": `""`, "a b": `"a b"`, "\x1b[31m": `"\x1b[31m"`, "é": "é", "\xff": `"\xff"`, `"`: `"\""`, "a,b": `"a,b"`, "\u202e": `"\u202e"`,
 	} {
-		if got := shown(name); got != want {
+		if got := quoted(name); got != want {
 			t.Errorf("%q is shown as %s, expected %s", name, got, want)
 		}
 	}

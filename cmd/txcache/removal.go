@@ -59,9 +59,9 @@ which the server keeps nothing is refused, as its name may be misspelt, unless
 // confirm has the name of the database typed.
 func (p *program) confirm(ctx context.Context, database string) error {
 	if !p.asks {
-		return usage("there is no terminal to ask on; to drop %s without a question, give --yes", shown(database))
+		return usage("there is no terminal to ask on; to drop %s without a question, give --yes", quoted(database))
 	}
-	fmt.Fprintf(p.messages, "All that is cached for %s will be forgotten, on every server.\nType its name to go on: ", shown(database))
+	fmt.Fprintf(p.messages, "All that is cached for %s will be forgotten, on every server.\nType its name to go on: ", quoted(database))
 	// No context ends a read: one that goes on ends with the process.
 	type answer struct {
 		line string
@@ -92,7 +92,7 @@ func (p *program) drop(ctx context.Context, database string, force bool) error {
 	r := removalResult{Database: database}
 	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
 		if !force {
-			switch err := known(ctx, b, database); {
+			switch err := checkKnown(ctx, b, database); {
 			case err != nil && p.code(ctx, err) == exitFailed:
 				return fmt.Errorf("%w\nnothing was dropped; --force drops it all the same", err)
 			case err != nil:
@@ -111,7 +111,7 @@ func (p *program) drop(ctx context.Context, database string, force bool) error {
 		return err
 	}
 	return p.print(r, func(w io.Writer) {
-		fmt.Fprintf(w, "Dropped %s; %d values were removed.\n", shown(database), r.Removed)
+		fmt.Fprintf(w, "Dropped %s; %d values were removed.\n", quoted(database), r.Removed)
 	})
 }
 
@@ -135,7 +135,7 @@ It walks over all keys of the server and rests for as long as it works.`,
 				removed, err := b.Sweep(ctx)
 				end()
 				if err != nil {
-					return told(ctx, err)
+					return backendError(ctx, err)
 				}
 				return p.print(removalResult{Removed: uint64(removed)}, func(w io.Writer) {
 					fmt.Fprintf(w, "%d values were removed.\n", removed)

@@ -56,7 +56,7 @@ it, tells what changed meanwhile, and says when it is listening again (ready).`,
 				case ctx.Err() != nil:
 					return nil // that is how a watch ends
 				}
-				return told(ctx, err)
+				return backendError(ctx, err)
 			})
 		},
 	}
@@ -74,7 +74,7 @@ func (p *program) event(c inspect.Change) error {
 	}
 	parts := []string{r.Time.Format("15:04:05.000"), fmt.Sprintf("%-7s", r.Event)}
 	if r.Database != "" {
-		parts = append(parts, shown(r.Database))
+		parts = append(parts, quoted(r.Database))
 	}
 	switch {
 	case len(r.Caches) > 0 && r.All:
