@@ -82,10 +82,7 @@ func hearing(t *testing.T, server *miniredis.Miniredis) (*process, *line) {
 		return &lineConn{Conn: conn, line: l}, err
 	}
 	p := over(t, o, &redisbackend.Options{Channel: true})
-	time.Sleep(10 * time.Millisecond)
-	if !p.Stats().Listening {
-		t.Fatal("no announcement arrives")
-	}
+	announced(t, p)
 	return p, l
 }
 
@@ -94,9 +91,7 @@ func TestAnAnnouncementIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, _ := hearing(t, server)
-		defer p.Close()
 		other := over(t, dialing(server), nil)
-		defer other.Close()
 		trusting(t, p, "shop")
 		for i := range 3 {
 			cleared := mustClear(t, other.Backend, "shop", fmt.Sprint("c", i))
@@ -117,12 +112,11 @@ func TestAnAnnouncementIsFollowed(t *testing.T) {
 	})
 }
 
-// Nobody announces the end of a dead owner's lease.
+// Nobody announces that the fence of a dead owner expires.
 func TestAFenceThatStandsIsLookedAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, _ := hearing(t, server)
-		defer p.Close()
 		owner := over(t, dialing(server), nil)
 		f := fencing(mustSync(t, owner.Backend, "shop"), "a")
 		f.Lease = 3 * time.Second
@@ -137,7 +131,7 @@ func TestAFenceThatStandsIsLookedAfter(t *testing.T) {
 		}
 		time.Sleep(f.Lease + time.Millisecond)
 		if mustSync(t, p.Backend, "shop").IsFenced("a") {
-			t.Error("the fence stands after its lease")
+			t.Error("the fence stands after its time to live")
 		}
 	})
 }
@@ -149,7 +143,6 @@ func TestAnotherConnectionIsNotTrusted(t *testing.T) {
 		server := bubbleServer(t)
 		c := &cutter{}
 		p := over(t, c.dialing(dialing(server)), &redisbackend.Options{Channel: true})
-		defer p.Close()
 		time.Sleep(10 * time.Millisecond)
 		trusting(t, p, "shop")
 		// Callers that keep connections to themselves make the client dial.
@@ -174,7 +167,6 @@ func TestNothingIsKnownForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, _ := hearing(t, server)
-		defer p.Close()
 		trusting(t, p, "shop")
 		// This is what a clear looks like that is not announced.
 		server.HSet("txcache:shop:@", "e", server.HGet("txcache:shop:@", "e")+"0")
@@ -198,7 +190,6 @@ func TestAnnouncementsThatCease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, _ := hearing(t, server)
-		defer p.Close()
 		trusting(t, p, "shop")
 		p.client.AddHook(&probeless{gate: newGate(p.client)})
 		for range 5 {
@@ -221,7 +212,6 @@ func TestForgedProbesProveNothing(t *testing.T) {
 				server := bubbleServer(t)
 				began := time.Now()
 				p, _ := hearing(t, server)
-				defer p.Close()
 				silent := &probeless{gate: newGate(p.client)}
 				p.client.AddHook(silent)
 				time.Sleep(1100 * time.Millisecond)
@@ -264,7 +254,6 @@ func TestAChangeWithoutAnAnswerIsAskedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				p, line := hearing(t, server)
-				defer p.Close()
 				// So that the server knows the script.
 				f := fencing(mustSync(t, p.Backend, "shop"), "b")
 				if err := errors.Join(p.Fence(t.Context(), "shop", f), p.Unfence(t.Context(), "shop", f)); err != nil {

@@ -59,25 +59,25 @@ type Backend struct {
 	options Options
 	started time.Time // the origin of now
 
-	// dials counts the connections that were made. What is known of a database
-	// from before the last of them has to be checked by a script. blind says
-	// that they cannot be counted, so that all is checked always.
-	dials atomic.Uint64
-	blind bool
+	// dials counts the connections that were made. What the process learnt of a
+	// database before the last of them must be checked by a script. uncounted
+	// says that connections cannot be counted: then a script checks every time.
+	dials     atomic.Uint64
+	uncounted bool
 
-	scriptless atomic.Bool // the log has it that the server runs no scripts
-	timeless   atomic.Bool // the log has it that the user may not run PTTL
+	warnedScripts atomic.Bool // the log has it that the server runs no scripts
+	warnedPTTL    atomic.Bool // the log has it that the user may not run PTTL
 
-	prompt bool // the client's own time limits are not above that of Options
+	bounded bool // the client's own time limits are not above that of Options
 
-	databases sync.Map // of name to *database
-	digests   sync.Map // of what is announced for a long name to that name
-	versions  atomic.Uint64
-	links     links
-	sizes     sizes
-	feed      feed
-	garbage   garbage
-	counters  counters
+	databases  sync.Map // of name to *database
+	longNames  sync.Map // of what is announced for a long name to that name
+	versions   atomic.Uint64
+	links      links
+	sizes      sizes
+	subscriber subscriber
+	garbage    garbage
+	counters   counters
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -102,7 +102,7 @@ var (
 // hold. For the limits of Options to be effective they should be MaxRetries -1,
 // DialerRetries 1, ContextTimeoutEnabled, a short DialTimeout and ReadTimeout,
 // and no routing to replicas, which is refused where it can be seen. Close may
-// wait for a call in flight as long as the client does. A proxy that keeps the
+// wait for a call under way as long as the client does. A proxy that keeps the
 // client's connection while it changes servers hides what Backend must see.
 func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
 	if client == nil {
@@ -122,26 +122,26 @@ func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
 		if o := c.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
 			return nil, errors.New("txcache: redisbackend: the client must not read from replicas")
 		}
-		b.cluster, b.blind = c, true
+		b.cluster, b.uncounted = c, true
 	case *redis.Client:
 		c.AddHook(dialHook{b})
 	default:
-		b.blind = true
+		b.uncounted = true
 	}
 	b.options.setDefaults()
-	b.prompt = prompt(client, b.options.Timeout)
+	b.bounded = boundedClient(client, b.options.Timeout)
 	b.layout = newLayout(b.options.Prefix)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.links.init(b)
 	b.garbage.init()
 	if b.options.Channel {
-		b.feed.start(b)
+		b.subscriber.start(b)
 	}
 	return b, nil
 }
 
-// prompt reports whether a call of client ends within limit, or little more.
-func prompt(client redis.UniversalClient, limit time.Duration) bool {
+// boundedClient reports whether a call of client ends within limit, or little more.
+func boundedClient(client redis.UniversalClient, limit time.Duration) bool {
 	c, ok := client.(*redis.Client)
 	if !ok {
 		return false
@@ -162,15 +162,15 @@ func (o *Options) check() error {
 			return fmt.Errorf("the option %s is %v; it must be %v at least, or 0 for the default", d.name, d.is, time.Millisecond)
 		}
 	}
-	if n := o.LargestValue; n < 0 || n > mostValue {
-		return fmt.Errorf("the option LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, mostValue)
+	if n := o.LargestValue; n < 0 || n > maxLargest {
+		return fmt.Errorf("the option LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, maxLargest)
 	}
 	return limits.Name("Options.Prefix", o.Prefix)
 }
 
 const (
-	largestValue = 64_000_000  // unless Options say otherwise
-	mostValue    = 512_000_000 // that they may say; nothing larger is encoded
+	defaultLargest = 64_000_000  // unless Options say otherwise
+	maxLargest     = 512_000_000 // that they may say; nothing larger is encoded
 )
 
 func (o *Options) setDefaults() {
@@ -184,7 +184,7 @@ func (o *Options) setDefaults() {
 		o.Timeout = 700 * time.Millisecond
 	}
 	if o.LargestValue == 0 {
-		o.LargestValue = largestValue
+		o.LargestValue = defaultLargest
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -245,6 +245,6 @@ func (b *Backend) usable(ctx context.Context) error {
 // now is a monotonic time.
 func (b *Backend) now() time.Duration { return time.Since(b.started) }
 
-// distrust makes every database be checked by a script before what is known of
-// it is used again.
-func (b *Backend) distrust() { b.dials.Add(1) }
+// revalidateAll makes a script check each database before what the process has
+// learnt of it is used again.
+func (b *Backend) revalidateAll() { b.dials.Add(1) }

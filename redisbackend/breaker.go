@@ -24,25 +24,25 @@ type breaker struct {
 // refusal returns why calls are refused, nil if they are not.
 func (k *breaker) refusal() error {
 	if err := k.cause.Load(); err != nil {
-		return refused{*err}
+		return notSent{*err}
 	}
 	return nil
 }
 
-// A refused error is the answer to what is not sent because of an earlier one.
-type refused struct{ error }
+// A notSent error is the answer to what is not sent because of an earlier one.
+type notSent struct{ error }
 
-func (r refused) Unwrap() error        { return r.error }
-func (r refused) Is(target error) bool { return target == backend.ErrNotSent }
+func (r notSent) Unwrap() error        { return r.error }
+func (r notSent) Is(target error) bool { return target == backend.ErrNotSent }
 
 // trip opens the breaker and reports whether it was closed.
 func (k *breaker) trip(err error) bool { return k.cause.CompareAndSwap(nil, &err) }
 
 func (k *breaker) close() { k.cause.Store(nil) }
 
-// unable reports whether err says that the server, not a command, is the
+// isServerError reports whether err says that the server, not a command, is the
 // trouble: it was not reached, or it answered that it cannot serve now.
-func unable(err error) bool {
+func isServerError(err error) bool {
 	if err == nil || errors.Is(err, redis.Nil) {
 		return false
 	}
@@ -61,9 +61,9 @@ func unable(err error) bool {
 	return false
 }
 
-// broken reports whether a connection that had been made was lost, which a new
+// isConnectionLost reports whether a connection that had been made was lost, which a new
 // one may well repair.
-func broken(err error) bool {
+func isConnectionLost(err error) bool {
 	if err == nil {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
-var errFence = errors.New("txcache: redis: a fence needs an ID, and a lease of a millisecond at least")
+var errFence = errors.New("txcache: redis: a fence needs an ID, and a time to live of a millisecond at least")
 
 // Fence places or renews f. After it returned, Sync of this Backend shows it,
 // whatever Options say.
@@ -24,7 +24,7 @@ func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error
 		names.WriteByte(' ')
 		names.WriteString(escape(g.Cache))
 	}
-	_, err := b.change(ctx, name, &fenceScript, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
+	_, err := b.change(ctx, name, opFence, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
 	return err
 }
 
@@ -35,12 +35,12 @@ func (b *Backend) Clear(ctx context.Context, name string, f backend.Fence) (*bac
 	for _, g := range f.Caches {
 		args = append(args, escape(g.Cache), string(g.Token))
 	}
-	return b.change(ctx, name, &clearScript, args...)
+	return b.change(ctx, name, opClear, args...)
 }
 
 // Unfence lifts f.
 func (b *Backend) Unfence(ctx context.Context, name string, f backend.Fence) error {
-	_, err := b.change(ctx, name, &unfenceScript, string(f.ID))
+	_, err := b.change(ctx, name, opUnfence, string(f.ID))
 	return err
 }
 
@@ -51,26 +51,26 @@ func flag(b bool) string {
 	return "0"
 }
 
-// change runs a script that changes the database called name, and returns a
+// change runs the operation op, which changes the database called name, and returns a
 // State that shows it.
-func (b *Backend) change(ctx context.Context, name string, s *script, args ...any) (*backend.State, error) {
+func (b *Backend) change(ctx context.Context, name string, op operation, args ...any) (*backend.State, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
-	db := b.database(name)
-	m := b.moment(db)
+	db := b.info(name)
+	start := b.requestStart(db)
 	var state *backend.State
 	var failure error
 	done := make(chan struct{})
-	b.run(db, s, &m, args, b.patient(ctx), func(s *backend.State, err error) {
+	b.run(db, op, &start, args, b.mayBlock(ctx), func(s *backend.State, err error) {
 		if s == nil {
-			b.stain(name, mark{}) // it may have been done, so what is known is no longer sure
+			b.invalidate(name, announcement{}) // it may have been done, so the state may have changed
 		}
 		state, failure = s, err
 		close(done)
 	})
 	if err := b.links.of(db.hash).await(ctx, db.hash, done); err != nil {
-		b.stain(name, mark{})
+		b.invalidate(name, announcement{})
 		return nil, err
 	}
 	if state != nil || failure != nil {
@@ -84,7 +84,7 @@ func (b *Backend) change(ctx context.Context, name string, s *script, args ...an
 // afterwards returns the error of a request that follows one which was carried
 // out: if it was not sent, that is no answer for the first.
 func afterwards(err error) error {
-	if r, ok := errors.AsType[refused](err); ok {
+	if r, ok := errors.AsType[notSent](err); ok {
 		return r.error
 	}
 	return err
@@ -98,17 +98,17 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
-	db := b.database(name)
+	db := b.info(name)
 	cmd := dropScript.command(db.hash, b.layout.channel(), db.announced)
 	err := b.do(ctx, db.hash, cmd)
 	b.forget(name)
 	if err == nil && cmd.Err() != nil {
-		err = b.refused(cmd.Err())
+		err = b.scriptError(cmd.Err())
 	}
 	if err != nil {
 		return err
 	}
-	_, err = b.scan(ctx, walk{pattern: b.layout.pattern(name), twice: true, choose: func(_ context.Context, keys []string) ([]string, error) {
+	_, err = b.scan(ctx, walk{pattern: b.layout.pattern(name), repeat: true, choose: func(_ context.Context, keys []string) ([]string, error) {
 		return without(keys, db.hash), nil
 	}})
 	if err != nil {

@@ -14,7 +14,7 @@ type dialHook struct{ b *Backend }
 func (h dialHook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
-		h.b.distrust()
+		h.b.revalidateAll()
 		return conn, err
 	}
 }

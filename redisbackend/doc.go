@@ -24,8 +24,8 @@
 // a server does not tell its run, a connection that lives proves nothing either,
 // and only scripts are asked; one that is no master is refused.
 //
-// No clock is trusted but the process's own: a fence lapses when a process has
-// seen it for a lease without a renewal.
+// No clock is trusted but the process's own: a fence expires when a process has
+// seen it for its time to live without a renewal.
 //
 // # Outages
 //

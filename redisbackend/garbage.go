@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// leastGarbage is how many dead values a process must have written before
+	// minGarbage is how many dead values a process must have written before
 	// it thinks of removing any.
-	leastGarbage = 10_000
+	minGarbage = 10_000
 
 	// garbageShare of a server's keys must be garbage for a walk over all of
 	// them to be worth while: one key in so many.
 	garbageShare = 4
 
-	// sweepLease is how long a process has the sole right to sweep, which it
-	// gives back when it has done so.
-	sweepLease = 10 * time.Minute
+	// sweepLockTTL is for how long a process may hold the lock for sweeping, which
+	// it releases when it has swept.
+	sweepLockTTL = 10 * time.Minute
 
-	// sweepAgain is how long a process waits before it asks anew for a right
-	// that another one has.
-	sweepAgain = time.Second
+	// sweepRetry is how long a process waits before it asks again for the lock
+	// that another one holds.
+	sweepRetry = time.Second
 )
 
 // garbage estimates how many of the values that this process wrote belong to
@@ -45,7 +45,7 @@ type tally struct {
 	n     int
 }
 
-func (g *garbage) init() { g.limit.Store(leastGarbage) }
+func (g *garbage) init() { g.limit.Store(minGarbage) }
 
 // count adds values that were written, with their parts, to the tallies of their
 // generations.
@@ -61,14 +61,14 @@ func (b *Backend) count(values []backend.Value) {
 			n++
 		}
 		values = values[n:]
-		dead += b.database(v.Database).wrote(v.Cache, v.Token, keys)
+		dead += b.info(v.Database).countWritten(v.Cache, v.Token, keys)
 	}
 	b.garbage.add(b, dead)
 }
 
-// wrote counts n values of a generation of cache, and returns how many had been
+// countWritten counts n values of a generation of cache, and returns how many had been
 // counted of the one before.
-func (db *database) wrote(cache string, token backend.Token, n int) (dead int) {
+func (db *dbInfo) countWritten(cache string, token backend.Token, n int) (dead int) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.written == nil {
@@ -83,9 +83,9 @@ func (db *database) wrote(cache string, token backend.Token, n int) (dead int) {
 	return dead
 }
 
-// died removes the tallies of the generations that are not in s, and returns
+// takeDead removes the tallies of the generations that are not in s, and returns
 // how many values they counted. db.mu is held.
-func (db *database) died(s *backend.State) (dead int) {
+func (db *dbInfo) takeDead(s *backend.State) (dead int) {
 	for cache, t := range db.written {
 		if s.Token(cache) != t.token {
 			dead += t.n
@@ -99,23 +99,23 @@ func (db *database) died(s *backend.State) (dead int) {
 func (g *garbage) add(b *Backend, n int) {
 	if n > 0 {
 		g.dead.Add(int64(n))
-		g.tidy(b)
+		g.collectSoon(b)
 	}
 }
 
-// tidy starts a sweep if there is enough garbage and this process does not sweep
-// already.
-func (g *garbage) tidy(b *Backend) {
+// collectSoon starts a sweep if there is enough garbage and this process does not
+// sweep already.
+func (g *garbage) collectSoon(b *Backend) {
 	if g.dead.Load() < g.limit.Load() || !g.sweeping.CompareAndSwap(false, true) {
 		return
 	}
 	b.spawn(func() {
 		if err := b.collect(); err != nil && b.ctx.Err() == nil {
-			g.limit.Store(g.dead.Load() + leastGarbage)
+			g.limit.Store(g.dead.Load() + minGarbage)
 			b.options.Logger.Warn("txcache: garbage was left for later", "error", err)
 		}
 		g.sweeping.Store(false)
-		g.tidy(b) // for what has died meanwhile
+		g.collectSoon(b) // for what has died meanwhile
 	})
 }
 
@@ -129,27 +129,27 @@ func (b *Backend) collect() error {
 	if err != nil {
 		return err
 	}
-	if least := max(leastGarbage, size/garbageShare); g.dead.Load() < least {
+	if least := max(minGarbage, size/garbageShare); g.dead.Load() < least {
 		g.limit.Store(least)
 		return nil
 	}
 	owner := string(backend.NewToken())
 	for {
-		taken, err := b.takeLease(owner)
+		taken, err := b.lockSweep(owner)
 		if err != nil {
 			return err
 		}
 		if taken {
 			break
 		}
-		if !b.pause(sweepAgain) {
+		if !b.pause(sweepRetry) {
 			return nil
 		}
 	}
-	defer b.giveLeaseBack(owner)
+	defer b.unlockSweep(owner)
 	dead := g.dead.Swap(0) // what dies from here on the walk may pass by
-	g.limit.Store(leastGarbage)
-	removed, err := b.Sweep(b.ctx)
+	g.limit.Store(minGarbage)
+	removed, err := b.sweep(b.ctx)
 	b.options.Logger.Info("txcache: garbage was removed", "values", removed)
 	if err != nil {
 		g.dead.Add(dead)
@@ -157,10 +157,10 @@ func (b *Backend) collect() error {
 	return err
 }
 
-// takeLease asks for the sole right to sweep, and reports whether owner has it.
-func (b *Backend) takeLease(owner string) (bool, error) {
-	cmd := redis.NewStatusCmd(context.Background(), "set", b.layout.lease(), owner, "px", sweepLease.Milliseconds(), "nx")
-	if err := b.do(b.ctx, b.layout.lease(), cmd); err != nil {
+// lockSweep asks for the lock for sweeping, and reports whether owner holds it.
+func (b *Backend) lockSweep(owner string) (bool, error) {
+	cmd := redis.NewStatusCmd(context.Background(), "set", b.layout.sweepLock(), owner, "px", sweepLockTTL.Milliseconds(), "nx")
+	if err := b.do(b.ctx, b.layout.sweepLock(), cmd); err != nil {
 		return false, err
 	}
 	if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
@@ -169,26 +169,25 @@ func (b *Backend) takeLease(owner string) (bool, error) {
 	return cmd.Err() == nil, nil
 }
 
-// giveLeaseBack ends the right of owner, if it has not lapsed.
-func (b *Backend) giveLeaseBack(owner string) {
-	cmd := swapScript.command(b.layout.lease(), some([]byte(owner)), some(nil), sweepLease.Milliseconds())
-	_ = b.do(b.ctx, b.layout.lease(), cmd) // else it lapses
+// unlockSweep releases the lock if owner still holds it.
+func (b *Backend) unlockSweep(owner string) {
+	cmd := swapScript.command(b.layout.sweepLock(), optional([]byte(owner)), optional(nil), sweepLockTTL.Milliseconds())
+	_ = b.do(b.ctx, b.layout.sweepLock(), cmd) // else it expires
 }
 
 // size is the number of keys on all masters.
 func (b *Backend) size() (n int64, err error) {
-	err = b.briefly(b.ctx, func(ctx context.Context) error {
+	err = b.withTimeout(b.ctx, func(ctx context.Context) error {
 		n, err = b.client.DBSize(ctx).Result()
 		return err
 	})
 	return n, err
 }
 
-// Sweep removes the values of generations that are over, of every database of
+// sweep removes the values of generations that are over, of every database of
 // the deployment, and returns how many. It walks over all keys of the server,
-// gently; what it would remove expires anyway. A Backend calls it by itself
-// when it has reason to think that much of what the server holds is garbage.
-func (b *Backend) Sweep(ctx context.Context) (removed int, err error) {
+// gently; what it would remove expires anyway.
+func (b *Backend) sweep(ctx context.Context) (removed int, err error) {
 	if err := b.usable(ctx); err != nil {
 		return 0, err
 	}
@@ -229,7 +228,7 @@ func (b *Backend) dead(ctx context.Context, keys []string) ([]string, error) {
 	if len(cmds) == 0 {
 		return nil, nil
 	}
-	if err := b.spread(ctx, names, cmds, 0); err != nil {
+	if err := b.scatter(ctx, names, cmds, 0); err != nil {
 		return nil, err
 	}
 	var dead []string

@@ -26,7 +26,7 @@ func TestNothingIsDoneOverAConnectionThatFails(t *testing.T) {
 	for name, do := range map[string]func(*redisbackend.Backend) error{
 		"Get":   func(b *redisbackend.Backend) error { _, err := b.Get(t.Context(), keys); return err },
 		"Set":   func(b *redisbackend.Backend) error { return b.Set(t.Context(), values) },
-		"Sweep": func(b *redisbackend.Backend) error { _, err := b.Sweep(t.Context()); return err },
+		"Sweep": func(b *redisbackend.Backend) error { _, err := inspectorOf(b).Sweep(t.Context()); return err },
 	} {
 		client := redis.NewClient(&redis.Options{Addr: server.Addr, Password: "wrong", MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 		b, err := redisbackend.New(client, &redisbackend.Options{Prefix: "p"})

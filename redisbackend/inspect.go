@@ -13,49 +13,26 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// What follows is for those who operate a service. It reads what the server
-// keeps and changes nothing: no epoch starts, no fence is resolved. A walk over
-// keys takes SCAN on every master, gently: it rests for as long as it works.
+// An inspector is a Backend that tells operators what its server keeps. No user of
+// this package reaches it: the command does, through package inspect.
+type inspector struct{ *Backend }
 
-// A Database is what the server keeps of one, at one moment.
-type Database struct {
-	Name string
-
-	// Kept says that its generations are there and can be read. Where they are
-	// not, the next transaction starts a new epoch, and every value is dead.
-	Kept bool
-
-	// State holds them; nil if they are not kept. Its Version is that of the
-	// server, which counts the changes within an epoch.
-	State *backend.State
-
-	// Fences are those that were placed, also those past their deadline: a
-	// process that has seen one for its lease turns it into a clear.
-	Fences []PlacedFence
-
-	// Values is the number of its values, dead ones included. Only
-	// [Backend.Databases] counts them.
-	Values int
+func init() {
+	inspect.Of = func(b backend.Backend) (inspect.Inspector, bool) {
+		ours, ok := b.(*Backend)
+		return inspector{ours}, ok
+	}
+	inspect.Unavailable = unavailable
 }
 
-// A PlacedFence is a fence as the server keeps it.
-type PlacedFence struct {
-	ID       backend.Token
-	Deadline time.Time // by the server's clock, for people to read
-	Lease    time.Duration
-	All      bool     // it stands on every cache
-	Caches   []string // that it was placed for by name
-}
-
-// Databases returns the databases of the deployment of which the server keeps
-// generations or values, sorted by name. It walks over all keys of the server.
-func (b *Backend) Databases(ctx context.Context) ([]Database, error) {
+func (b inspector) Databases(ctx context.Context) ([]inspect.Database, error) {
 	values := map[string]int{}
-	err := b.look(ctx, b.layout.everything(), func(_ context.Context, keys []string) error {
+	err := b.visitKeys(ctx, b.layout.everything(), func(_ context.Context, keys []string) error {
 		for _, key := range keys {
-			if name, ok := b.layout.database(key); ok {
+			if name, ok := b.layout.databaseOf(key); ok {
 				values[name] += 0
 			} else if e, ok := b.layout.entry(key); ok {
 				values[e.Database]++
@@ -73,9 +50,7 @@ func (b *Backend) Databases(ctx context.Context) ([]Database, error) {
 	return databases, err
 }
 
-// Inspect returns what the server keeps of the generations of the database
-// called name, by one read.
-func (b *Backend) Inspect(ctx context.Context, name string) (*Database, error) {
+func (b inspector) Database(ctx context.Context, name string) (*inspect.Database, error) {
 	databases, err := b.read(ctx, []string{name})
 	if err != nil {
 		return nil, err
@@ -83,23 +58,23 @@ func (b *Backend) Inspect(ctx context.Context, name string) (*Database, error) {
 	return &databases[0], nil
 }
 
-// readTogether is how many hashes are read in one request.
-const readTogether = 100
+// readBatch is how many hashes are read in one request.
+const readBatch = 100
 
 // read returns what is kept of the databases of those names, in their order.
-func (b *Backend) read(ctx context.Context, names []string) ([]Database, error) {
+func (b inspector) read(ctx context.Context, names []string) ([]inspect.Database, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
-	databases := make([]Database, 0, len(names))
-	for part := range slices.Chunk(names, readTogether) {
+	databases := make([]inspect.Database, 0, len(names))
+	for part := range slices.Chunk(names, readBatch) {
 		keys := make([]string, len(part))
 		cmds := make([]redis.Cmder, len(part))
 		for i, name := range part {
 			keys[i] = b.layout.hash(name)
 			cmds[i] = redis.NewMapStringStringCmd(context.Background(), "hgetall", keys[i])
 		}
-		if err := b.spread(ctx, keys, cmds, 0); err != nil {
+		if err := b.scatter(ctx, keys, cmds, 0); err != nil {
 			return nil, err
 		}
 		for i, cmd := range cmds {
@@ -114,8 +89,8 @@ func (b *Backend) read(ctx context.Context, names []string) ([]Database, error) 
 }
 
 // describe takes the fields of a hash apart.
-func describe(name string, fields map[string]string) Database {
-	d := Database{Name: name}
+func describe(name string, fields map[string]string) inspect.Database {
+	d := inspect.Database{Name: name}
 	epoch, text, _ := strings.Cut(fields["e"], " ")
 	version, ok := number(text)
 	if !ok || epoch == "" {
@@ -134,13 +109,13 @@ func describe(name string, fields map[string]string) Database {
 	for line := range strings.Lines(fields["f"]) {
 		parts := strings.Fields(line)
 		deadline, ok1 := number(parts[1]) // there are four, or state had failed
-		lease, ok2 := number(parts[2])
+		ttl, ok2 := number(parts[2])
 		if !ok1 || !ok2 || deadline > 1<<52 {
 			continue
 		}
-		f := PlacedFence{
+		f := inspect.PlacedFence{
 			ID: backend.Token(parts[0]), Deadline: time.UnixMilli(int64(deadline)).UTC(),
-			Lease: time.Duration(lease) * time.Millisecond, All: parts[3] == "1",
+			TTL: time.Duration(ttl) * time.Millisecond, All: parts[3] == "1",
 		}
 		for _, part := range parts[4:] {
 			if cache, ok := unescape(part); ok {
@@ -152,9 +127,12 @@ func describe(name string, fields map[string]string) Database {
 	return d
 }
 
-// look calls visit with the keys that match pattern, "" for every key of the
+// Sweep removes what a Backend removes by itself when it is much.
+func (b inspector) Sweep(ctx context.Context) (removed int, err error) { return b.sweep(ctx) }
+
+// visitKeys calls visit with the keys that match pattern, "" for every key of the
 // server, a page at a time. An error of visit ends it and is returned as it is.
-func (b *Backend) look(ctx context.Context, pattern string, visit func(ctx context.Context, keys []string) error) error {
+func (b inspector) visitKeys(ctx context.Context, pattern string, visit func(ctx context.Context, keys []string) error) error {
 	if err := b.Ping(ctx); err != nil {
 		return err
 	}
@@ -174,20 +152,17 @@ func (b *Backend) look(ctx context.Context, pattern string, visit func(ctx conte
 	return err
 }
 
-// Ping asks the server whether it is there. A walk alone would not notice that
-// the user is refused: the client reports a handshake that failed for commands
-// by themselves, not for those in a pipeline.
-func (b *Backend) Ping(ctx context.Context) error {
+// Ping comes before each walk, which alone would not notice that the user is
+// refused: the client reports a handshake that failed for commands by themselves,
+// not for those in a pipeline.
+func (b inspector) Ping(ctx context.Context) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
-	return b.one(ctx, b.layout.hash(""), redis.NewStatusCmd(context.Background(), "ping"))
+	return b.call(ctx, b.layout.hash(""), redis.NewStatusCmd(context.Background(), "ping"))
 }
 
-// Unavailable reports whether err, which a method of a Backend returned, says
-// that the server could not be reached, did not answer in time, or cannot serve
-// now. Other errors concern what was asked.
-func Unavailable(err error) bool {
+func unavailable(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrClosed) {
 		return false
 	}
@@ -196,5 +171,5 @@ func Unavailable(err error) bool {
 			return false
 		}
 	}
-	return unable(err)
+	return isServerError(err)
 }

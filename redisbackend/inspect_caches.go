@@ -9,47 +9,18 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// A Census is what the server keeps of the caches of a database.
-type Census struct {
-	Database Database
-	Caches   []CacheCount // those that were cleared by name, are fenced or have values, by name
-
-	// Sampled says that not all keys were looked at: counts and sizes are
-	// extrapolated from Looked keys to the Size of the server. A cache with few
-	// values among many keys may be missing.
-	Sampled      bool
-	Looked, Size int64
-}
-
-// A CacheCount is what the server keeps of one cache.
-type CacheCount struct {
-	Name   string
-	Token  backend.Token // of its generation; "" if the generations are not kept
-	Fenced bool
-	Live   Amount // values of that generation
-	Dead   Amount // values of generations that are over: nobody reads them
-}
-
-// An Amount is a number of values with the memory they take.
-type Amount struct {
-	Values int64
-	Bytes  int64 // names included; -1 if the server does not tell
-}
-
-// measured is how many values of a kind have their size asked for, where not
+// maxMeasured is how many values of a kind have their size asked for, where not
 // every one has.
-const measured = 100
+const maxMeasured = 100
 
 // errEnough ends a walk that has looked at what it was to look at.
 var errEnough = errors.New("txcache: redis: enough keys were looked at")
 
-// Caches counts the values of the database called name. It looks at no more
-// than limit keys of the server, give or take a page, and asks for the size of
-// some values of each cache; limit 0 is all keys, and the size of every value.
-func (b *Backend) Caches(ctx context.Context, name string, limit int64) (*Census, error) {
-	d, err := b.Inspect(ctx, name)
+func (b inspector) Caches(ctx context.Context, name string, limit int64) (*inspect.Census, error) {
+	d, err := b.Database(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +28,13 @@ func (b *Backend) Caches(ctx context.Context, name string, limit int64) (*Census
 	if err != nil {
 		return nil, err
 	}
-	c := &Census{Size: size, Sampled: 0 < limit && limit < size}
-	s := survey{b: b, database: *d, exact: limit == 0, groups: map[group]*sample{}}
+	c := &inspect.Census{Size: size, Sampled: 0 < limit && limit < size}
+	s := survey{inspector: b, database: *d, exact: limit == 0, groups: map[group]*sample{}}
 	pattern := b.layout.pattern(name)
 	if c.Sampled {
 		pattern = "" // how many keys there were is part of the answer
 	}
-	err = b.look(ctx, pattern, func(ctx context.Context, keys []string) error {
+	err = b.visitKeys(ctx, pattern, func(ctx context.Context, keys []string) error {
 		c.Looked += int64(len(keys))
 		if err := s.take(ctx, keys); err != nil {
 			return err
@@ -83,7 +54,7 @@ func (b *Backend) Caches(ctx context.Context, name string, limit int64) (*Census
 	}
 	// A value was found before the generations are read here, so one whose
 	// token is not current will never be.
-	if d, err = b.Inspect(ctx, name); err != nil {
+	if d, err = b.Database(ctx, name); err != nil {
 		return nil, err
 	}
 	c.Database = *d
@@ -105,12 +76,12 @@ type group struct {
 
 // A sample is how many values of a group were found, and the memory of some.
 type sample struct {
-	values, asked, told, bytes int64
+	values, asked, sized, bytes int64
 }
 
 type survey struct {
-	b        *Backend
-	database Database
+	inspector
+	database inspect.Database
 	exact    bool
 	groups   map[group]*sample
 }
@@ -121,7 +92,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 	var cmds []redis.Cmder
 	var of []*sample
 	for _, key := range keys {
-		e, ok := s.b.layout.entry(key)
+		e, ok := s.layout.entry(key)
 		if !ok || e.Database != s.database.Name {
 			continue
 		}
@@ -131,7 +102,7 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 		}
 		one := s.groups[g]
 		one.values++
-		if s.exact || one.asked < measured {
+		if s.exact || one.asked < maxMeasured {
 			one.asked++
 			names, of = append(names, key), append(of, one)
 			cmds = append(cmds, redis.NewIntCmd(context.Background(), "memory", "usage", key))
@@ -139,13 +110,13 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 	}
 	for len(cmds) > 0 {
 		n := min(len(cmds), batchSize)
-		if err := s.b.spread(ctx, names[:n], cmds[:n], 0); err != nil {
+		if err := s.scatter(ctx, names[:n], cmds[:n], 0); err != nil {
 			return err
 		}
 		for i, cmd := range cmds[:n] {
 			// It may have expired, or the user may not ask.
 			if bytes, err := cmd.(*redis.IntCmd).Result(); err == nil {
-				of[i].told++
+				of[i].sized++
 				of[i].bytes += bytes
 			}
 		}
@@ -155,11 +126,11 @@ func (s *survey) take(ctx context.Context, keys []string) error {
 }
 
 // counts returns what was found, with the generations of d.
-func (s *survey) counts(d *Database, scale float64) []CacheCount {
-	caches := map[string]*CacheCount{}
-	of := func(name string) *CacheCount {
+func (s *survey) counts(d *inspect.Database, scale float64) []inspect.CacheCount {
+	caches := map[string]*inspect.CacheCount{}
+	of := func(name string) *inspect.CacheCount {
 		if caches[name] == nil {
-			c := &CacheCount{Name: name}
+			c := &inspect.CacheCount{Name: name}
 			if d.Kept {
 				c.Token, c.Fenced = d.State.Token(name), d.State.IsFenced(name)
 			}
@@ -181,26 +152,27 @@ func (s *survey) counts(d *Database, scale float64) []CacheCount {
 		if g.token == c.Token {
 			amount = &c.Live
 		}
-		amount.add(one, scale, g.parts)
+		one.addTo(amount, scale, g.parts)
 	}
-	list := make([]CacheCount, 0, len(caches))
+	list := make([]inspect.CacheCount, 0, len(caches))
 	for _, c := range caches {
 		list = append(list, *c)
 	}
-	slices.SortFunc(list, func(a, b CacheCount) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b inspect.CacheCount) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 
-// add extrapolates from a sample of values, or of parts, which have but memory.
-func (a *Amount) add(one *sample, scale float64, parts bool) {
+// addTo extrapolates to a, from a sample of values or of parts, which have but
+// memory.
+func (one *sample) addTo(a *inspect.Amount, scale float64, parts bool) {
 	values := float64(one.values) * scale
 	if !parts {
 		a.Values += int64(values + 0.5)
 	}
 	switch {
-	case a.Bytes < 0 || one.told == 0:
+	case a.Bytes < 0 || one.sized == 0:
 		a.Bytes = -1
 	default:
-		a.Bytes += int64(values*float64(one.bytes)/float64(one.told) + 0.5)
+		a.Bytes += int64(values*float64(one.bytes)/float64(one.sized) + 0.5)
 	}
 }

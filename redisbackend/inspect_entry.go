@@ -1,38 +1,15 @@
 package redisbackend
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
+	"context"
 	"strings"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// An Entry is the place of one value, read back from its name on the server.
-type Entry struct {
-	Database, Cache string
-	Schema          string        // a fingerprint of the shape of the cache's values
-	Token           backend.Token // the cache's generation
-	Key             string        // the canonical form of key and user context, "" if Digest is not
-
-	// Digest stands for a key that is too long to be kept in a name: SHA-256
-	// in unpadded base64url.
-	Digest string
-
-	name string // on the server
-}
-
-// Is reports whether the entry is that of key, whether or not it is readable.
-func (e *Entry) Is(key string) bool {
-	if e.Digest == "" {
-		return e.Key == key
-	}
-	sum := sha256.Sum256([]byte(key))
-	return e.Digest == base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// database returns which database key is the hash of.
-func (l layout) database(key string) (name string, ok bool) {
+// databaseOf returns which database key is the hash of.
+func (l layout) databaseOf(key string) (name string, ok bool) {
 	rest, ok1 := strings.CutPrefix(key, l.prefix+":")
 	rest, ok2 := strings.CutSuffix(rest, ":@")
 	if !ok1 || !ok2 {
@@ -43,7 +20,7 @@ func (l layout) database(key string) (name string, ok bool) {
 
 // entry takes the key of a value, or of a part of it, apart; it undoes value. It
 // reports false for any other key.
-func (l layout) entry(key string) (e Entry, ok bool) {
+func (l layout) entry(key string) (e inspect.Entry, ok bool) {
 	rest, ok := strings.CutPrefix(key, l.prefix+":")
 	if !ok {
 		return e, false
@@ -56,7 +33,7 @@ func (l layout) entry(key string) (e Entry, ok bool) {
 	if !ok {
 		return e, false
 	}
-	e.name = key
+	e.Name = key
 	text := parts[3]
 	if isPart(key) {
 		text = text[:strings.LastIndexByte(text, '!')]
@@ -77,4 +54,21 @@ func (l layout) entry(key string) (e Entry, ok bool) {
 	}
 	e.Token = backend.Token(token)
 	return e, true
+}
+
+func (b inspector) Entries(ctx context.Context, database, cache string, visit func(*inspect.Entry) error) error {
+	pattern := b.layout.pattern(database)
+	if cache != "" {
+		pattern = b.layout.prefix + ":" + escape(database) + ":" + escape(cache) + "@*"
+	}
+	return b.visitKeys(ctx, pattern, func(_ context.Context, keys []string) error {
+		for _, key := range keys {
+			if e, ok := b.layout.entry(key); ok {
+				if err := visit(&e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }

@@ -10,26 +10,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
-// A Found is a value that the server keeps.
-type Found struct {
-	Entry
-	Data []byte
-	TTL  time.Duration // for which the server keeps it; -1 if that is not known
-}
+// findBatch is how many values one request asks for: they may be large.
+const findBatch = 16
 
-// findTogether is how many values one request asks for: they may be large.
-const findTogether = 16
-
-// Find returns the values of one generation of a cache that match, sorted by
-// schema and key, and how many matched altogether: no more than limit are
-// returned. It walks over the keys of the server, as what else their names hold
-// (schemas, users) is not known.
-func (b *Backend) Find(ctx context.Context, database, cache string, token backend.Token, limit int, match func(*Entry) bool) (found []Found, matched int, err error) {
+func (b inspector) Find(ctx context.Context, database, cache string, token backend.Token, limit int, match func(*inspect.Entry) bool) (found []inspect.Found, matched int, err error) {
 	pattern := b.layout.prefix + ":" + escape(database) + ":" + escape(cache) + "@*:" + escape(string(token)) + ":*"
 	seen := map[string]bool{} // a walk may meet a key twice
-	err = b.look(ctx, pattern, func(_ context.Context, keys []string) error {
+	err = b.visitKeys(ctx, pattern, func(_ context.Context, keys []string) error {
 		for _, key := range keys {
 			e, ok := b.layout.entry(key)
 			if !ok || isPart(key) || seen[key] || !match(&e) {
@@ -37,7 +27,7 @@ func (b *Backend) Find(ctx context.Context, database, cache string, token backen
 			}
 			seen[key] = true
 			if len(found) < limit {
-				found = append(found, Found{Entry: e})
+				found = append(found, inspect.Found{Entry: e})
 			}
 		}
 		return nil
@@ -45,40 +35,40 @@ func (b *Backend) Find(ctx context.Context, database, cache string, token backen
 	if err != nil {
 		return nil, 0, err
 	}
-	for part := range slices.Chunk(found, findTogether) {
+	for part := range slices.Chunk(found, findBatch) {
 		if err := b.fill(ctx, part); err != nil {
 			return nil, 0, err
 		}
 	}
 	matched = len(seen)
-	kept := slices.DeleteFunc(found, func(f Found) bool { return f.Data == nil }) // it has just expired
+	kept := slices.DeleteFunc(found, func(f inspect.Found) bool { return f.Data == nil }) // it has just expired
 	matched -= len(found) - len(kept)
-	slices.SortFunc(kept, func(a, b Found) int {
-		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.name, b.name))
+	slices.SortFunc(kept, func(a, b inspect.Found) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Name, b.Name))
 	})
 	return kept, matched, nil
 }
 
 // fill gets the data of found.
-func (b *Backend) fill(ctx context.Context, found []Found) error {
+func (b inspector) fill(ctx context.Context, found []inspect.Found) error {
 	var names []string
 	var cmds []redis.Cmder
 	for _, f := range found {
-		names = append(names, f.name, f.name)
+		names = append(names, f.Name, f.Name)
 		cmds = append(cmds,
-			redis.NewStringCmd(context.Background(), "get", f.name),
-			redis.NewIntCmd(context.Background(), "pttl", f.name))
+			redis.NewStringCmd(context.Background(), "get", f.Name),
+			redis.NewIntCmd(context.Background(), "pttl", f.Name))
 	}
-	if err := b.spread(ctx, names, cmds, partSize); err != nil {
+	if err := b.scatter(ctx, names, cmds, partSize); err != nil {
 		return err
 	}
 	for i := range found {
-		data, err := got(cmds[2*i].(*redis.StringCmd))
+		data, err := dataOf(cmds[2*i].(*redis.StringCmd))
 		if err != nil {
 			return err
 		}
 		if summarized(data) {
-			if data, err = b.assemble(ctx, found[i].name, data); err != nil {
+			if data, err = b.assemble(ctx, found[i].Name, data); err != nil {
 				return err
 			}
 		}

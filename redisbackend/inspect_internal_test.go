@@ -21,21 +21,21 @@ func FuzzEntry(f *testing.F) {
 		if !e.Is(key) || e.Is(key+"x") || e.Digest == "" && e.Key != key {
 			t.Errorf("the key %q is read as %q or the digest %q", key, e.Key, e.Digest)
 		}
-		if name, ok := l.database(l.hash(database)); !ok || name != database {
+		if name, ok := l.databaseOf(l.hash(database)); !ok || name != database {
 			t.Errorf("%q is read as %q, %t", l.hash(database), name, ok)
 		}
-		for _, other := range []string{l.value(&k), l.lease(), l.channel()} {
-			if name, ok := l.database(other); ok {
+		for _, other := range []string{l.value(&k), l.sweepLock(), l.channel()} {
+			if name, ok := l.databaseOf(other); ok {
 				t.Errorf("%q is taken for the hash of %q", other, name)
 			}
 		}
-		for _, other := range []string{l.hash(database), l.lease(), l.channel()} {
+		for _, other := range []string{l.hash(database), l.sweepLock(), l.channel()} {
 			if e, ok := l.entry(other); ok {
 				t.Errorf("%q is taken for a value: %q", other, e)
 			}
 		}
 		// Names that others have made are taken for one thing at most.
-		_, ok1 := l.database(any)
+		_, ok1 := l.databaseOf(any)
 		_, ok2 := l.entry(any)
 		if ok1 && ok2 {
 			t.Errorf("%q is taken for a hash and for a value", any)

@@ -8,9 +8,16 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
+
+// inspectorOf returns what the command sees of b.
+func inspectorOf(b *redisbackend.Backend) inspect.Inspector {
+	i, _ := inspect.Of(b)
+	return i
+}
 
 // inspected runs a test over one server and over a cluster.
 func inspected(t *testing.T, test func(t *testing.T, cfg *config.Config)) {
@@ -37,7 +44,7 @@ func TestDatabasesAreFoundWhateverTheirNames(t *testing.T) {
 		neighbour.Prefix += "-not"
 		mustSync(t, open(t, &neighbour), "theirs")
 
-		found, err := b.Databases(t.Context())
+		found, err := inspectorOf(b).Databases(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +65,7 @@ func TestDatabasesAreFoundWhateverTheirNames(t *testing.T) {
 		if len(want) > 0 {
 			t.Errorf("not found: %v", want)
 		}
-		if !slices.IsSortedFunc(found, func(a, b redisbackend.Database) int { return strings.Compare(a.Name, b.Name) }) {
+		if !slices.IsSortedFunc(found, func(a, b inspect.Database) int { return strings.Compare(a.Name, b.Name) }) {
 			t.Error("they are not sorted by name")
 		}
 	})
@@ -72,12 +79,12 @@ func TestInspectionShowsFencesAndChangesNothing(t *testing.T) {
 	if err := b.Fence(t.Context(), "shop", f); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second time its lease has ended
-		d, err := b.Inspect(t.Context(), "shop")
+	for range 2 { // the second time it has expired
+		d, err := inspectorOf(b).Database(t.Context(), "shop")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(d.Fences) != 1 || d.Fences[0].ID != f.ID || d.Fences[0].Lease != f.Lease || !slices.Equal(d.Fences[0].Caches, []string{"a b", "users"}) {
+		if len(d.Fences) != 1 || d.Fences[0].ID != f.ID || d.Fences[0].TTL != f.Lease || !slices.Equal(d.Fences[0].Caches, []string{"a b", "users"}) {
 			t.Fatalf("fences are %+v", d.Fences)
 		}
 		if !d.State.IsFenced("a b") || d.State.IsFenced("roles") || d.State.Epoch != before.Epoch || d.State.Base != before.Base {
@@ -97,7 +104,7 @@ func TestHashThatNobodyShouldHaveWritten(t *testing.T) {
 	server.Do("HSET", cfg.Prefix+":damaged:@", "e", "e1 5")
 	server.Do("SET", cfg.Prefix+":string:@", "x")
 	server.Do("SET", cfg.Prefix+":%zz:@", "not a name")
-	found, err := b.Databases(t.Context())
+	found, err := inspectorOf(b).Databases(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +126,7 @@ func TestCensus(t *testing.T) {
 		now := mustClear(t, b, "shop", "users")
 		fill(t, b, "shop", "users", now.Token("users"), 40)
 
-		census, err := b.Caches(t.Context(), "shop", 0)
+		census, err := inspectorOf(b).Caches(t.Context(), "shop", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +145,7 @@ func TestCensus(t *testing.T) {
 		}
 
 		// Sampled, the numbers are about right, and the cost is bounded.
-		census, err = b.Caches(t.Context(), "shop", 100)
+		census, err = inspectorOf(b).Caches(t.Context(), "shop", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,9 +178,9 @@ func TestFind(t *testing.T) {
 		if err := b.Set(t.Context(), values); err != nil {
 			t.Fatal(err)
 		}
-		find := func(key string, limit int) ([]redisbackend.Found, int) {
+		find := func(key string, limit int) ([]inspect.Found, int) {
 			t.Helper()
-			found, matched, err := b.Find(t.Context(), "shop", "users:@", token, limit, func(e *redisbackend.Entry) bool { return e.Is(key) })
+			found, matched, err := inspectorOf(b).Find(t.Context(), "shop", "users:@", token, limit, func(e *inspect.Entry) bool { return e.Is(key) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,7 +208,7 @@ func TestFind(t *testing.T) {
 func TestCheckup(t *testing.T) {
 	inspected(t, func(t *testing.T, cfg *config.Config) {
 		b := open(t, cfg)
-		c, err := b.Check(t.Context())
+		c, err := inspectorOf(b).Check(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +218,7 @@ func TestCheckup(t *testing.T) {
 		if !strings.HasPrefix(c.Server, "Redis ") && !strings.HasPrefix(c.Server, "Valkey ") || c.Role != "master" || c.Ping <= 0 || c.Policy == "" {
 			t.Errorf("the server is %+v", c)
 		}
-		if found, err := b.Databases(t.Context()); err != nil || len(found) > 0 {
+		if found, err := inspectorOf(b).Databases(t.Context()); err != nil || len(found) > 0 {
 			t.Errorf("it left %+v behind, error %v", found, err)
 		}
 	})
@@ -227,11 +234,11 @@ func TestCheckupFindsWhatIsRefused(t *testing.T) {
 		server.Do("ACL", "SETUSER", "limited", "reset", "on", ">secret", "~*", "&*", "+@all", c.rights)
 		limited := *cfg
 		limited.Redis.Username, limited.Redis.Password = "limited", "secret"
-		checkup, err := open(t, &limited).Check(t.Context())
+		checkup, err := inspectorOf(open(t, &limited)).Check(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(checkup.Refused(), func(s redisbackend.Step) bool { return s.Name == c.step }) {
+		if !slices.ContainsFunc(checkup.Refused(), func(s inspect.Step) bool { return s.Name == c.step }) {
 			t.Errorf("with %s, %q was not refused: %+v", c.rights, c.step, checkup.Steps)
 		}
 	}
@@ -239,7 +246,7 @@ func TestCheckupFindsWhatIsRefused(t *testing.T) {
 	restrict(server, cfg.Prefix)
 	limited := *cfg
 	limited.Redis.Username, limited.Redis.Password = "app", "secret"
-	checkup, err := open(t, &limited).Check(t.Context())
+	checkup, err := inspectorOf(open(t, &limited)).Check(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,12 +260,12 @@ func TestCheckupOfWhatCannotServe(t *testing.T) {
 	replica := redistest.Start(t)
 	host, port, _ := strings.Cut(s.Addr, ":")
 	replica.Do("REPLICAOF", host, port)
-	checkup, err := open(t, settings(replica.URI())).Check(t.Context())
-	if err == nil || !redisbackend.Unavailable(err) || checkup.Role != "slave" {
+	checkup, err := inspectorOf(open(t, settings(replica.URI()))).Check(t.Context())
+	if err == nil || !inspect.Unavailable(err) || checkup.Role != "slave" {
 		t.Errorf("a replica: %+v, error %v", checkup, err)
 	}
 	s.Kill()
-	if _, err := open(t, settings(s.URI())).Check(t.Context()); !redisbackend.Unavailable(err) {
+	if _, err := inspectorOf(open(t, settings(s.URI()))).Check(t.Context()); !inspect.Unavailable(err) {
 		t.Errorf("a server that is down: error %v", err)
 	}
 }

@@ -58,9 +58,9 @@ func isDigest(announced string) bool {
 	return ok && err == nil && len(sum) == sha256.Size
 }
 
-// lease is the key that the process holds that removes garbage. It has one
+// sweepLock is the key of the lock that a process holds while it removes garbage. It has one
 // colon less than a database's hash, so it is none.
-func (l layout) lease() string { return l.prefix + ":@sweep" }
+func (l layout) sweepLock() string { return l.prefix + ":@sweep" }
 
 // value is the key of a value.
 func (l layout) value(k *backend.Key) string {

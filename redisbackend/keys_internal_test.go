@@ -15,7 +15,7 @@ func TestLayout(t *testing.T) {
 	}{
 		{"hash", l.hash("shop"), "my%3Aapp:shop:@"},
 		{"hash of a hostile name", l.hash("a:*{b}@\n"), "my%3Aapp:a%3A%2A%7Bb%7D%40%0A:@"},
-		{"lease", l.lease(), "my%3Aapp:@sweep"},
+		{"sweep lock", l.sweepLock(), "my%3Aapp:@sweep"},
 		{"channel", l.channel(), "my%3Aapp:@changes"},
 		{"pattern", l.pattern("sh?p"), "my%3Aapp:sh%3Fp:*"},
 		{"value", l.value(&backend.Key{Database: "shop", Cache: "ir.rule", Schema: "s1", Token: "t1", Key: "42"}), "my%3Aapp:shop:ir.rule@s1:t1:42"},
@@ -62,14 +62,14 @@ func FuzzValueKeys(f *testing.F) {
 		if (a == b) != (l.value(&a) == l.value(&b)) {
 			t.Errorf("%+v and %+v become %q and %q", a, b, l.value(&a), l.value(&b))
 		}
-		if l.value(&a) == l.hash(d2) || l.value(&a) == l.lease() {
+		if l.value(&a) == l.hash(d2) || l.value(&a) == l.sweepLock() {
 			t.Errorf("%+v becomes %q", a, l.value(&a))
 		}
 		name, cache, token, ok := l.generation(l.value(&a))
 		if !ok || name != escape(d1) || cache != escape(c1) || token != escape(t1) {
 			t.Errorf("the generation of %q is %q, %q, %q, %t", l.value(&a), name, cache, token, ok)
 		}
-		for _, other := range []string{l.hash(d1), l.lease(), l.channel(), k1} {
+		for _, other := range []string{l.hash(d1), l.sweepLock(), l.channel(), k1} {
 			if _, _, _, ok := l.generation(other); ok && other != k1 {
 				t.Errorf("%q is taken for a value", other)
 			}

@@ -2,7 +2,6 @@ package redisbackend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,14 +11,13 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
 const (
-	// lanes is how many requests a link sends side by side. Only what comes
-	// while all are busy is collected, and then sent as one pipeline: with few
+	// maxInFlight is how many pipelines a link sends side by side. Only requests
+	// that come meanwhile are collected, and then sent as one pipeline: with few
 	// callers nothing waits, with many the system calls are shared.
-	lanes = 2
+	maxInFlight = 2
 
 	// batchSize bounds the commands that are collected for one pipeline, and
 	// batchBytes what they are expected to carry, either way: what is sent at
@@ -37,16 +35,16 @@ type link struct {
 	values  *link // that of values, and what else may fail; nil in a link of values
 	parts   *link // that of the parts of large values; nil in a link of values
 
-	served atomic.Int64 // when a request was last answered, by Backend.now
-	wait   atomic.Int64 // how long the last probe waited first; of values
-	rested atomic.Int64 // when the next part may be sent, by Backend.now; of parts
+	lastReply atomic.Int64 // when a request was last answered, by Backend.now
+	probeWait atomic.Int64 // how long the last probe waited first; of values
+	nextSend  atomic.Int64 // when the next part may be sent, by Backend.now; of parts
 
-	mu     sync.Mutex
-	active int
-	lanes  int // how many may be active
-	room   int // how many requests may wait; 0: no limit
-	most   int // bytes that go together
-	queue  []*request
+	mu          sync.Mutex
+	inFlight    int
+	maxInFlight int // how many pipelines may be under way
+	maxQueued   int // how many requests may wait; 0: no limit
+	maxBytes    int // bytes that go together
+	queue       []*request
 }
 
 // A request is commands on their way to a server. Who made it must not touch
@@ -63,17 +61,17 @@ type request struct {
 	finish func(error)
 }
 
-// start sends r, now or when a lane is free. With here it does so in this
-// goroutine if it can: handing a request to another one and back costs a third
-// of a round trip on a loopback. Without, it does not wait.
-func (l *link) start(r *request, here bool) {
+// start sends r, now or when a pipeline may be sent. If inline, it does so in the
+// goroutine of the caller if it can: handing a request to another one and back
+// costs a third of a round trip on a loopback. Else it does not wait.
+func (l *link) start(r *request, inline bool) {
 	if err := l.refusal(); err != nil {
 		r.finish(err)
 		return
 	}
 	l.mu.Lock()
-	if l.active >= l.lanes {
-		full := l.room > 0 && len(l.queue) >= l.room
+	if l.inFlight >= l.maxInFlight {
+		full := l.maxQueued > 0 && len(l.queue) >= l.maxQueued
 		if !full {
 			l.queue = append(l.queue, r)
 		}
@@ -83,26 +81,26 @@ func (l *link) start(r *request, here bool) {
 		}
 		return
 	}
-	l.active++
+	l.inFlight++
 	l.mu.Unlock()
-	if here {
+	if inline {
 		l.send([]*request{r}, r.cmds)
-		l.leave()
+		l.release()
 	} else if !l.b.spawn(func() {
 		l.send([]*request{r}, r.cmds)
 		l.drain()
 	}) {
 		r.finish(backend.ErrClosed)
-		l.leave()
+		l.release()
 	}
 }
 
-// leave ends the use of a lane by a caller, who must not be kept for the sake
-// of those that have come since.
-func (l *link) leave() {
+// release ends what a caller has sent itself. Another goroutine sends what has come
+// since, for the caller must not wait for it.
+func (l *link) release() {
 	l.mu.Lock()
 	if len(l.queue) == 0 {
-		l.active--
+		l.inFlight--
 		l.mu.Unlock()
 		return
 	}
@@ -115,7 +113,7 @@ func (l *link) leave() {
 // drain sends what is queued until nothing is.
 func (l *link) drain() {
 	for {
-		batch, cmds := l.next()
+		batch, cmds := l.dequeue()
 		if batch == nil {
 			return
 		}
@@ -129,14 +127,14 @@ func (l *link) drain() {
 	}
 }
 
-// next takes requests from the queue; nil ends the lane.
-func (l *link) next() (batch []*request, cmds []redis.Cmder) {
+// dequeue takes the requests of the next pipeline from the queue; nil ends drain.
+func (l *link) dequeue() (batch []*request, cmds []redis.Cmder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bytes := 0
 	for len(l.queue) > 0 && len(cmds) < batchSize {
 		r := l.queue[0]
-		if batch != nil && bytes+r.bytes > l.most {
+		if batch != nil && bytes+r.bytes > l.maxBytes {
 			break
 		}
 		l.queue[0] = nil
@@ -147,7 +145,7 @@ func (l *link) next() (batch []*request, cmds []redis.Cmder) {
 	}
 	if batch == nil {
 		l.queue = nil
-		l.active--
+		l.inFlight--
 	}
 	return batch, cmds
 }
@@ -155,23 +153,23 @@ func (l *link) next() (batch []*request, cmds []redis.Cmder) {
 // send carries out a batch.
 func (l *link) send(batch []*request, cmds []redis.Cmder) {
 	if l == l.control.parts {
-		if wait := time.Duration(l.rested.Load()) - l.b.now(); wait > 0 {
+		if wait := time.Duration(l.nextSend.Load()) - l.b.now(); wait > 0 {
 			l.b.pause(wait)
 		}
-		defer l.rest(l.b.now())
+		defer l.pace(l.b.now())
 	}
 	start := l.b.now()
 	err := l.exec(cmds)
-	if broken(err) {
+	if isConnectionLost(err) {
 		// The server closed a connection that was idle, or has restarted.
-		forget(cmds)
+		clearErrors(cmds)
 		err = l.exec(cmds)
 	}
 	switch {
 	case err == nil:
-		l.good(start)
-	case broken(err) && l != l.control && l.alive(batch[0].key):
-		l.sift(batch, err)
+		l.succeeded(start)
+	case isConnectionLost(err) && l != l.control && l.alive(batch[0].key):
+		l.sendEach(batch, err)
 		return
 	default:
 		err = l.fail(batch[0].key, err)
@@ -181,74 +179,56 @@ func (l *link) send(batch []*request, cmds []redis.Cmder) {
 	}
 }
 
-// forget takes errors from commands that are sent once more.
-func forget(cmds []redis.Cmder) {
+// clearErrors takes errors from commands that are sent once more.
+func clearErrors(cmds []redis.Cmder) {
 	for _, cmd := range cmds {
 		cmd.SetErr(nil)
 	}
 }
 
-// good takes note that a batch was answered that was sent at start.
-func (l *link) good(start time.Duration) {
+// succeeded takes note that a batch was answered that was sent at start.
+func (l *link) succeeded(start time.Duration) {
 	if l.control == &l.b.links.first && l.b.cluster != nil {
 		l.b.links.ready.Store(true)
 	}
 	if now := l.b.now(); now-start < l.b.options.Timeout {
-		l.served.Store(int64(now))
+		l.lastReply.Store(int64(now))
 		if l != l.control {
-			l.wait.Store(0)
+			l.probeWait.Store(0)
 		}
 	}
 }
 
 const (
-	// leastRest is how long no part follows another while others begin, fence
+	// minPace is how long no part follows another while others begin, fence
 	// and clear: at 1 Gbit/s, as long as the part was on the line.
-	leastRest = 500 * time.Microsecond
+	minPace = 500 * time.Microsecond
 
-	// inUse is for how long a link counts as used after a request.
-	inUse = 100 * time.Millisecond
+	// recentUse is for how long a link counts as used after a request.
+	recentUse = 100 * time.Millisecond
 )
 
-// rest puts off the next part for as long as that took which was sent at start,
+// pace puts off the next part for as long as that took which was sent at start,
 // so that half of the line is left to others, if there are any.
-func (l *link) rest(start time.Duration) {
+func (l *link) pace(start time.Duration) {
 	now := l.b.now()
-	if used := time.Duration(l.control.served.Load()); used > 0 && now-used < inUse {
-		l.rested.Store(int64(now + max(leastRest, now-start)))
+	if used := time.Duration(l.control.lastReply.Load()); used > 0 && now-used < recentUse {
+		l.nextSend.Store(int64(now + max(minPace, now-start)))
 	}
 }
 
-// sift finds the requests of a batch over which the server, which is alive,
+// sendEach finds the requests of a batch over which the server, which is alive,
 // closes the connection: a limit of its own, or of what stands between, is
 // exceeded. They are refused by themselves, and nobody else notices.
-func (l *link) sift(batch []*request, err error) {
+func (l *link) sendEach(batch []*request, err error) {
 	if len(batch) == 1 {
 		batch[0].finish(fmt.Errorf("%w: %w", errRefused, err))
 		return
 	}
 	for _, r := range batch {
-		forget(r.cmds)
+		clearErrors(r.cmds)
 		l.send([]*request{r}, r.cmds)
 	}
-}
-
-// alive asks the server that has key whether it is able to serve.
-func (l *link) alive(key string) bool {
-	cmd := probeScript.command(key)
-	ctx, cancel := context.WithTimeout(l.b.ctx, l.b.options.Timeout)
-	defer cancel()
-	_ = l.b.client.Process(ctx, cmd)
-	return !unable(cmd.Err())
-}
-
-// refusal returns why calls are refused, nil if they are not. A server that is
-// away is away for values too, but not the other way round.
-func (l *link) refusal() error {
-	if err := l.control.breaker.refusal(); err != nil || l == l.control {
-		return err
-	}
-	return l.breaker.refusal()
 }
 
 // exec sends cmds in one write and returns the first error that concerns the
@@ -262,19 +242,19 @@ func (l *link) exec(cmds []redis.Cmder) error {
 		pipe := l.b.client.Pipeline()
 		_ = pipe.BatchProcess(context.Background(), cmds...)
 		_, err := pipe.Exec(context.Background())
-		explain(cmds, err)
+		spreadError(cmds, err)
 	}
 	for _, cmd := range cmds {
-		if err := cmd.Err(); err != nil && unable(err) {
+		if err := cmd.Err(); err != nil && isServerError(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// explain gives commands the error of their pipeline where none of them has one:
+// spreadError gives commands the error of their pipeline where none of them has one:
 // that of a handshake, which the client tells of nowhere else.
-func explain(cmds []redis.Cmder, err error) {
+func spreadError(cmds []redis.Cmder, err error) {
 	if err == nil || slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
 		return
 	}
@@ -282,73 +262,6 @@ func explain(cmds []redis.Cmder, err error) {
 		c.SetErr(err)
 	}
 }
-
-// fail opens the breaker and returns what the caller is told.
-func (l *link) fail(key string, err error) error {
-	l.b.counters.failures.Add(1)
-	if l.b.closed.Load() {
-		return backend.ErrClosed
-	}
-	if l != l.control {
-		err = fmt.Errorf("txcache: redis cannot be used for values: %w", cause.Of(err))
-		if l.breaker.trip(err) {
-			l.b.options.Logger.Warn("txcache: redis cannot be used for values, they are misses until it can", "error", err)
-			l.b.spawn(func() { l.probe(key) })
-		}
-		return err
-	}
-	err = fmt.Errorf("txcache: redis cannot be used: %w", cause.Of(err))
-	if l.breaker.trip(err) {
-		l.b.options.Logger.Warn("txcache: redis cannot be used, it is left alone until it can", "error", err)
-		l.b.distrust()
-		l.b.spawn(func() { l.probe(key) })
-	}
-	return err
-}
-
-const (
-	firstWait   = 50 * time.Millisecond
-	longestWait = 10 * time.Second // of a link that answers a probe, and nothing more
-)
-
-// probe waits until the server that has key is able to serve.
-func (l *link) probe(key string) {
-	wait := firstWait
-	if l != l.control { // longer each time, until a request is answered
-		wait = min(max(wait, 2*time.Duration(l.wait.Load())), longestWait)
-		l.wait.Store(int64(wait))
-	}
-	for l.b.pause(wait) {
-		wait = min(2*wait, max(wait, 800*time.Millisecond))
-		if l.b.cluster != nil {
-			l.b.cluster.ReloadState(l.b.ctx) // another node may have taken over
-		}
-		if !l.alive(key) {
-			continue
-		}
-		if l != l.control {
-			l.breaker.close()
-			l.b.options.Logger.Info("txcache: redis can be used for values again")
-			return
-		}
-		l.b.distrust()
-		l.breaker.close()
-		l.b.options.Logger.Info("txcache: redis can be used again")
-		return
-	}
-}
-
-var (
-	// errSlow is the reason of a failure when a limit of Options has passed.
-	errSlow = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
-
-	// errBusy is what a value gets for which there was no time or no room, as the
-	// server was busy with others. It says nothing of the server.
-	errBusy = errors.New("txcache: redis: too many values are on their way")
-
-	// errRefused is what a request gets over which the server closes connections.
-	errRefused = errors.New("txcache: redis refuses the request")
-)
 
 // await waits for done, for ctx, or for the limit of a call.
 func (l *link) await(ctx context.Context, key string, done <-chan struct{}) error {
@@ -372,18 +285,12 @@ func (l *link) await(ctx context.Context, key string, done <-chan struct{}) erro
 	}
 }
 
-// busy reports whether the link of values has answered others within the limit
-// of a call, so that a request which got no answer has but waited for them.
-func (l *link) busy() bool {
-	return l != l.control && l.b.now()-time.Duration(l.served.Load()) < l.b.options.Timeout
-}
-
-// patient reports whether a call with ctx may be made in the caller's goroutine,
+// mayBlock reports whether a call with ctx may be made in the caller's goroutine,
 // where it ends with the time limits of the client rather than with ctx. The
 // price is that of the calls that a server leaves without an answer, the first
 // two of a link, whose breaker then opens, notice a cancellation only then.
-func (b *Backend) patient(ctx context.Context) bool {
-	if !b.prompt {
+func (b *Backend) mayBlock(ctx context.Context) bool {
+	if !b.bounded {
 		return false
 	}
 	deadline, ok := ctx.Deadline()
@@ -405,7 +312,7 @@ func (l *link) do(ctx context.Context, r *request) error {
 		failure = err
 		close(done)
 	}
-	l.start(r, l.b.patient(ctx))
+	l.start(r, l.b.mayBlock(ctx))
 	if err := l.await(ctx, r.key, done); err != nil {
 		r.abandoned.Store(true)
 		return err

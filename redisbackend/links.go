@@ -17,9 +17,9 @@ type links struct {
 	others sync.Map    // of address to *link
 }
 
-// mostParts is how many requests may wait for the lane of parts. More would wait
+// maxQueuedParts is how many requests may wait on a link of parts. More would wait
 // for longer than the time limit of a call, and hold memory for it.
-const mostParts = 500
+const maxQueuedParts = 500
 
 func (ls *links) init(b *Backend) {
 	ls.b = b
@@ -27,12 +27,12 @@ func (ls *links) init(b *Backend) {
 }
 
 // init makes l a link of control, with the links of values that belong to it.
-// They have lanes and breakers of their own: no value, nor its absence, may
+// They have connections and breakers of their own: no value, nor its absence, may
 // keep a fence from the server. // P7, P8
 func (l *link) init(b *Backend) {
-	l.b, l.control, l.lanes, l.most = b, l, lanes, batchBytes
-	l.values = &link{b: b, control: l, lanes: lanes, most: batchBytes}
-	l.parts = &link{b: b, control: l, lanes: 1, room: mostParts, most: partSize}
+	l.b, l.control, l.maxInFlight, l.maxBytes = b, l, maxInFlight, batchBytes
+	l.values = &link{b: b, control: l, maxInFlight: maxInFlight, maxBytes: batchBytes}
+	l.parts = &link{b: b, control: l, maxInFlight: 1, maxQueued: maxQueuedParts, maxBytes: partSize}
 }
 
 // of returns the link of control to the server that has key.
@@ -40,7 +40,7 @@ func (ls *links) of(key string) *link {
 	if ls.b.cluster == nil || !ls.ready.Load() {
 		return &ls.first
 	}
-	// This answers from memory once the slots are known.
+	// This answers from memory once the cluster has told its slots.
 	node, err := ls.b.cluster.MasterForKey(context.Background(), key)
 	if err != nil {
 		return &ls.first

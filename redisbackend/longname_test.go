@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // However long a database's name is, and however long it gets when it is escaped:
@@ -28,11 +30,8 @@ func TestALongNameIsAnnouncedLikeAnother(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				p, _ := listening(t, server, plainly)
-				defer p.Close()
 				user, _ := listening(t, server, plainly)
-				defer user.Close()
 				other := over(t, dialing(server), nil)
-				defer other.Close()
 				trusting(t, p, "shop")
 				trusting(t, user, c.name)
 				var longest atomic.Int64
@@ -77,38 +76,35 @@ func TestALongNameIsAnnouncedLikeAnother(t *testing.T) {
 func TestALongNameIsWatched(t *testing.T) {
 	name := strings.Repeat("é", 3000)
 	for _, only := range []string{"", name} {
-		synctest.Test(t, func(t *testing.T) {
-			server := bubbleServer(t)
-			p, other := over(t, dialing(server), nil), over(t, dialing(server), nil)
-			defer p.Close()
-			defer other.Close()
+		inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+			other := over(t, dialing(server), nil)
 			mustSync(t, other.Backend, "shop")
 			ctx, cancel := context.WithCancel(t.Context())
-			seen := make(chan redisbackend.Change, 100)
+			seen := make(chan inspect.Change, 100)
 			ended := make(chan error)
 			go func() {
-				ended <- p.Watch(ctx, only, func(c redisbackend.Change) error { seen <- c; return nil })
+				ended <- inspectorOf(p.Backend).Watch(ctx, only, func(c inspect.Change) error { seen <- c; return nil })
 			}()
-			next := func(want redisbackend.ChangeKind) {
+			next := func(want inspect.ChangeKind) {
 				t.Helper()
 				select {
 				case c := <-seen:
-					if c.Kind != want || want != redisbackend.Listening && c.Database != name {
+					if c.Kind != want || want != inspect.Listening && c.Database != name {
 						t.Errorf("a change %s of a database with %d letters, want %s of the long one", c.Kind, len(c.Database), want)
 					}
 				case <-time.After(time.Minute):
 					t.Errorf("no %s", want)
 				}
 			}
-			next(redisbackend.Listening)
+			next(inspect.Listening)
 			mustSync(t, other.Backend, name)
-			next(redisbackend.Renewed)
+			next(inspect.Renewed)
 			mustClear(t, other.Backend, name, "a")
-			next(redisbackend.Cleared)
+			next(inspect.Cleared)
 			if err := other.Drop(t.Context(), name); err != nil {
 				t.Fatal(err)
 			}
-			next(redisbackend.Dropped)
+			next(inspect.Dropped)
 			cancel()
 			if err := <-ended; err != nil {
 				t.Error(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -55,7 +56,6 @@ func TestOnlyAMasterWillDo(t *testing.T) {
 		t.Run(c.role, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, identity := identified(t, someRun, replication(c.role))
-				defer p.Close()
 				f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, All: true}
 				_, err := p.Sync(t.Context(), "shop")
 				fenced := p.Fence(t.Context(), "shop", f)
@@ -89,7 +89,6 @@ func TestAMasterThatIsDemoted(t *testing.T) {
 	for _, role := range []string{"slave", "replica", "active-replica"} {
 		synctest.Test(t, func(t *testing.T) {
 			p, identity := identified(t, someRun, replication("role:master\r\n"))
-			defer p.Close()
 			s := mustSync(t, p.Backend, "shop")
 			identity.Tell("replication", replication("role:"+role+"\r\n"))
 			if err := p.Fence(t.Context(), "shop", fencing(s, "a")); err == nil {
@@ -117,7 +116,6 @@ func TestAServerThatTellsNoRunIsAskedByScripts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, identity := identified(t, c.server, c.replication)
-				defer p.Close()
 				before := settled(t, p)
 				g := newGate(p.client)
 				for range 5 {
@@ -142,7 +140,6 @@ func TestAServerThatTellsNoRunIsAskedByScripts(t *testing.T) {
 func TestAnotherRunStartsANewEpochWhereverItIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, identity := identified(t, "redis_version:7.4.0\r\n", replication("role:master\r\n"))
-		defer p.Close()
 		before := mustSync(t, p.Backend, "shop")
 		identity.Tell("replication", "role:master\r\nmaster_replid:0000\r\n")
 		if now := mustSync(t, p.Backend, "shop"); now.Epoch == before.Epoch {
@@ -172,7 +169,6 @@ func TestAServerWithoutScripts(t *testing.T) {
 			})
 			var log bytes.Buffer
 			p := over(t, dialing(m), &redisbackend.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			defer p.Close()
 			f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, All: true}
 			for i := range 3 {
 				start := time.Now()
@@ -181,8 +177,8 @@ func TestAServerWithoutScripts(t *testing.T) {
 				for name, err := range map[string]error{
 					"Sync": synced, "Clear": cleared, "Fence": p.Fence(t.Context(), "shop", f), "Drop": p.Drop(t.Context(), "shop"),
 				} {
-					if err == nil || !strings.Contains(err.Error(), "EVAL") || strings.Contains(err.Error(), "secret") || redisbackend.Unavailable(err) {
-						t.Errorf("%s: %v, unavailable: %t; want an error that names what is missing", name, err, redisbackend.Unavailable(err))
+					if err == nil || !strings.Contains(err.Error(), "EVAL") || strings.Contains(err.Error(), "secret") || inspect.Unavailable(err) {
+						t.Errorf("%s: %v, unavailable: %t; want an error that names what is missing", name, err, inspect.Unavailable(err))
 					}
 				}
 				if took := time.Since(start); took > 0 || p.Stats().Open {

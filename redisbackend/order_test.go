@@ -2,12 +2,12 @@ package redisbackend_test
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -15,6 +15,7 @@ import (
 
 // A gate holds commands back, before they are sent or after they were answered.
 type gate struct {
+	passing
 	mu     sync.Mutex
 	before map[string]chan struct{}
 	after  map[string]chan struct{}
@@ -50,10 +51,6 @@ func (g *gate) count(name string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.sent[name]
-}
-
-func (g *gate) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
 func (g *gate) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
@@ -106,15 +103,32 @@ func settled(t *testing.T, p *process) *backend.State {
 	return s
 }
 
+// held begins a Sync of p whose command called name is answered late. It returns
+// what lets the answer in and returns the state.
+func held(t *testing.T, p *process, name string) (answer func() *backend.State) {
+	t.Helper()
+	g := newGate(p.client)
+	release := g.hold(g.after, name)
+	late := make(chan *backend.State)
+	go func() {
+		s, err := p.Sync(t.Context(), "shop")
+		if err != nil {
+			t.Error(err)
+		}
+		late <- s
+	}()
+	synctest.Wait()
+	return func() *backend.State {
+		release()
+		return <-late
+	}
+}
+
 // A request serves those who asked before it was sent, and no other (P3): who
 // comes later shares the next one.
 func TestSyncsShareTheNextRequest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		other := over(t, dialing(server), nil)
-		defer other.Close()
 		settled(t, p)
 		g := newGate(p.client)
 
@@ -174,29 +188,14 @@ func TestAnOvertakenAnswerDoesNotGoBack(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := bubbleServer(t)
-				p := over(t, dialing(server), nil)
-				defer p.Close()
+			inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 				settled(t, p)
 				other := over(t, dialing(server), nil)
-				defer other.Close()
 				mustClear(t, other.Backend, "shop", "b") // so that the script has to be run
-				g := newGate(p.client)
-				release := g.hold(g.after, "evalsha")
-				late := make(chan *backend.State)
-				go func() {
-					s, err := p.Sync(t.Context(), "shop")
-					if err != nil {
-						t.Error(err)
-					}
-					late <- s
-				}()
-				synctest.Wait()
+				answer := held(t, p, "evalsha")
 				c.change(t, p, other)
 				last := mustClear(t, p.Backend, "shop", "c")
-				release()
-				if s := <-late; s.Token("c") != last.Token("c") && s.Version >= last.Version {
+				if s := answer(); s.Token("c") != last.Token("c") && s.Version >= last.Version {
 					t.Errorf("the overtaken answer %+v counts as newer than %+v", s, last)
 				}
 				now := mustSync(t, p.Backend, "shop")
@@ -209,10 +208,7 @@ func TestAnOvertakenAnswerDoesNotGoBack(t *testing.T) {
 }
 
 func TestACallEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
 		g := newGate(p.client)
 		release := g.hold(g.before, "hget")
@@ -227,7 +223,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A clock that is set does not end the lease of a fence whose owner lives, nor
+// A clock that is set does not expire a fence whose owner lives, nor
 // does it let one stand for ever.
 func TestTheServersClockIsSet(t *testing.T) {
 	for _, jump := range []time.Duration{15 * time.Minute, -15 * time.Minute} {
@@ -235,8 +231,6 @@ func TestTheServersClockIsSet(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				owner, reader := over(t, dialing(server), nil), over(t, dialing(server), nil)
-				defer owner.Close()
-				defer reader.Close()
 				began := mustSync(t, reader.Backend, "shop")
 				f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Caches: []backend.Generation{{Cache: "a", Token: began.Base}}}
 				renew := func() {
@@ -273,10 +267,7 @@ func TestTheServersClockIsSet(t *testing.T) {
 
 // A clock that is set back does not keep the fence of a dead owner.
 func TestTheServersClockIsSetBackAfterAnOwnersDeath(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, All: true}
 		if err := p.Fence(t.Context(), "shop", f); err != nil {
 			t.Fatal(err)
@@ -288,7 +279,7 @@ func TestTheServersClockIsSetBackAfterAnOwnersDeath(t *testing.T) {
 		}
 		server.SetTime(time.Now().Add(-15 * time.Minute))
 		if s := mustSync(t, p.Backend, "shop"); s.AllFenced {
-			t.Error("the fence still stands, two leases later")
+			t.Error("the fence still stands, two times to live later")
 		}
 	})
 }

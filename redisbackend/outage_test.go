@@ -200,7 +200,7 @@ func useWithin(t *testing.T, cfg *config.Config) {
 	_, cleared := b.Clear(t.Context(), "shop", f)
 	_, got := b.Get(t.Context(), []backend.Key{key, key})
 	_, _, timed := b.GetTimed(t.Context(), []backend.Key{key, key})
-	_, swept := b.Sweep(t.Context())
+	_, swept := inspectorOf(b).Sweep(t.Context())
 	for what, err := range map[string]error{
 		"Clear": cleared, "Get": got, "GetTimed": timed, "Sweep": swept,
 		"Set":     b.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("v")}}),

@@ -59,8 +59,8 @@ func summarized(data []byte) bool {
 // divided reports whether data is kept in parts.
 func divided(data []byte) bool { return len(data) > partSize || summarized(data) }
 
-// kept returns what the server keeps of data under the key of the value itself.
-func kept(data []byte) []byte {
+// stored returns what the server keeps of data under the key of the value itself.
+func stored(data []byte) []byte {
 	if !divided(data) {
 		return data
 	}
@@ -140,7 +140,7 @@ func (b *Backend) assemble(ctx context.Context, name string, text []byte) ([]byt
 		if err := b.links.of(key).parts.do(ctx, &request{key: key, cmds: []redis.Cmder{cmd}, bytes: partSize}); err != nil {
 			return nil, err
 		}
-		part, err := got(cmd)
+		part, err := dataOf(cmd)
 		if err != nil || len(part) != min(partSize, s.length-i*partSize) {
 			return nil, err
 		}

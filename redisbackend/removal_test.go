@@ -202,7 +202,7 @@ func TestSweep(t *testing.T) {
 	stranger := open(t, other)
 	fill(t, stranger, "shop", "c", "dead", 10)
 
-	removed, err := b.Sweep(t.Context())
+	removed, err := inspectorOf(b).Sweep(t.Context())
 	if err != nil || removed != 750 {
 		t.Errorf("Sweep: %d, %v, want 750", removed, err)
 	}

@@ -50,9 +50,9 @@ func number(v any) (uint64, bool) {
 	return n, err == nil
 }
 
-// state returns the state that the hash describes, without its Version. It is
-// vague if the server that wrote it does not tell one run from another.
-func (r *reply) state() (s *backend.State, vague bool, err error) {
+// state returns the state that the hash describes, without its Version.
+// runUnknown says that the server that wrote it does not tell one run from another.
+func (r *reply) state() (s *backend.State, runUnknown bool, err error) {
 	s = &backend.State{Epoch: r.epoch}
 	run := ""
 	for i := 0; i < len(r.fields); i += 2 {
@@ -88,11 +88,11 @@ func (r *reply) state() (s *backend.State, vague bool, err error) {
 	return s, id == "" || born == "", nil
 }
 
-// fences adds the fences of the field f to s: one a line, as scripts/open.lua
+// fences adds the fences of the field f to s: one a line, as scripts/database.lua
 // describes them.
 func fences(s *backend.State, lines string) error {
 	for line := range strings.Lines(lines) {
-		if _, ok := leaseOf(line); !ok {
+		if _, ok := fenceTTL(line); !ok {
 			return errReply
 		}
 		parts := strings.Fields(line)

@@ -78,15 +78,33 @@ func (p *process) Close() error {
 	return err
 }
 
-// over returns another process that uses a server.
+// over returns another process that uses a server, until the test or its bubble
+// ends.
 func over(t *testing.T, o *redis.Options, opts *redisbackend.Options) *process {
 	t.Helper()
+	return overWrapped(t, o, opts, plainly)
+}
+
+// overWrapped is over, with a client that is wrapped.
+func overWrapped(t *testing.T, o *redis.Options, opts *redisbackend.Options, wrap func(*redis.Client) redis.UniversalClient) *process {
+	t.Helper()
 	client := clientOf(o)
-	b, err := redisbackend.New(client, opts)
+	b, err := redisbackend.New(wrap(client), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &process{Backend: b, client: client}
+	p := &process{Backend: b, client: client}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// inBubble runs test in a bubble, with a server and a process that uses it.
+func inBubble(t *testing.T, test func(t *testing.T, server *miniredis.Miniredis, p *process)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		server := bubbleServer(t)
+		test(t, server, over(t, dialing(server), nil))
+	})
 }
 
 // clientOf returns a client as Open makes it.
@@ -96,4 +114,13 @@ func clientOf(o *redis.Options) *redis.Client {
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewClient(o)
+}
+
+// passing is a hook that changes nothing, to be embedded in those that do.
+type passing struct{}
+
+func (passing) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (passing) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (passing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }

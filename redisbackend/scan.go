@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// brief is how long the SCAN of a request may keep the server, and how long
+	// serverTime is how long the SCAN of a request may keep the server, and how long
 	// its UNLINKs may: about, for what they did is only known afterwards.
-	brief = time.Millisecond
+	serverTime = time.Millisecond
 
-	// Where nothing is known yet a walk begins small. A page has bounds, for it
-	// also takes room here and on the wire.
-	leastPage, mostPage = 128, 4096
-	firstLoad           = 8
+	// A walk begins with small pages and batches. A page has bounds, for it also takes
+	// room here and on the wire.
+	minPage, maxPage = 128, 4096
+	firstBatch       = 8
 
-	// mostTogether is how many keys an UNLINK may have: a server frees a string
+	// maxUnlink is how many keys an UNLINK may have: a server frees a string
 	// where it stands, a quarter of a millisecond for each megabyte.
-	mostTogether = 16
+	maxUnlink = 16
 )
 
 // A walk goes over the keys of one node that match a pattern, and removes some.
@@ -32,22 +32,22 @@ type walk struct {
 	b       *Backend
 	pattern string
 	gentle  bool // it rests for as long as it works
-	twice   bool // it looks for what came while it was under way
+	repeat  bool // it looks for what came while it was under way
 
 	// choose returns those keys that are to be removed, in the same array if it likes.
 	choose func(ctx context.Context, keys []string) ([]string, error)
 
-	node       redis.Cmdable
-	together   bool // an UNLINK may have several keys
-	started    time.Time
-	page, load portion // of keys to look at, and to remove, in one request
-	cursor     uint64
-	ended      bool     // there is no page left
-	found      []string // what is still to be removed
-	removed    int
+	node        redis.Cmdable
+	multiKey    bool // an UNLINK may have several keys
+	started     time.Time
+	page, batch portion // of keys to look at, and to remove, in one request
+	cursor      uint64
+	ended       bool     // there is no page left
+	found       []string // what is still to be removed
+	removed     int
 
-	early int  // how many keys were looked at within the time limit of a call
-	again bool // they are being looked at once more
+	early      int  // how many keys were looked at within the time limit of a call
+	secondPass bool // they are being looked at once more
 }
 
 // scan lets a copy of w go over every master, and returns how many keys were
@@ -57,11 +57,11 @@ func (b *Backend) scan(ctx context.Context, w walk) (removed int, err error) {
 	defer cancel()
 	defer context.AfterFunc(b.ctx, cancel)()
 	w.b, w.started = b, time.Now()
-	w.page = portion{n: leastPage, least: leastPage, most: mostPage}
-	w.load = portion{n: firstLoad, least: 1, most: mostPage}
+	w.page = portion{n: minPage, least: minPage, most: maxPage}
+	w.batch = portion{n: firstBatch, least: 1, most: maxPage}
 	// A cluster takes no keys of several slots in one command, and what wraps
 	// a client may be one.
-	_, w.together = b.client.(*redis.Client)
+	_, w.multiKey = b.client.(*redis.Client)
 	var total atomic.Int64
 	run := func(ctx context.Context, node redis.Cmdable, w walk) error {
 		w.node = node
@@ -84,7 +84,7 @@ func (w *walk) run(ctx context.Context) error {
 	for !w.ended || len(w.found) > 0 {
 		start := time.Now()
 		var keys []string
-		err := w.b.briefly(ctx, func(ctx context.Context) (err error) {
+		err := w.b.withTimeout(ctx, func(ctx context.Context) (err error) {
 			keys, err = w.step(ctx)
 			return err
 		})
@@ -92,7 +92,7 @@ func (w *walk) run(ctx context.Context) error {
 			w.found, err = w.choose(ctx, keys)
 		}
 		if err == nil && w.gentle {
-			err = rest(ctx, start)
+			err = restSince(ctx, start)
 		}
 		if err == nil {
 			err = ctx.Err()
@@ -100,8 +100,8 @@ func (w *walk) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if w.ended && w.twice && (w.removed > 0 || len(w.found) > 0) {
-			w.ended, w.twice, w.again = false, false, true
+		if w.ended && w.repeat && (w.removed > 0 || len(w.found) > 0) {
+			w.ended, w.repeat, w.secondPass = false, false, true
 		}
 	}
 	return nil
@@ -112,7 +112,7 @@ func (w *walk) run(ctx context.Context) error {
 // wait for. The server's own clock tells how long it was kept from others,
 // however far away it is.
 func (w *walk) step(ctx context.Context) (keys []string, err error) {
-	now := w.found[:min(w.load.n, len(w.found))]
+	now := w.found[:min(w.batch.n, len(w.found))]
 	w.found = w.found[len(now):]
 	pipe := w.node.Pipeline()
 	begin := pipe.Time(ctx)
@@ -125,7 +125,7 @@ func (w *walk) step(ctx context.Context) (keys []string, err error) {
 		end = pipe.Time(ctx)
 	}
 	cmds, failed := pipe.Exec(ctx)
-	explain(cmds, failed)
+	spreadError(cmds, failed)
 	removed := 0
 	for _, cmd := range cmds {
 		// A slot that is being moved is left to expire.
@@ -147,25 +147,25 @@ func (w *walk) step(ctx context.Context) (keys []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(now) == w.load.n {
-		w.load.adapt(middle.Val().Sub(begin.Val()))
+	if len(now) == w.batch.n {
+		w.batch.adapt(middle.Val().Sub(begin.Val()))
 	}
 	if page != nil {
 		looked := w.page.n
 		w.page.adapt(end.Val().Sub(middle.Val()))
 		keys, w.cursor = page.Val()
-		w.turn(looked)
+		w.pageDone(looked)
 	}
 	return keys, nil
 }
 
-// turn takes note that a page was looked at, and whether it was the last. What
+// pageDone takes note that a page was looked at, and whether it was the last. What
 // was on its way when the walk began has come within the time limit of a call,
 // so only what the walk had passed by then needs to be looked at again.
-func (w *walk) turn(looked int) {
+func (w *walk) pageDone(looked int) {
 	w.ended = w.cursor == 0
 	switch {
-	case w.again:
+	case w.secondPass:
 		w.early -= looked
 		w.ended = w.ended || w.early <= 0
 	case time.Since(w.started) <= w.b.options.Timeout:
@@ -178,8 +178,8 @@ func (w *walk) turn(looked int) {
 // command: they were found to be small.
 func (w *walk) unlink(ctx context.Context, pipe redis.Pipeliner, keys []string) {
 	each := 1
-	if w.together {
-		each = max(1, min(mostTogether, w.load.n/mostTogether))
+	if w.multiKey {
+		each = max(1, min(maxUnlink, w.batch.n/maxUnlink))
 	}
 	args := make([]any, 0, len(keys)+len(keys)/each+1)
 	cmds := make([]redis.Cmder, 0, len(keys)/each+1)
@@ -197,21 +197,21 @@ func (w *walk) unlink(ctx context.Context, pipe redis.Pipeliner, keys []string) 
 }
 
 // A portion is how many keys are dealt with at once, so that it takes about as
-// long as brief.
+// long as serverTime.
 type portion struct{ n, least, most int }
 
 // adapt takes note that a portion took so long.
 func (p *portion) adapt(took time.Duration) {
 	switch {
-	case took > 2*brief:
+	case took > 2*serverTime:
 		p.n = max(p.least, p.n/2)
-	case took < brief/2:
+	case took < serverTime/2:
 		p.n = min(p.most, 2*p.n)
 	}
 }
 
-// rest waits for as long as has passed since start.
-func rest(ctx context.Context, start time.Time) error {
+// restSince waits for as long as has passed since start.
+func restSince(ctx context.Context, start time.Time) error {
 	timer := time.NewTimer(time.Since(start))
 	defer timer.Stop()
 	select {
@@ -222,8 +222,8 @@ func rest(ctx context.Context, start time.Time) error {
 	}
 }
 
-// briefly calls f with the limit of a call.
-func (b *Backend) briefly(ctx context.Context, f func(context.Context) error) error {
+// withTimeout calls f with the limit of a call.
+func (b *Backend) withTimeout(ctx context.Context, f func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()
 	err := f(limited)

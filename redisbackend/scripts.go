@@ -19,16 +19,8 @@ func newScript(source string) script {
 }
 
 var (
-	//go:embed scripts/open.lua
-	openLua string
-	//go:embed scripts/close.lua
-	closeLua string
-	//go:embed scripts/fence.lua
-	fenceLua string
-	//go:embed scripts/clear.lua
-	clearLua string
-	//go:embed scripts/unfence.lua
-	unfenceLua string
+	//go:embed scripts/database.lua
+	databaseLua string
 	//go:embed scripts/drop.lua
 	dropLua string
 	//go:embed scripts/probe.lua
@@ -36,13 +28,20 @@ var (
 	//go:embed scripts/swap.lua
 	swapLua string
 
-	syncScript    = newScript(openLua + closeLua)
-	fenceScript   = newScript(openLua + fenceLua + closeLua)
-	clearScript   = newScript(openLua + clearLua + closeLua)
-	unfenceScript = newScript(openLua + unfenceLua + closeLua)
-	dropScript    = newScript(dropLua)
-	probeScript   = newScript(probeLua)
-	swapScript    = newScript(swapLua)
+	databaseScript = newScript(databaseLua)
+	dropScript     = newScript(dropLua)
+	probeScript    = newScript(probeLua)
+	swapScript     = newScript(swapLua)
+)
+
+// An operation is one of those of scripts/database.lua.
+type operation string
+
+const (
+	opSync    operation = "sync"
+	opFence   operation = "fence"
+	opClear   operation = "clear"
+	opUnfence operation = "unfence"
 )
 
 // command returns the call of s on key.

@@ -22,31 +22,31 @@ type size struct{ bytes atomic.Int64 }
 // of returns the size of the values of cache.
 func (s *sizes) of(cache string) *size {
 	s.mu.RLock()
-	known := s.byCache[cache]
+	found := s.byCache[cache]
 	s.mu.RUnlock()
-	if known != nil {
-		return known
+	if found != nil {
+		return found
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known = s.byCache[cache]; known == nil {
+	if found = s.byCache[cache]; found == nil {
 		if s.byCache == nil {
 			s.byCache = map[string]*size{}
 		}
-		known = &size{}
-		known.bytes.Store(usualSize)
-		s.byCache[cache] = known
+		found = &size{}
+		found.bytes.Store(usualSize)
+		s.byCache[cache] = found
 	}
-	return known
+	return found
 }
 
-// together returns how many of n values are to be asked for at once.
-func (s *size) together(n int) int {
-	return min(n, max(1, batchBytes/int(s.bytes.Load())), mostGets*multiGet)
+// batch returns how many of n values are to be asked for at once.
+func (s *size) batch(n int) int {
+	return min(n, max(1, batchBytes/int(s.bytes.Load())), maxGets*multiGet)
 }
 
-// note takes note that n values took so many bytes together. What is known
-// rises at once and falls slowly.
+// note takes note that n values took so many bytes together. The size rises at once
+// and falls slowly.
 func (s *size) note(n, bytes int) {
 	if n == 0 {
 		return

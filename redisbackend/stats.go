@@ -7,17 +7,14 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// Stats are counts since the Backend was made, and its condition now.
-type Stats = backend.Stats
-
 type counters struct {
 	trips, commands, failures, removed, syncs atomic.Uint64
 	syncTime                                  atomic.Int64
 }
 
-// Stats returns the present ones.
-func (b *Backend) Stats() Stats {
-	s := Stats{
+// Stats returns counts since the Backend was made, and its condition now.
+func (b *Backend) Stats() backend.Stats {
+	s := backend.Stats{
 		RoundTrips: b.counters.trips.Load(),
 		Commands:   b.counters.commands.Load(),
 		Failures:   b.counters.failures.Load(),
@@ -32,8 +29,8 @@ func (b *Backend) Stats() Stats {
 		return true
 	})
 	if b.options.Channel {
-		s.Listening = b.feed.proving(b.now())
-		s.Staleness = knownLasts
+		s.Listening = b.subscriber.receiving(b.now())
+		s.Staleness = maxStaleness
 	}
 	return s
 }

@@ -34,7 +34,7 @@ func (b *Backend) Swap(ctx context.Context, swaps []backend.Swap) ([][]byte, err
 	return found, nil
 }
 
-// A swap is one call of the script: what it is told, and what it found.
+// A swap is one call of the script: its arguments, and what it found.
 type swap struct {
 	name     string
 	old, new []byte // as the server keeps them
@@ -48,7 +48,7 @@ func (b *Backend) swapSome(ctx context.Context, swaps []backend.Swap, found [][]
 	all := make([]*swap, len(swaps))
 	for i := range swaps {
 		s := &swaps[i]
-		one := &swap{name: b.layout.value(&s.Key), old: kept(s.Old), new: s.New, ms: max(1, (b.life(s.TTL) - b.late(called)).Milliseconds())}
+		one := &swap{name: b.layout.value(&s.Key), old: stored(s.Old), new: s.New, ms: max(1, (b.ttl(s.TTL) - b.elapsed(called)).Milliseconds())}
 		all[i] = one
 		if divided(s.New) {
 			if len(s.New) > b.options.LargestValue {
@@ -61,7 +61,7 @@ func (b *Backend) swapSome(ctx context.Context, swaps []backend.Swap, found [][]
 		}
 	}
 	for i, one := range all { // the parts of all of them have been sent by now
-		one.ms = max(1, (b.life(swaps[i].TTL) - b.late(called)).Milliseconds())
+		one.ms = max(1, (b.ttl(swaps[i].TTL) - b.elapsed(called)).Milliseconds())
 	}
 	if err := b.swapAll(ctx, all); err != nil {
 		return err
@@ -98,20 +98,20 @@ func (b *Backend) swapAll(ctx context.Context, swaps []*swap) error {
 	for tries := 0; len(swaps) > 0; tries++ {
 		names := make([]string, len(swaps))
 		cmds := make([]redis.Cmder, len(swaps))
-		told := map[*link]bool{}
+		sent := map[*link]bool{} // the text of the script
 		bytes := 0
 		for i, s := range swaps {
 			command := swapScript.cached
 			if tries > 0 {
-				if l := b.links.of(s.name); !told[l] {
-					command, told[l] = swapScript.command, true
+				if l := b.links.of(s.name); !sent[l] {
+					command, sent[l] = swapScript.command, true
 				}
 			}
-			s.cmd = command(s.name, some(s.old), some(s.new), s.ms)
+			s.cmd = command(s.name, optional(s.old), optional(s.new), s.ms)
 			names[i], cmds[i] = s.name, s.cmd
 			bytes += len(s.old) + len(s.new)
 		}
-		if err := b.spread(ctx, names, cmds, bytes/len(swaps)); err != nil {
+		if err := b.scatter(ctx, names, cmds, bytes/len(swaps)); err != nil {
 			return err
 		}
 		var unknown []*swap // to the server
@@ -122,7 +122,7 @@ func (b *Backend) swapAll(ctx context.Context, swaps []*swap) error {
 				s.found = []byte(text)
 			case errors.Is(err, redis.Nil):
 				s.found = nil
-			case redis.HasErrorPrefix(err, "NOSCRIPT") && tries < mostTries:
+			case redis.HasErrorPrefix(err, "NOSCRIPT") && tries < maxTries:
 				unknown = append(unknown, s)
 			default:
 				return fmt.Errorf("txcache: redis: %w", err)
@@ -133,8 +133,8 @@ func (b *Backend) swapAll(ctx context.Context, swaps []*swap) error {
 	return nil
 }
 
-// some tells data from nothing, for a script.
-func some(data []byte) string {
+// optional tells data from nothing, for a script.
+func optional(data []byte) string {
 	if data == nil {
 		return ""
 	}

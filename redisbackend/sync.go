@@ -12,9 +12,9 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A flight is one request for the state of a database, for all who asked for
-// it before it was sent.
-type flight struct {
+// A syncCall is one request for the state of a database, for all callers of Sync
+// that came before it was sent.
+type syncCall struct {
 	done  chan struct{}
 	state *backend.State // both are set before done is closed
 	err   error
@@ -22,9 +22,9 @@ type flight struct {
 	sent  time.Duration // when, by Backend.now
 }
 
-// mostTries bounds how often the server is asked anew because epochs changed
+// maxTries bounds how often the server is asked anew because epochs changed
 // while it was answering.
-const mostTries = 16
+const maxTries = 16
 
 var errUnsettled = errors.New("txcache: redis: the database keeps starting new epochs")
 
@@ -43,7 +43,7 @@ func (b *Backend) SyncAged(ctx context.Context, name string) (state *backend.Sta
 	if err := b.usable(ctx); err != nil {
 		return nil, 0, err
 	}
-	db := b.database(name)
+	db := b.info(name)
 	if b.options.Channel {
 		if k := db.last.Load(); k != nil {
 			if age, ok := b.fresh(k); ok {
@@ -56,40 +56,40 @@ func (b *Backend) SyncAged(ctx context.Context, name string) (state *backend.Sta
 }
 
 // sync asks the server.
-func (b *Backend) sync(ctx context.Context, db *database) (*backend.State, error) {
+func (b *Backend) sync(ctx context.Context, db *dbInfo) (*backend.State, error) {
 	if err := b.links.of(db.hash).breaker.refusal(); err != nil {
-		return nil, err // rather than wait for a flight that is stuck
+		return nil, err // rather than wait for a request that is stuck
 	}
-	f, first := db.board()
+	c, first := db.join()
 	if first {
-		b.launch(db, f, b.patient(ctx))
+		b.beginSync(db, c, b.mayBlock(ctx))
 	}
-	if err := b.links.of(db.hash).await(ctx, db.hash, f.done); err != nil {
+	if err := b.links.of(db.hash).await(ctx, db.hash, c.done); err != nil {
 		return nil, err
 	}
-	return f.state, f.err
+	return c.state, c.err
 }
 
-// board returns the flight to wait for, and whether the caller is to launch it.
-func (db *database) board() (f *flight, first bool) {
+// join returns the call to wait for, and whether the caller must begin it.
+func (db *dbInfo) join() (c *syncCall, first bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.flying == nil {
-		db.flying = &flight{done: make(chan struct{})}
-		return db.flying, true
+	if db.current == nil {
+		db.current = &syncCall{done: make(chan struct{})}
+		return db.current, true
 	}
-	if db.waiting == nil {
-		db.waiting = &flight{done: make(chan struct{})}
+	if db.next == nil {
+		db.next = &syncCall{done: make(chan struct{})}
 	}
-	return db.waiting, false
+	return db.next, false
 }
 
-// launch sends f, which nobody can join any more.
-func (b *Backend) launch(db *database, f *flight, here bool) {
-	m := b.moment(db)
-	f.sent = m.at
-	if m.last == nil || m.last.standing || m.last.vague || m.last.dials != m.dials || b.blind {
-		b.ask(db, f, &m, here)
+// beginSync sends c, which nobody can join any more.
+func (b *Backend) beginSync(db *dbInfo, c *syncCall, inline bool) {
+	start := b.requestStart(db)
+	c.sent = start.at
+	if start.last == nil || start.last.fenced || start.last.runUnknown || start.last.dials != start.dials || b.uncounted {
+		b.runSync(db, c, &start, inline)
 		return
 	}
 	// A plain read tells whether anything changed, for little more than a PING.
@@ -97,78 +97,79 @@ func (b *Backend) launch(db *database, f *flight, here bool) {
 	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
 		switch {
 		case err != nil:
-			db.land(b, f, nil, err)
-		case b.dials.Load() == m.dials && cmd.Val() == m.last.head:
+			db.finish(b, c, nil, err)
+		case b.dials.Load() == start.dials && cmd.Val() == start.last.versionField:
 			// A reply over a connection made since would have raised dials.
-			if state := b.confirm(&m); state != nil {
-				db.land(b, f, state, nil)
+			if state := b.confirm(&start); state != nil {
+				db.finish(b, c, state, nil)
 				return
 			}
 			fallthrough
 		default:
-			b.ask(db, f, nil, false)
+			b.runSync(db, c, nil, false)
 		}
-	}}, here)
+	}}, inline)
 }
 
-// ask runs the script that makes sure of the hash and returns it.
-func (b *Backend) ask(db *database, f *flight, m *moment, here bool) {
-	if m == nil {
-		now := b.moment(db)
-		m = &now
+// runSync runs the script that makes sure of the hash and returns it.
+func (b *Backend) runSync(db *dbInfo, c *syncCall, start *requestStart, inline bool) {
+	if start == nil {
+		now := b.requestStart(db)
+		start = &now
 	}
-	b.run(db, &syncScript, m, nil, here, func(state *backend.State, err error) {
+	b.run(db, opSync, start, nil, inline, func(state *backend.State, err error) {
 		switch {
 		case err != nil || state != nil:
-			db.land(b, f, state, err)
-		case f.tries >= mostTries:
-			db.land(b, f, nil, errUnsettled)
+			db.finish(b, c, state, err)
+		case c.tries >= maxTries:
+			db.finish(b, c, nil, errUnsettled)
 		default:
-			f.tries++
-			b.ask(db, f, nil, false)
+			c.tries++
+			b.runSync(db, c, nil, false)
 		}
 	})
 }
 
-// land gives f its result and launches those who came too late for it.
-func (db *database) land(b *Backend, f *flight, state *backend.State, err error) {
-	f.state, f.err = state, err
+// finish gives c its result, and begins the call of those who came too late for it.
+func (db *dbInfo) finish(b *Backend, c *syncCall, state *backend.State, err error) {
+	c.state, c.err = state, err
 	b.counters.syncs.Add(1)
-	b.counters.syncTime.Add(int64(b.now() - f.sent))
+	b.counters.syncTime.Add(int64(b.now() - c.sent))
 	db.mu.Lock()
-	next := db.waiting
-	db.flying, db.waiting = next, nil
+	next := db.next
+	db.current, db.next = next, nil
 	db.mu.Unlock()
-	close(f.done)
+	close(c.done)
 	if next != nil {
-		b.launch(db, next, false)
+		b.beginSync(db, next, false)
 	}
 }
 
-// run sends a script, at the moment m, and learns from its reply. Then it calls
-// finish with the newest State, or with nil where there is no telling.
-func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool, finish func(*backend.State, error)) {
+// run sends the script with the operation op, and learns from its reply. Then it
+// calls finish with the newest State, or with nil where there is no telling which
+// is the newest.
+func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any, inline bool, finish func(*backend.State, error)) {
 	l := b.links.of(db.hash)
 	var epoch, version string
-	if m.last != nil {
-		epoch, version = string(m.last.state.Epoch), strconv.FormatUint(m.last.version, 10)
+	if start.last != nil {
+		epoch, version = string(start.last.state.Epoch), strconv.FormatUint(start.last.version, 10)
 	}
 	all := append([]any{
-		string(backend.NewToken()), b.layout.channel(), db.announced, epoch, version, m.overdue,
+		string(backend.NewToken()), b.layout.channel(), db.announced, epoch, version, start.expired, string(op),
 	}, args...)
-	cmd := s.cached(db.hash, all...)
+	cmd := databaseScript.cached(db.hash, all...)
 	r := &request{key: db.hash, cmds: []redis.Cmder{cmd}}
 	first := true
 	r.finish = func(err error) {
 		if err == nil && first && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 			first = false
-			cmd = s.command(db.hash, all...)
+			cmd = databaseScript.command(db.hash, all...)
 			r.cmds[0] = cmd
 			l.start(r, false)
 			return
 		}
 		if err == nil && cmd.Err() != nil {
-			err = b.refused(cmd.Err())
+			err = b.scriptError(cmd.Err())
 		}
 		if err != nil {
 			finish(nil, err)
@@ -179,25 +180,25 @@ func (b *Backend) run(db *database, s *script, m *moment, args []any, here bool,
 			finish(nil, err)
 			return
 		}
-		state, err := b.learn(m, &reply)
+		state, err := b.learn(start, &reply)
 		if err != nil {
 			b.discard(db, finish)
 			return
 		}
 		finish(state, nil)
 	}
-	l.start(r, here)
+	l.start(r, inline)
 }
 
 // errNoScripts is no outage: it will not pass by itself.
 var errNoScripts = errors.New("txcache: redis: the server runs no scripts (EVAL), without which nothing works; docs/redis.md says which servers are fit")
 
-// refused returns what a caller is told of a script that the server has not run.
-func (b *Backend) refused(err error) error {
+// scriptError returns the error of a script that the server has not run.
+func (b *Backend) scriptError(err error) error {
 	if !redis.HasErrorPrefix(err, "unknown command") && !redis.HasErrorPrefix(err, "unsupported command") {
 		return fmt.Errorf("txcache: redis: %w", err)
 	}
-	if !b.scriptless.Swap(true) {
+	if !b.warnedScripts.Swap(true) {
 		b.options.Logger.Error(errNoScripts.Error())
 	}
 	return errNoScripts
@@ -205,7 +206,7 @@ func (b *Backend) refused(err error) error {
 
 // discard makes the next script start a new epoch, with the fences that stand,
 // as the hash holds what no script wrote (P6). Then it calls finish with nil.
-func (b *Backend) discard(db *database, finish func(*backend.State, error)) {
+func (b *Backend) discard(db *dbInfo, finish func(*backend.State, error)) {
 	cmd := redis.NewIntCmd(context.Background(), "hdel", db.hash, "e")
 	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
 		if err == nil {

@@ -34,14 +34,14 @@ func (b *Backend) getTimed(ctx context.Context, keys []backend.Key, data [][]byt
 			redis.NewDurationCmd(context.Background(), time.Millisecond, "pttl", name),
 			redis.NewStringCmd(context.Background(), "get", name))
 	}
-	if err := b.spread(ctx, names, cmds, int(size.bytes.Load())/2); err != nil { // PTTL answers with next to nothing
+	if err := b.scatter(ctx, names, cmds, int(size.bytes.Load())/2); err != nil { // PTTL answers with next to nothing
 		return err
 	}
 	for i := range keys {
 		var err error
 		left[i], err = cmds[2*i].(*redis.DurationCmd).Result()
 		if redis.HasErrorPrefix(err, "NOPERM") {
-			if !b.timeless.Swap(true) {
+			if !b.warnedPTTL.Swap(true) {
 				b.options.Logger.Warn("txcache: the user may not run PTTL, so values of caches with a Duration are not shared; docs/redis.md has the rights", "error", err)
 			}
 			left[i], err = 0, nil
@@ -52,7 +52,7 @@ func (b *Backend) getTimed(ctx context.Context, keys []backend.Key, data [][]byt
 		if left[i] == gone {
 			continue // what came since is looked up again
 		}
-		if data[i], err = got(cmds[2*i+1].(*redis.StringCmd)); err != nil {
+		if data[i], err = dataOf(cmds[2*i+1].(*redis.StringCmd)); err != nil {
 			return err
 		}
 	}

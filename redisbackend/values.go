@@ -15,10 +15,10 @@ import (
 )
 
 // multiGet is how many values one MGET asks for, so that none keeps the server
-// busy for long, and mostGets how many MGETs go together.
+// busy for long, and maxGets how many MGETs go together.
 const (
 	multiGet = 250
-	mostGets = 4
+	maxGets  = 4
 )
 
 // Get returns the data kept under keys, in one round trip to each server unless
@@ -38,7 +38,7 @@ func (b *Backend) get(ctx context.Context, keys []backend.Key, left []time.Durat
 	for start := 0; start < len(keys); {
 		// The keys of a call are of one cache, mostly, whose values are alike.
 		size := b.sizes.of(keys[start].Cache)
-		end := start + size.together(len(keys)-start)
+		end := start + size.batch(len(keys)-start)
 		var some []time.Duration
 		if left != nil {
 			some = left[start:end]
@@ -48,7 +48,7 @@ func (b *Backend) get(ctx context.Context, keys []backend.Key, left []time.Durat
 			if first == nil {
 				first = err
 			}
-			if hopeless(ctx, err) {
+			if mustGiveUp(ctx, err) {
 				return data, first
 			}
 		}
@@ -69,9 +69,9 @@ func (b *Backend) get(ctx context.Context, keys []backend.Key, left []time.Durat
 	return data, first
 }
 
-// hopeless reports whether a call that has met err must not go on with the rest.
+// mustGiveUp reports whether a call that has met err must not go on with the rest.
 // Where a server is away the rest is refused at once, or is another server's.
-func hopeless(ctx context.Context, err error) bool {
+func mustGiveUp(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, errBusy) || errors.Is(err, backend.ErrClosed)
 }
 
@@ -85,12 +85,12 @@ func (b *Backend) getSome(ctx context.Context, keys []backend.Key, data [][]byte
 		cmd := redis.NewStringCmd(context.Background(), "get", key)
 		r := &request{key: key, cmds: []redis.Cmder{cmd}, bytes: int(size.bytes.Load())}
 		if err = b.links.of(key).values.do(ctx, r); err == nil {
-			data[0], err = got(cmd)
+			data[0], err = dataOf(cmd)
 		}
 	case b.cluster == nil:
-		err = b.getTogether(ctx, keys, data, size)
+		err = b.getFromOne(ctx, keys, data, size)
 	default:
-		err = b.getApart(ctx, keys, data, size)
+		err = b.getFromCluster(ctx, keys, data, size)
 	}
 	switch {
 	case err == nil:
@@ -101,8 +101,8 @@ func (b *Backend) getSome(ctx context.Context, keys []backend.Key, data [][]byte
 	return err
 }
 
-// getTogether gets keys of one server.
-func (b *Backend) getTogether(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
+// getFromOne gets keys of one server.
+func (b *Backend) getFromOne(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
 	cmds := make([]redis.Cmder, 0, (len(keys)+multiGet-1)/multiGet)
 	for start := 0; start < len(keys); start += multiGet {
 		part := keys[start:min(start+multiGet, len(keys))]
@@ -131,28 +131,28 @@ func (b *Backend) getTogether(ctx context.Context, keys []backend.Key, data [][]
 	return nil
 }
 
-// getApart gets keys of a cluster.
-func (b *Backend) getApart(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
+// getFromCluster gets keys of a cluster.
+func (b *Backend) getFromCluster(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
 	names := make([]string, len(keys))
 	cmds := make([]redis.Cmder, len(keys))
 	for i := range keys {
 		names[i] = b.layout.value(&keys[i])
 		cmds[i] = redis.NewStringCmd(context.Background(), "get", names[i])
 	}
-	if err := b.spread(ctx, names, cmds, int(size.bytes.Load())); err != nil {
+	if err := b.scatter(ctx, names, cmds, int(size.bytes.Load())); err != nil {
 		return err
 	}
 	var err error
 	for i, cmd := range cmds {
-		if data[i], err = got(cmd.(*redis.StringCmd)); err != nil {
+		if data[i], err = dataOf(cmd.(*redis.StringCmd)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// got returns the data of the reply to a GET.
-func got(cmd *redis.StringCmd) ([]byte, error) {
+// dataOf returns the data of the reply to a GET.
+func dataOf(cmd *redis.StringCmd) ([]byte, error) {
 	data, err := cmd.Bytes()
 	switch {
 	case err == nil:
@@ -182,7 +182,7 @@ func (b *Backend) Set(ctx context.Context, values []backend.Value) error {
 		if first == nil {
 			first = err
 		}
-		return !hopeless(ctx, err)
+		return !mustGiveUp(ctx, err)
 	}
 	// Small values go first, and do not wait for large ones.
 	large := 0
@@ -221,7 +221,7 @@ func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int,
 	names := make([]string, 0, len(values))
 	args := make([]any, 0, 5*len(values))
 	cmds := make([]redis.Cmder, 0, len(values))
-	late := b.late(called)
+	late := b.elapsed(called)
 	var ttl time.Duration
 	var ms any // ttl in milliseconds
 	for i := range values {
@@ -229,7 +229,7 @@ func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int,
 		if divided(v.Data) {
 			continue
 		}
-		if d := b.life(v.TTL) - late; d != ttl {
+		if d := b.ttl(v.TTL) - late; d != ttl {
 			ttl, ms = d, d.Milliseconds()
 		}
 		if ttl < time.Millisecond {
@@ -244,7 +244,7 @@ func (b *Backend) setSome(ctx context.Context, values []backend.Value, size int,
 	if len(cmds) == 0 {
 		return nil
 	}
-	if err := b.spread(ctx, names, cmds, size/len(cmds)); err != nil {
+	if err := b.scatter(ctx, names, cmds, size/len(cmds)); err != nil {
 		return err
 	}
 	b.count(values)
@@ -262,7 +262,7 @@ func (b *Backend) setLarge(ctx context.Context, v *backend.Value, called time.Du
 	if len(v.Data) > b.options.LargestValue {
 		return fmt.Errorf("txcache: redis: a value of %d bytes is larger than the largest that is kept, of %d", len(v.Data), b.options.LargestValue)
 	}
-	ms := (b.life(v.TTL) - b.late(called)).Milliseconds()
+	ms := (b.ttl(v.TTL) - b.elapsed(called)).Milliseconds()
 	if ms < 1 {
 		return nil
 	}
@@ -271,7 +271,7 @@ func (b *Backend) setLarge(ctx context.Context, v *backend.Value, called time.Du
 	if err != nil {
 		return err
 	}
-	if ms = (b.life(v.TTL) - b.late(called)).Milliseconds(); ms < 1 {
+	if ms = (b.ttl(v.TTL) - b.elapsed(called)).Milliseconds(); ms < 1 {
 		return nil
 	}
 	cmd := redis.NewStatusCmd(context.Background(), "set", name, text, "px", ms)
@@ -285,19 +285,19 @@ func (b *Backend) setLarge(ctx context.Context, v *backend.Value, called time.Du
 	return nil
 }
 
-// life returns for how long a value with that TTL is kept.
-func (b *Backend) life(ttl time.Duration) time.Duration { return cmp.Or(ttl, b.options.Duration) }
+// ttl returns for how long a value with that TTL is kept.
+func (b *Backend) ttl(ttl time.Duration) time.Duration { return cmp.Or(ttl, b.options.Duration) }
 
-// late returns for how long the call has been under way that was made when b.now
-// was called: so much less its values are kept for. Else what was set at the end
+// elapsed returns for how long the call has been under way that was made when b.now
+// returned called: so much less its values are kept for. Else what was set at the end
 // of a long call would live for longer than its cache allows.
-func (b *Backend) late(called time.Duration) time.Duration {
+func (b *Backend) elapsed(called time.Duration) time.Duration {
 	return (b.now() - called).Truncate(time.Millisecond)
 }
 
-// spread sends each command, which carries so many bytes, to the server of its
+// scatter sends each command, which carries so many bytes, to the server of its
 // key, to all servers at once. They have to do with values, or may fail as if.
-func (b *Backend) spread(ctx context.Context, keys []string, cmds []redis.Cmder, bytes int) error {
+func (b *Backend) scatter(ctx context.Context, keys []string, cmds []redis.Cmder, bytes int) error {
 	if b.cluster == nil {
 		return b.links.first.values.do(ctx, &request{key: keys[0], cmds: cmds, bytes: bytes * len(cmds)})
 	}

@@ -1,6 +1,7 @@
 package redisbackend_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -8,6 +9,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
@@ -19,7 +23,6 @@ func TestEveryValueHasATimeToLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p := over(t, dialing(server), &redisbackend.Options{Duration: time.Hour})
-		defer p.Close()
 		key := func(name string) backend.Key { return backend.Key{Database: "shop", Cache: "c", Token: "t", Key: name} }
 		err := p.Set(t.Context(), []backend.Value{
 			{Key: key("default"), Data: []byte("x")},
@@ -42,10 +45,7 @@ func TestEveryValueHasATimeToLive(t *testing.T) {
 
 // A drop removes what is the database's, whatever its name looks like (P7).
 func TestADropLeavesTheNeighbours(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		names := []string{"sho", "shop", "shop2", "shop:", "*", "sh?p", "[s]hop"}
 		for _, name := range names {
 			set(t, p, name)
@@ -77,8 +77,6 @@ func TestADropMeetsWhatWasOnItsWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, late := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer p.Close()
-		defer late.Close()
 		for range 3 {
 			set(t, late, "shop")
 		}
@@ -120,4 +118,94 @@ func TestOneProcessSweepsAtATime(t *testing.T) {
 	if got := b.Stats().Removed; got != 0 {
 		t.Errorf("%d values were removed, though another process has the right", got)
 	}
+}
+
+// What one request asks for is cut by what the values of the cache have been like.
+func TestReadsAreCutByBytes(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		keys := map[string][]backend.Key{}
+		for cache, n := range map[string]int{"small": 10, "large": 60_000} {
+			for i := range 40 {
+				key := keyIn(cache, fmt.Sprint(i))
+				keys[cache] = append(keys[cache], key)
+				mustSet(t, p.Backend, key, filled(n, byte(i)))
+			}
+		}
+		for range 3 {
+			for cache, want := range map[string]int{"small": 1, "large": 10} {
+				mustGet(t, p.Backend, keys[cache]...)
+				g := newGate(p.client)
+				for i, data := range mustGet(t, p.Backend, keys[cache]...) {
+					if len(data) == 0 || data[0] != byte(i) {
+						t.Fatalf("%s: in place %d is another value, of %d bytes", cache, i, len(data))
+					}
+				}
+				if n := g.count("mget"); n != want {
+					t.Errorf("%s: 40 values come in %d requests, want %d", cache, n, want)
+				}
+			}
+		}
+	})
+}
+
+// What one request sets is cut by bytes and by count.
+func TestWritesAreCut(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		for n, most := range map[int]int{10: 256, 60_000: 4} {
+			w := &pipelines{}
+			p.client.AddHook(w)
+			var values []backend.Value
+			for i := range 1000 {
+				values = append(values, backend.Value{Key: keyIn("c", fmt.Sprint(i)), Data: filled(n, 1)})
+			}
+			if err := p.Set(t.Context(), values); err != nil {
+				t.Fatal(err)
+			}
+			if w.most != most {
+				t.Errorf("of %d bytes each %d values go together, want %d", n, w.most, most)
+			}
+		}
+	})
+}
+
+// pipelines is a hook that knows the longest pipeline.
+type pipelines struct {
+	passing
+	most int
+}
+
+func (w *pipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		w.most = max(w.most, len(cmds))
+		return next(ctx, cmds)
+	}
+}
+
+// The text of the script of Swap is sent when the server does not know it,
+// and once.
+func TestSwapsGoByDigest(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		g := newGate(p.client)
+		var swaps []backend.Swap
+		for i := range 1000 {
+			swaps = append(swaps, backend.Swap{Key: keyIn("c", fmt.Sprint(i)), New: []byte("mark")})
+		}
+		for _, old := range [][]byte{nil, []byte("mark")} {
+			for i := range swaps {
+				swaps[i].Old = old
+			}
+			found, err := p.Swap(t.Context(), swaps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range found {
+				if !bytes.Equal(found[i], old) || (found[i] == nil) != (old == nil) {
+					t.Fatalf("swap %d finds %q, want %q", i, found[i], old)
+				}
+			}
+		}
+		if n := g.count("eval"); n != 1 {
+			t.Errorf("the script was sent %d times, want once", n)
+		}
+	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/config"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // remedies are what to do about answers of a server, by how they begin.
@@ -48,7 +48,7 @@ func remedy(err error) string {
 }
 
 // refusal says what to do about steps that a server refused.
-func refusal(steps []redisbackend.Step) string {
+func refusal(steps []inspect.Step) string {
 	lines := []string{"the server refuses what a service needs"}
 	for _, s := range steps {
 		do := remedy(s.Err)
@@ -63,7 +63,7 @@ func refusal(steps []redisbackend.Step) string {
 }
 
 // remarks returns what could be better about a server that does all it must.
-func remarks(c *redisbackend.Checkup) []string {
+func remarks(c *inspect.Checkup) []string {
 	list := []string{}
 	switch {
 	case c.Policy == "noeviction" && c.MaxMemory == 0:

@@ -13,7 +13,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 const (
@@ -94,7 +94,7 @@ func (p *program) bench(ctx context.Context, clients int, duration time.Duration
 	err = errors.Join(err, near.Close(), remote.Close())
 	// Only now is nothing on its way any more that would bring the database back.
 	if left := p.leave(ctx, r.Database); left != nil {
-		left = fmt.Errorf("the database %s was left behind; drop it: %w", shown(r.Database), left)
+		left = fmt.Errorf("the database %s was left behind; drop it: %w", quoted(r.Database), left)
 		if err == nil {
 			return left
 		}
@@ -110,7 +110,7 @@ func (p *program) bench(ctx context.Context, clients int, duration time.Duration
 func (p *program) leave(ctx context.Context, database string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	return p.operate(ctx, func(s *txcache.Store, _ *redisbackend.Backend) error { return s.Drop(ctx, database) })
+	return p.operate(ctx, func(s *txcache.Store, _ inspect.Inspector) error { return s.Drop(ctx, database) })
 }
 
 // benchOver measures in the database of r and adds what it finds.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A cachesResult is the answer of caches.
@@ -74,10 +74,10 @@ only and extrapolates; it says so. --exact looks at all and measures every value
 }
 
 func (p *program) caches(ctx context.Context, database string, sample int64) error {
-	return p.inspect(ctx, func(b *redisbackend.Backend) error {
+	return p.inspect(ctx, func(b inspect.Inspector) error {
 		census, err := b.Caches(ctx, database, sample)
 		if err != nil {
-			return told(ctx, err)
+			return backendError(ctx, err)
 		}
 		r := cachesResult{
 			Database: database, Sampled: census.Sampled, Looked: census.Looked, Keys: census.Size,
@@ -101,9 +101,9 @@ func (p *program) caches(ctx context.Context, database string, sample int64) err
 
 func (r *cachesResult) write(w io.Writer) {
 	if r.Epoch == "" {
-		fmt.Fprintf(w, "The server keeps no generations of %s: it is new, was dropped, or lost them.\n", shown(r.Database))
+		fmt.Fprintf(w, "The server keeps no generations of %s: it is new, was dropped, or lost them.\n", quoted(r.Database))
 	} else {
-		fmt.Fprintf(w, "Database %s, epoch %s, version %d\n", shown(r.Database), shown(r.Epoch), r.Version)
+		fmt.Fprintf(w, "Database %s, epoch %s, version %d\n", quoted(r.Database), quoted(r.Epoch), r.Version)
 	}
 	if r.Sampled {
 		fmt.Fprintf(w, "Sampled: extrapolated from %d of %d keys; a cache with few values may be missing. See --exact.\n", r.Looked, r.Keys)
@@ -116,7 +116,7 @@ func (r *cachesResult) write(w io.Writer) {
 			if c.Fenced {
 				fenced = "fenced"
 			}
-			t.row(shown(c.Name), shownToken(c.Generation), strconv.FormatInt(c.Values, 10), size(c.Bytes),
+			t.row(quoted(c.Name), quotedToken(c.Generation), strconv.FormatInt(c.Values, 10), size(c.Bytes),
 				strconv.FormatInt(c.Dead, 10), size(c.DeadBytes), fenced)
 		}
 		t.write(w)
@@ -129,7 +129,7 @@ func (r *cachesResult) write(w io.Writer) {
 			if f.All {
 				of = "all"
 			}
-			t.row(shown(f.ID), moment(f.Deadline), of)
+			t.row(quoted(f.ID), timeText(f.Deadline), of)
 		}
 		t.write(w)
 	}

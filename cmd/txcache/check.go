@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/internal/cause"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A checkResult is the answer of check.
@@ -78,7 +78,7 @@ func (p *program) check(ctx context.Context) error {
 		for _, step := range c.Refused() {
 			r.Problems = append(r.Problems, fmt.Sprintf("cannot %s: %v", step.Name, cause.Of(step.Err)))
 		}
-		if failure = told(ctx, err); failure != nil {
+		if failure = backendError(ctx, err); failure != nil {
 			r.Problems = append(r.Problems, cause.Of(err).Error())
 		} else if len(r.Problems) > 0 {
 			failure = errors.New(refusal(c.Refused()))
@@ -90,7 +90,7 @@ func (p *program) check(ctx context.Context) error {
 }
 
 // server returns the result of a checkup, nil if nothing was learnt.
-func server(c *redisbackend.Checkup) *serverResult {
+func server(c *inspect.Checkup) *serverResult {
 	if c.Ping == 0 {
 		return nil
 	}

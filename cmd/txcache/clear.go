@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A clearResult is the answer of clear.
@@ -58,9 +58,9 @@ that would be tried again later is lost when this command ends.`,
 }
 
 func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
-	err := p.operate(ctx, func(s *txcache.Store, b *redisbackend.Backend) error {
+	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
 		if !force {
-			switch err := known(ctx, b, r.Database, r.Caches...); {
+			switch err := checkKnown(ctx, b, r.Database, r.Caches...); {
 			case err != nil && p.code(ctx, err) == exitFailed:
 				return fmt.Errorf("%w\nnothing was cleared; --force clears it all the same", err)
 			case err != nil:
@@ -77,9 +77,9 @@ func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
 	}
 	return p.print(r, func(w io.Writer) {
 		if r.All {
-			fmt.Fprintf(w, "Cleared all caches of %s.\n", shown(r.Database))
+			fmt.Fprintf(w, "Cleared all caches of %s.\n", quoted(r.Database))
 			return
 		}
-		fmt.Fprintf(w, "Cleared %s of %s.\n", names(r.Caches), shown(r.Database))
+		fmt.Fprintf(w, "Cleared %s of %s.\n", names(r.Caches), quoted(r.Database))
 	})
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // impatience is how long somebody who asks for a completion waits for it.
@@ -24,7 +24,7 @@ func (p *program) completes(caches int) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), impatience)
 		defer cancel()
 		var found []string
-		err := p.inspect(ctx, func(b *redisbackend.Backend) error {
+		err := p.inspect(ctx, func(b inspect.Inspector) error {
 			if len(args) == 0 {
 				databases, err := b.Databases(ctx)
 				for _, d := range databases {
@@ -32,7 +32,7 @@ func (p *program) completes(caches int) cobra.CompletionFunc {
 				}
 				return err
 			}
-			d, err := b.Inspect(ctx, args[0])
+			d, err := b.Database(ctx, args[0])
 			if err == nil {
 				found, err = cachesOf(ctx, b, d)
 			}
@@ -43,7 +43,7 @@ func (p *program) completes(caches int) cobra.CompletionFunc {
 		}
 		for _, name := range found {
 			// A name that a shell would have to quote is not for a completion.
-			if strings.HasPrefix(name, begun) && name == shown(name) && !slices.Contains(args[min(1, len(args)):], name) {
+			if strings.HasPrefix(name, begun) && name == quoted(name) && !slices.Contains(args[min(1, len(args)):], name) {
 				names = append(names, name)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 const module = "github.com/seed-dad15c92/txcache/"
@@ -50,7 +50,7 @@ var errMemory = errors.New("class memory keeps everything within each process, w
 
 // connect opens the backend that the configuration describes, and returns the
 // options for a store over it.
-func (p *program) connect(ctx context.Context) (*redisbackend.Backend, *txcache.Options, error) {
+func (p *program) connect(ctx context.Context) (inspect.Inspector, *txcache.Options, error) {
 	cfg, err := p.load()
 	if err != nil {
 		return nil, nil, err
@@ -61,7 +61,7 @@ func (p *program) connect(ctx context.Context) (*redisbackend.Backend, *txcache.
 	return p.open(ctx, cfg)
 }
 
-func (p *program) open(ctx context.Context, cfg *config.Config) (*redisbackend.Backend, *txcache.Options, error) {
+func (p *program) open(ctx context.Context, cfg *config.Config) (inspect.Inspector, *txcache.Options, error) {
 	slog.SetDefault(p.logger()) // the backend takes it from there
 	own := *cfg
 	own.Sync = config.SyncBegin // the state is wanted as it is now
@@ -69,7 +69,7 @@ func (p *program) open(ctx context.Context, cfg *config.Config) (*redisbackend.B
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	redis, ok := b.(*redisbackend.Backend)
+	redis, ok := inspect.Of(b)
 	if !ok {
 		return nil, nil, errors.Join(fmt.Errorf("class %q is not one of Redis", cfg.Class), b.Close())
 	}
@@ -78,7 +78,7 @@ func (p *program) open(ctx context.Context, cfg *config.Config) (*redisbackend.B
 }
 
 // inspect calls f with the backend, which is closed then.
-func (p *program) inspect(ctx context.Context, f func(*redisbackend.Backend) error) (err error) {
+func (p *program) inspect(ctx context.Context, f func(inspect.Inspector) error) (err error) {
 	b, _, err := p.connect(ctx)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (p *program) inspect(ctx context.Context, f func(*redisbackend.Backend) err
 
 // operate calls f with a store and its backend; the store is closed then, with
 // which a clear that still waits is lost.
-func (p *program) operate(ctx context.Context, f func(*txcache.Store, *redisbackend.Backend) error) (err error) {
+func (p *program) operate(ctx context.Context, f func(*txcache.Store, inspect.Inspector) error) (err error) {
 	b, opts, err := p.connect(ctx)
 	if err != nil {
 		return err
@@ -106,15 +106,15 @@ func (p *program) operate(ctx context.Context, f func(*txcache.Store, *redisback
 	return f(s, b)
 }
 
-// told returns err, which the backend returned, so that the exit code says
+// backendError returns err, which the backend returned, so that the exit code says
 // whether it is unavailable.
-func told(ctx context.Context, err error) error {
+func backendError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case redisbackend.Unavailable(err):
+	case inspect.Unavailable(err):
 		return unavailableError{err}
 	}
 	return err

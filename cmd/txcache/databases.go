@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A databaseResult is one database in the answer of databases.
@@ -33,10 +33,10 @@ It walks over all keys of the server, gently.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return p.inspect(ctx, func(b *redisbackend.Backend) error {
+			return p.inspect(ctx, func(b inspect.Inspector) error {
 				found, err := b.Databases(ctx)
 				if err != nil {
-					return told(ctx, err)
+					return backendError(ctx, err)
 				}
 				list := make([]databaseResult, len(found))
 				for i, d := range found {
@@ -48,7 +48,7 @@ It walks over all keys of the server, gently.`,
 				return p.print(list, func(w io.Writer) {
 					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES"}}
 					for _, d := range list {
-						t.row(shown(d.Name), shownToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values))
+						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values))
 					}
 					t.write(w)
 				})

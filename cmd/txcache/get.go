@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // mostVariants is how many values get shows: a cache may keep one for each user.
@@ -77,10 +77,10 @@ found by that alone; keys lists them, too.`,
 }
 
 func (p *program) get(ctx context.Context, database, cache, key string, token backend.Token) error {
-	return p.inspect(ctx, func(b *redisbackend.Backend) error {
-		d, err := b.Inspect(ctx, database)
+	return p.inspect(ctx, func(b inspect.Inspector) error {
+		d, err := b.Database(ctx, database)
 		if err != nil {
-			return told(ctx, err)
+			return backendError(ctx, err)
 		}
 		r := getResult{Database: database, Cache: cache, Values: []valueResult{}}
 		if d.Kept {
@@ -96,12 +96,12 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 		}
 		r.Generation = string(token)
 		list := candidates(key)
-		found, matched, err := b.Find(ctx, database, cache, token, mostVariants, func(e *redisbackend.Entry) bool {
+		found, matched, err := b.Find(ctx, database, cache, token, mostVariants, func(e *inspect.Entry) bool {
 			_, ok := variantOf(e, list)
 			return ok
 		})
 		if err != nil {
-			return told(ctx, err)
+			return backendError(ctx, err)
 		}
 		r.Matched = matched
 		now := time.Now()
@@ -110,13 +110,13 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 			r.Values = append(r.Values, valueOf(&found[i], v, now))
 		}
 		if len(found) == 0 {
-			if err := known(ctx, b, database, cache); err != nil {
+			if err := checkKnown(ctx, b, database, cache); err != nil {
 				return err
 			}
 		}
 		err = p.print(r, r.write)
 		if len(found) == 0 {
-			err = errors.Join(err, fmt.Errorf("nothing is kept under %s in cache %s of %s%s", shown(key), shown(cache), shown(database), ofStruct(key)))
+			err = errors.Join(err, fmt.Errorf("nothing is kept under %s in cache %s of %s%s", quoted(key), quoted(cache), quoted(database), ofStruct(key)))
 		}
 		return err
 	})
@@ -130,7 +130,7 @@ func ofStruct(key string) string {
 	return ""
 }
 
-func valueOf(f *redisbackend.Found, v variant, now time.Time) valueResult {
+func valueOf(f *inspect.Found, v variant, now time.Time) valueResult {
 	r := valueResult{Kind: v.kind, Context: v.context, User: v.user, Schema: f.Schema, Bytes: len(f.Data)}
 	if f.TTL >= 0 {
 		removed := now.Add(f.TTL).UTC().Truncate(time.Second)
@@ -148,7 +148,7 @@ func valueOf(f *redisbackend.Found, v variant, now time.Time) valueResult {
 }
 
 func (r *getResult) write(w io.Writer) {
-	fmt.Fprintf(w, "Cache %s of %s, generation %s", shown(r.Cache), shown(r.Database), shown(r.Generation))
+	fmt.Fprintf(w, "Cache %s of %s, generation %s", quoted(r.Cache), quoted(r.Database), quoted(r.Generation))
 	if !r.Current {
 		fmt.Fprint(w, ", which is over: nobody reads it")
 	}
@@ -160,7 +160,7 @@ func (r *getResult) write(w io.Writer) {
 		who := "for everybody"
 		switch {
 		case v.User != "":
-			who = "for the user context " + shown(v.User)
+			who = "for the user context " + quoted(v.User)
 		case v.Kind == digested:
 			who = "for whoever it is"
 		case v.Context:
@@ -173,16 +173,16 @@ func (r *getResult) write(w io.Writer) {
 		case digested:
 			kind = "as a digest"
 		}
-		fmt.Fprintf(w, "\nKey %s, %s, schema %s, %d bytes\n", kind, who, shown(v.Schema), v.Bytes)
+		fmt.Fprintf(w, "\nKey %s, %s, schema %s, %d bytes\n", kind, who, quoted(v.Schema), v.Bytes)
 		expired := ""
 		if v.Expired {
 			expired = ", expired"
 		}
 		if v.Expires != nil {
-			fmt.Fprintf(w, "Expires %s%s\n", moment(*v.Expires), expired)
+			fmt.Fprintf(w, "Expires %s%s\n", timeText(*v.Expires), expired)
 		}
 		if v.Removed != nil {
-			fmt.Fprintf(w, "Removed by the server %s\n", moment(*v.Removed))
+			fmt.Fprintf(w, "Removed by the server %s\n", timeText(*v.Removed))
 		}
 		switch v.State {
 		case isAbsent:

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-dad15c92/txcache/internal/canon"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A candidate is a key that a word on the command line may stand for.
@@ -96,7 +96,7 @@ const contextDigest = 43
 // variantOf returns what e is of the candidates. A cache that depends on the user
 // context puts a tilde before the key's text, and another one with a digest of
 // the context behind it; no text begins with a tilde, and no digest has one.
-func variantOf(e *redisbackend.Entry, list []candidate) (variant, bool) {
+func variantOf(e *inspect.Entry, list []candidate) (variant, bool) {
 	for _, c := range list {
 		if digest, ok := strings.CutPrefix(c.text, "!"); ok && c.kind == canonical && e.Digest != "" && e.Digest == digest {
 			return variant{kind: digested}, true

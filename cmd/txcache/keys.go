@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A keysResult is the answer of keys.
@@ -62,7 +62,7 @@ goes on from there. Each time it walks over all keys of the server, gently.`,
 }
 
 func (p *program) keys(ctx context.Context, database, cache, after string, limit int) error {
-	return p.inspect(ctx, func(b *redisbackend.Backend) error {
+	return p.inspect(ctx, func(b inspect.Inspector) error {
 		token, _, err := generation(ctx, b, database, cache)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 		r := keysResult{Database: database, Cache: cache, Generation: string(token), Keys: []keyResult{}}
 		l := listing{limit: limit, values: map[string]map[string]bool{}}
 		any := false
-		err = b.Entries(ctx, database, cache, func(e *redisbackend.Entry) error {
+		err = b.Entries(ctx, database, cache, func(e *inspect.Entry) error {
 			if any = true; e.Token == token {
 				if key := keyOf(e); key > after {
 					l.add(key, e)
@@ -79,10 +79,10 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 			return nil
 		})
 		if err != nil {
-			return told(ctx, err)
+			return backendError(ctx, err)
 		}
 		if !any {
-			if err := known(ctx, b, database, cache); err != nil {
+			if err := checkKnown(ctx, b, database, cache); err != nil {
 				return err
 			}
 		}
@@ -96,13 +96,13 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 }
 
 // generation returns the token of the generation of a cache that services read.
-func generation(ctx context.Context, b *redisbackend.Backend, database, cache string) (backend.Token, *redisbackend.Database, error) {
-	d, err := b.Inspect(ctx, database)
+func generation(ctx context.Context, b inspect.Inspector, database, cache string) (backend.Token, *inspect.Database, error) {
+	d, err := b.Database(ctx, database)
 	switch {
 	case err != nil:
-		return "", nil, told(ctx, err)
+		return "", nil, backendError(ctx, err)
 	case !d.Kept:
-		return "", d, fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them%s", shown(database), meant(ctx, b, database))
+		return "", d, fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them%s", quoted(database), meant(ctx, b, database))
 	}
 	return d.State.Token(cache), d, nil
 }
@@ -115,7 +115,7 @@ type listing struct {
 	left   bool                       // some were not
 }
 
-func (l *listing) add(key string, e *redisbackend.Entry) {
+func (l *listing) add(key string, e *inspect.Entry) {
 	if l.left && key > l.last {
 		return
 	}
@@ -152,7 +152,7 @@ func (l *listing) cut() {
 }
 
 func (r *keysResult) write(w io.Writer) {
-	fmt.Fprintf(w, "Cache %s of %s, generation %s\n", shown(r.Cache), shown(r.Database), shown(r.Generation))
+	fmt.Fprintf(w, "Cache %s of %s, generation %s\n", quoted(r.Cache), quoted(r.Database), quoted(r.Generation))
 	if len(r.Keys) == 0 {
 		fmt.Fprintln(w, "It has no keys here.")
 		return
@@ -160,16 +160,16 @@ func (r *keysResult) write(w io.Writer) {
 	fmt.Fprintln(w)
 	t := table{{"KEY", "TYPE", "VALUES"}}
 	for _, k := range r.Keys {
-		t.row(shown(k.Key), k.Kind, strconv.Itoa(k.Values))
+		t.row(quoted(k.Key), k.Kind, strconv.Itoa(k.Values))
 	}
 	t.write(w)
 	if r.More {
-		fmt.Fprintf(w, "\nThere are more; to go on, give --after %s\n", shown(r.Keys[len(r.Keys)-1].Key))
+		fmt.Fprintf(w, "\nThere are more; to go on, give --after %s\n", quoted(r.Keys[len(r.Keys)-1].Key))
 	}
 }
 
 // keyOf returns the key of e in the form that get takes, without the user context.
-func keyOf(e *redisbackend.Entry) string {
+func keyOf(e *inspect.Entry) string {
 	if e.Digest != "" {
 		return "!" + e.Digest
 	}

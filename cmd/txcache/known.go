@@ -6,20 +6,20 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/nearest"
-	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
 // What a service has never used is not known: a misspelt name would be cleared as
 // well as a right one, and be listed from then on.
 
-// known returns an error unless the server keeps something of the database and of
+// checkKnown returns an error unless the server keeps something of the database and of
 // each of caches. It walks over the keys of the server only for what the
 // generations do not name.
-func known(ctx context.Context, b *redisbackend.Backend, database string, caches ...string) error {
-	d, err := b.Inspect(ctx, database)
+func checkKnown(ctx context.Context, b inspect.Inspector, database string, caches ...string) error {
+	d, err := b.Database(ctx, database)
 	if err != nil {
-		return told(ctx, err)
+		return backendError(ctx, err)
 	}
 	names := named(d)
 	missing := func() int {
@@ -32,17 +32,17 @@ func known(ctx context.Context, b *redisbackend.Backend, database string, caches
 		return err
 	}
 	if !d.Kept && len(names) == 0 {
-		return fmt.Errorf("no database called %s is known: the server keeps nothing of it%s", shown(database), meant(ctx, b, database))
+		return fmt.Errorf("no database called %s is known: the server keeps nothing of it%s", quoted(database), meant(ctx, b, database))
 	}
 	if i := missing(); i >= 0 {
 		return fmt.Errorf("no cache called %s is known in %s: it was never cleared by name, and the server keeps no value of it%s",
-			shown(caches[i]), shown(database), didYouMean(nearest.Of(caches[i], names)))
+			quoted(caches[i]), quoted(database), didYouMean(nearest.Of(caches[i], names)))
 	}
 	return nil
 }
 
 // named returns the caches that the generations of d name.
-func named(d *redisbackend.Database) []string {
+func named(d *inspect.Database) []string {
 	var names []string
 	if d.Kept {
 		for _, g := range d.State.Caches {
@@ -55,20 +55,20 @@ func named(d *redisbackend.Database) []string {
 
 // cachesOf returns the caches of d that were cleared by name, are fenced or have
 // values, sorted. It walks over the keys of the server.
-func cachesOf(ctx context.Context, b *redisbackend.Backend, d *redisbackend.Database) ([]string, error) {
+func cachesOf(ctx context.Context, b inspect.Inspector, d *inspect.Database) ([]string, error) {
 	set := map[string]bool{}
 	for _, name := range named(d) {
 		set[name] = true
 	}
-	err := b.Entries(ctx, d.Name, "", func(e *redisbackend.Entry) error {
+	err := b.Entries(ctx, d.Name, "", func(e *inspect.Entry) error {
 		set[e.Cache] = true
 		return nil
 	})
-	return slices.Sorted(maps.Keys(set)), told(ctx, err)
+	return slices.Sorted(maps.Keys(set)), backendError(ctx, err)
 }
 
 // meant returns the end of an error about a database of which nothing is known.
-func meant(ctx context.Context, b *redisbackend.Backend, database string) string {
+func meant(ctx context.Context, b inspect.Inspector, database string) string {
 	databases, err := b.Databases(ctx)
 	if err != nil {
 		return "" // the error that there is says enough
@@ -84,5 +84,5 @@ func didYouMean(name string) string {
 	if name == "" {
 		return ""
 	}
-	return "; did you mean " + shown(name) + "?"
+	return "; did you mean " + quoted(name) + "?"
 }

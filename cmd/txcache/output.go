@@ -42,9 +42,9 @@ func (t table) write(w io.Writer) {
 	}
 }
 
-// shown returns a name as a terminal can take it: quoted where it could be
+// quoted returns a name as a terminal can take it: quoted where it could be
 // misread, as anybody may have chosen it.
-func shown(name string) string {
+func quoted(name string) string {
 	odd := func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == '"' || r == ',' || r == unicode.ReplacementChar
 	}
@@ -55,11 +55,11 @@ func shown(name string) string {
 }
 
 func names(list []string) string {
-	quoted := make([]string, len(list))
+	all := make([]string, len(list))
 	for i, name := range list {
-		quoted[i] = shown(name)
+		all[i] = quoted(name)
 	}
-	return strings.Join(quoted, ", ")
+	return strings.Join(all, ", ")
 }
 
 // dash returns text, or a dash in place of none.
@@ -70,12 +70,12 @@ func dash(text string) string {
 	return text
 }
 
-// shownToken returns a token as a terminal can take it, or a dash in place of none.
-func shownToken(text string) string {
+// quotedToken returns a token as a terminal can take it, or a dash in place of none.
+func quotedToken(text string) string {
 	if text == "" {
 		return "-"
 	}
-	return shown(text)
+	return quoted(text)
 }
 
 // size returns a number of bytes for people; one below zero is not known.
@@ -93,8 +93,8 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %s", n, [...]string{"kB", "MB", "GB", "TB"}[unit])
 }
 
-// moment returns t for people, "never" for the zero time.
-func moment(t time.Time) string {
+// timeText returns t for people, "never" for the zero time.
+func timeText(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/codec"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // decoded checks how a value is shown that a cache of V keeps.
@@ -173,7 +173,7 @@ func TestVariants(t *testing.T) {
 		"s.ab": "", "~s.a~b~": "", "~s.a~b~" + digest: "", "~s.a~" + digest + "~": "", "~s.a": "",
 	} {
 		got := ""
-		if v, ok := variantOf(&redisbackend.Entry{Token: backend.NewToken(), Key: text}, list); ok {
+		if v, ok := variantOf(&inspect.Entry{Token: backend.NewToken(), Key: text}, list); ok {
 			got = map[bool]string{true: "true ", false: "false "}[v.context] + v.user
 		}
 		if got != want {
@@ -186,7 +186,7 @@ func TestNamesAreShownAsTheyCanBe(t *testing.T) {
 	for name, want := range map[string]string{
 		"shop": "shop", "": `""`, "a b": `"a b"`, "\x1b[31m": `"\x1b[31m"`, "é": "é", "\xff": `"\xff"`, `"`: `"\""`, "a,b": `"a,b"`, "\u202e": `"\u202e"`,
 	} {
-		if got := shown(name); got != want {
+		if got := quoted(name); got != want {
 			t.Errorf("%q is shown as %s, expected %s", name, got, want)
 		}
 	}

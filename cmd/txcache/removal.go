@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A removalResult is the answer of drop and of sweep.
@@ -59,9 +59,9 @@ which the server keeps nothing is refused, as its name may be misspelt, unless
 // confirm has the name of the database typed.
 func (p *program) confirm(ctx context.Context, database string) error {
 	if !p.asks {
-		return usage("there is no terminal to ask on; to drop %s without a question, give --yes", shown(database))
+		return usage("there is no terminal to ask on; to drop %s without a question, give --yes", quoted(database))
 	}
-	fmt.Fprintf(p.messages, "All that is cached for %s will be forgotten, on every server.\nType its name to go on: ", shown(database))
+	fmt.Fprintf(p.messages, "All that is cached for %s will be forgotten, on every server.\nType its name to go on: ", quoted(database))
 	// No context ends a read: one that goes on ends with the process.
 	type answer struct {
 		line string
@@ -90,9 +90,9 @@ func (p *program) confirm(ctx context.Context, database string) error {
 
 func (p *program) drop(ctx context.Context, database string, force bool) error {
 	r := removalResult{Database: database}
-	err := p.operate(ctx, func(s *txcache.Store, b *redisbackend.Backend) error {
+	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
 		if !force {
-			switch err := known(ctx, b, database); {
+			switch err := checkKnown(ctx, b, database); {
 			case err != nil && p.code(ctx, err) == exitFailed:
 				return fmt.Errorf("%w\nnothing was dropped; --force drops it all the same", err)
 			case err != nil:
@@ -111,7 +111,7 @@ func (p *program) drop(ctx context.Context, database string, force bool) error {
 		return err
 	}
 	return p.print(r, func(w io.Writer) {
-		fmt.Fprintf(w, "Dropped %s; %d values were removed.\n", shown(database), r.Removed)
+		fmt.Fprintf(w, "Dropped %s; %d values were removed.\n", quoted(database), r.Removed)
 	})
 }
 
@@ -130,12 +130,12 @@ It walks over all keys of the server and rests for as long as it works.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return p.inspect(ctx, func(b *redisbackend.Backend) error {
+			return p.inspect(ctx, func(b inspect.Inspector) error {
 				end := p.progress("Removing values", func() int64 { return int64(b.Stats().Removed) })
 				removed, err := b.Sweep(ctx)
 				end()
 				if err != nil {
-					return told(ctx, err)
+					return backendError(ctx, err)
 				}
 				return p.print(removalResult{Removed: uint64(removed)}, func(w io.Writer) {
 					fmt.Fprintf(w, "%d values were removed.\n", removed)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-dad15c92/txcache/redisbackend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A watchResult is one line of watch.
@@ -44,9 +44,9 @@ it, tells what changed meanwhile, and says when it is listening again (ready).`,
 					return usage("the name of a database is not empty; to watch all, give none")
 				}
 			}
-			return p.inspect(ctx, func(b *redisbackend.Backend) error {
+			return p.inspect(ctx, func(b inspect.Inspector) error {
 				var unwritten error
-				err := b.Watch(ctx, only, func(c redisbackend.Change) error {
+				err := b.Watch(ctx, only, func(c inspect.Change) error {
 					unwritten = p.event(c)
 					return unwritten
 				})
@@ -56,14 +56,14 @@ it, tells what changed meanwhile, and says when it is listening again (ready).`,
 				case ctx.Err() != nil:
 					return nil // that is how a watch ends
 				}
-				return told(ctx, err)
+				return backendError(ctx, err)
 			})
 		},
 	}
 }
 
 // event prints a change.
-func (p *program) event(c redisbackend.Change) error {
+func (p *program) event(c inspect.Change) error {
 	r := watchResult{Time: c.Time.UTC(), Event: string(c.Kind), Database: c.Database, All: c.All, Caches: c.Caches, Version: c.Version}
 	if p.json {
 		line, err := json.Marshal(r)
@@ -74,14 +74,14 @@ func (p *program) event(c redisbackend.Change) error {
 	}
 	parts := []string{r.Time.Format("15:04:05.000"), fmt.Sprintf("%-7s", r.Event)}
 	if r.Database != "" {
-		parts = append(parts, shown(r.Database))
+		parts = append(parts, quoted(r.Database))
 	}
 	switch {
 	case len(r.Caches) > 0 && r.All:
 		parts = append(parts, "all, and by name "+names(r.Caches))
 	case len(r.Caches) > 0:
 		parts = append(parts, names(r.Caches))
-	case r.All && c.Kind != redisbackend.Dropped && c.Kind != redisbackend.Renewed:
+	case r.All && c.Kind != inspect.Dropped && c.Kind != inspect.Renewed:
 		parts = append(parts, "all caches")
 	}
 	_, err := fmt.Fprintln(p.out, strings.TrimRight(strings.Join(parts, "  "), " "))

@@ -214,7 +214,7 @@ var doubtGuards = []guard{{
 	keeps:   "P8",
 	without: "After an outage each process sends a script for each commit that was refused.",
 	file:    "redisbackend/breaker.go",
-	text:    "		return refused{*err}\n",
+	text:    "		return notSent{*err}\n",
 	gone:    "		return *err\n",
 	by:      "TestAnErrorTellsWhatWasNotSent",
 }, {
@@ -222,7 +222,7 @@ var doubtGuards = []guard{{
 	keeps:   "P8",
 	without: "A fence that stands is taken for one that was not sent, and stands for its lease.",
 	file:    "redisbackend/change.go",
-	text:    "	if r, ok := errors.AsType[refused](err); ok {\n		return r.error\n	}\n",
+	text:    "	if r, ok := errors.AsType[notSent](err); ok {\n		return r.error\n	}\n",
 	gone:    "",
 	by:      "TestAfterwardsSomethingWasSent",
 }}

@@ -79,17 +79,18 @@ func listening(t *testing.T, server *miniredis.Miniredis, wrap func(*redis.Clien
 		conn, err := dial(ctx, network, addr)
 		return &wireConn{conn, w}, err
 	}
-	client := clientOf(o)
-	b, err := redisbackend.New(wrap(client), &redisbackend.Options{Channel: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{Backend: b, client: client}
+	p := overWrapped(t, o, &redisbackend.Options{Channel: true}, wrap)
+	announced(t, p)
+	return p, w
+}
+
+// announced waits until p is told what changes.
+func announced(t *testing.T, p *process) {
+	t.Helper()
 	time.Sleep(10 * time.Millisecond)
 	if !p.Stats().Listening {
 		t.Fatal("no announcement arrives")
 	}
-	return p, w
 }
 
 // trusting makes p know name so well that Sync asks for nothing.
@@ -116,9 +117,7 @@ func TestAGapInTheAnnouncements(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				p, wire := listening(t, server, c.wrap)
-				defer p.Close()
 				other := over(t, dialing(server), nil)
-				defer other.Close()
 				trusting(t, p, "shop")
 
 				wire.cut()
@@ -165,7 +164,6 @@ func TestAMessageThatCannotBeUnderstood(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				p, _ := listening(t, server, plainly)
-				defer p.Close()
 				trusting(t, p, "shop")
 				server.Publish("txcache:@changes", c.message)
 				synctest.Wait()
@@ -196,9 +194,7 @@ func TestAnAnnouncementOvertakesAnAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				p, _ := listening(t, server, plainly)
-				defer p.Close()
 				other := over(t, dialing(server), nil)
-				defer other.Close()
 				trusting(t, p, "warm")
 				c.prepare(t, p)
 				g := newGate(p.client)

@@ -2,6 +2,7 @@ package redisbackend_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -9,12 +10,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
 // A process that does not know what the server's clock showed before, or that
-// knows it wrongly, does not end the lease of an owner that lives (P3).
-func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
+// knows it wrongly, does not expire the fence of an owner that lives (P3).
+func TestNoClockExpiresAFenceOfTheLiving(t *testing.T) {
 	const quarter = 15 * time.Minute
 	for _, c := range []struct {
 		name string
@@ -41,7 +46,6 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 					server.SetTime(time.Now().Add(offset))
 				}
 				owner := over(t, dialing(server), nil)
-				defer owner.Close()
 				f := fencing(mustSync(t, owner.Backend, "shop"), "a")
 				f.Lease = 3 * time.Second
 				set(c.before)
@@ -50,12 +54,11 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 				}
 				set(c.between)
 				reader := over(t, dialing(server), nil)
-				defer reader.Close()
 				if c.meets != "" {
 					mustSync(t, reader.Backend, c.meets)
 				}
 				set(c.after)
-				for range 12 { // four leases, in which the owner renews in time
+				for range 12 { // four times to live, in which the owner renews in time
 					if s := mustSync(t, reader.Backend, "shop"); !s.IsFenced("a") || s.Token("a") != f.Caches[0].Token {
 						t.Fatalf("the fence of a living owner has lapsed: %+v", s)
 					}
@@ -69,20 +72,20 @@ func TestNoClockEndsTheLeaseOfTheLiving(t *testing.T) {
 				mustSync(t, reader.Backend, "shop")
 				time.Sleep(f.Lease - time.Nanosecond)
 				if s := mustSync(t, reader.Backend, "shop"); !s.IsFenced("a") {
-					t.Error("the fence has lapsed before its lease has ended")
+					t.Error("the fence has expired before its time to live has ended")
 				}
 				time.Sleep(time.Nanosecond)
 				if s := mustSync(t, reader.Backend, "shop"); s.IsFenced("a") || s.Token("a") == f.Caches[0].Token || s.Token("a") == f.ID {
-					t.Errorf("a lease after the death of its owner the fence still stands, or was no clear: %+v", s)
+					t.Errorf("a time to live after the death of its owner the fence still stands, or was no clear: %+v", s)
 				}
 			})
 		})
 	}
 }
 
-// A process that is started after the death of an owner waits for a lease, and no
+// A process that is started after the death of an owner waits for its time to live, and no
 // longer (P5).
-func TestANewProcessWaitsForOneLease(t *testing.T) {
+func TestANewProcessWaitsForOneTimeToLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		owner := over(t, dialing(server), nil)
@@ -93,19 +96,18 @@ func TestANewProcessWaitsForOneLease(t *testing.T) {
 		owner.Close()
 		time.Sleep(time.Hour)
 		p := over(t, dialing(server), nil)
-		defer p.Close()
 		if !mustSync(t, p.Backend, "shop").IsFenced("a") {
 			t.Error("the fence has lapsed in the eyes of a process that cannot know for how long it has stood")
 		}
 		time.Sleep(f.Lease)
 		if s := mustSync(t, p.Backend, "shop"); s.IsFenced("a") || s.Token("a") == f.Caches[0].Token {
-			t.Errorf("after a lease: %+v", s)
+			t.Errorf("after a time to live: %+v", s)
 		}
 	})
 }
 
 // Whatever the server's clock does, and however processes come and go: no fence of
-// a living owner lapses, and one of a dead owner does within a lease of when a
+// a living owner expires, and one of a dead owner does within its time to live of when a
 // process has first looked at it.
 func TestHistoriesOfClocks(t *testing.T) {
 	seed := rand.Uint64()
@@ -124,13 +126,12 @@ func TestHistoriesOfClocks(t *testing.T) {
 func historyOfClocks(t *testing.T, random *rand.Rand) {
 	server := bubbleServer(t)
 	offset := time.Duration(0)
-	lease := time.Duration(1+random.IntN(60)) * time.Second
+	ttl := time.Duration(1+random.IntN(60)) * time.Second
 	pause := func(d time.Duration) {
 		time.Sleep(d)
 		server.SetTime(time.Now().Add(offset))
 	}
 	owner := over(t, dialing(server), nil)
-	defer owner.Close()
 	type reader struct {
 		*process
 		met time.Time // when it has first looked at the fence that stands
@@ -151,7 +152,7 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 	}()
 	for range 4 { // fences
 		f := fencing(mustSync(t, owner.Backend, "shop"), "a")
-		f.Lease = lease
+		f.Lease = ttl
 		was := mustSync(t, owner.Backend, "shop").Token("a")
 		renewed, alive := time.Now(), true
 		if err := owner.Fence(t.Context(), "shop", f); err != nil {
@@ -160,7 +161,7 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 		for _, r := range readers {
 			r.met = time.Time{}
 		}
-		end := time.Now().Add(time.Duration(random.Int64N(int64(5 * lease))))
+		end := time.Now().Add(time.Duration(random.Int64N(int64(5 * ttl))))
 		for {
 			switch random.IntN(6) {
 			case 0:
@@ -174,8 +175,8 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 					readers = append(readers[:i], readers[i+1:]...)
 				}
 			}
-			pause(time.Duration(random.Int64N(int64(lease / 6))))
-			if alive && time.Since(renewed) >= lease/3 {
+			pause(time.Duration(random.Int64N(int64(ttl / 6))))
+			if alive && time.Since(renewed) >= ttl/3 {
 				if alive = time.Now().Before(end); alive {
 					renewed = time.Now()
 					if err := owner.Fence(t.Context(), "shop", f); err != nil {
@@ -187,10 +188,10 @@ func historyOfClocks(t *testing.T, random *rand.Rand) {
 			s := mustSync(t, r.Backend, "shop")
 			stands := s.IsFenced("a") && s.Token("a") == was
 			switch now := time.Now(); {
-			case !stands && now.Sub(renewed) < lease:
-				t.Fatalf("a fence has lapsed %v after it was renewed; its lease is %v", now.Sub(renewed), lease)
-			case stands && !alive && !r.met.IsZero() && now.Sub(r.met) >= lease:
-				t.Fatalf("a fence still stands %v after a process has met it in its last form; its lease is %v", now.Sub(r.met), lease)
+			case !stands && now.Sub(renewed) < ttl:
+				t.Fatalf("a fence has expired %v after it was renewed; its time to live is %v", now.Sub(renewed), ttl)
+			case stands && !alive && !r.met.IsZero() && now.Sub(r.met) >= ttl:
+				t.Fatalf("a fence still stands %v after a process has met it in its last form; its time to live is %v", now.Sub(r.met), ttl)
 			case stands && !alive && r.met.IsZero():
 				r.met = now
 			}
@@ -209,8 +210,6 @@ func TestARenewalInTheSameMillisecondIsSeen(t *testing.T) {
 		at := time.Now()
 		server.SetTime(at)
 		owner, reader := over(t, dialing(server), nil), over(t, dialing(server), nil)
-		defer owner.Close()
-		defer reader.Close()
 		f := fencing(mustSync(t, owner.Backend, "shop"), "a")
 		place := func(p *redisbackend.Backend) {
 			if err := p.Fence(t.Context(), "shop", f); err != nil {
@@ -238,14 +237,10 @@ func TestARenewalInTheSameMillisecondIsSeen(t *testing.T) {
 
 // A fence's line as programs wrote it that did not number renewals is understood.
 func TestFencesOfBefore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := bubbleServer(t)
-		p := over(t, dialing(server), nil)
-		defer p.Close()
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		before := mustSync(t, p.Backend, "shop")
 		server.HSet("txcache:shop:@", "f", "0someid 1 1000 0 a")
 		reader := over(t, dialing(server), nil)
-		defer reader.Close()
 		if s := mustSync(t, reader.Backend, "shop"); !s.IsFenced("a") || s.IsFenced("b") {
 			t.Errorf("%+v, want a fenced", s)
 		}
@@ -255,4 +250,32 @@ func TestFencesOfBefore(t *testing.T) {
 			t.Errorf("%+v, want a cleared and b not, after %+v", s, before)
 		}
 	})
+}
+
+// A fence of any time to live stands, for the process that placed it and for others, also
+// after another change; or it is refused. (P5)
+func TestAFenceOfAnyTimeToLiveStandsOrIsRefused(t *testing.T) {
+	cfg := settings(redistest.Start(t).URI())
+	b, other := open(t, cfg), open(t, cfg)
+	for _, ttl := range []time.Duration{
+		math.MinInt64, -1, 0, 1, time.Millisecond - 1, time.Second, time.Hour, 365 * 24 * time.Hour,
+		999_999_999_999 * time.Millisecond, 1_000_000_000_000 * time.Millisecond, math.MaxInt64 - 1, math.MaxInt64,
+	} {
+		name := ttl.String()
+		f := backend.Fence{ID: backend.NewToken(), Lease: ttl, Caches: []backend.Generation{{Cache: "c"}}}
+		err := b.Fence(t.Context(), name, f)
+		if taken := ttl >= time.Millisecond; taken != (err == nil) {
+			t.Errorf("a fence of %v answers %v; want it to be taken: %v", ttl, err, taken)
+		}
+		if err != nil {
+			continue
+		}
+		mustClear(t, other, name, "another cache")
+		for who, b := range map[string]backend.Backend{"its owner": b, "another": other} {
+			s, err := b.Sync(t.Context(), name)
+			if err != nil || !s.IsFenced("c") || s.AllFenced {
+				t.Errorf("to %s, a fence of %v does not stand: %+v, %v", who, ttl, s, err)
+			}
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
@@ -15,16 +16,16 @@ import (
 // A watcher watches until the test ends.
 type watcher struct {
 	t    *testing.T
-	seen chan redisbackend.Change
+	seen chan inspect.Change
 }
 
 // watch returns a watcher that listens.
 func watch(t *testing.T, b *redisbackend.Backend, only string) *watcher {
 	t.Helper()
-	w := &watcher{t, make(chan redisbackend.Change, 100)}
+	w := &watcher{t, make(chan inspect.Change, 100)}
 	done := make(chan error, 1)
 	go func() {
-		done <- b.Watch(t.Context(), only, func(c redisbackend.Change) error { w.seen <- c; return nil })
+		done <- inspectorOf(b).Watch(t.Context(), only, func(c inspect.Change) error { w.seen <- c; return nil })
 	}()
 	t.Cleanup(func() { // the test's context is done by now
 		if err := <-done; err != nil {
@@ -122,11 +123,11 @@ func TestWatchEndsWithItsVisitor(t *testing.T) {
 	server := redistest.Start(t)
 	b := open(t, settings(server.URI()))
 	stop := errors.New("stop")
-	if err := b.Watch(t.Context(), "", func(redisbackend.Change) error { return stop }); err != stop {
+	if err := inspectorOf(b).Watch(t.Context(), "", func(inspect.Change) error { return stop }); err != stop {
 		t.Errorf("Watch returned %v", err)
 	}
 	server.Kill()
-	if err := b.Watch(t.Context(), "", func(redisbackend.Change) error { return nil }); !redisbackend.Unavailable(err) {
+	if err := inspectorOf(b).Watch(t.Context(), "", func(inspect.Change) error { return nil }); !inspect.Unavailable(err) {
 		t.Errorf("without a server Watch returned %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 const (
@@ -23,15 +24,8 @@ const (
 	watchAgain = 500 * time.Millisecond
 )
 
-// Watch calls visit, one call at a time, for the changes of the database called
-// only, of every one if that is "". They are announced whatever Options say.
-// Changes that follow each other closely may come as one.
-//
-// It returns nil when ctx is done, an error of visit as it is, and an error if
-// the server is not there at the beginning. Where it is lost later, Watch waits
-// for it and says so.
-func (b *Backend) Watch(ctx context.Context, only string, visit func(Change) error) error {
-	w := &watch{b: b, only: only, visit: visit}
+func (b inspector) Watch(ctx context.Context, only string, visit func(inspect.Change) error) error {
+	w := &watch{inspector: b, only: only, visit: visit}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.ctx, cancel)()
@@ -43,12 +37,12 @@ func (b *Backend) Watch(ctx context.Context, only string, visit func(Change) err
 			return ours.error
 		case ctx.Err() != nil:
 			return nil
-		case w.known == nil:
+		case w.last == nil:
 			return err
 		}
 		if !w.lost {
 			w.lost = true
-			if err := visit(Change{Time: time.Now(), Kind: Interrupted}); err != nil {
+			if err := visit(inspect.Change{Time: time.Now(), Kind: inspect.Interrupted}); err != nil {
 				return err
 			}
 		}
@@ -63,33 +57,33 @@ func (b *Backend) Watch(ctx context.Context, only string, visit func(Change) err
 // errVisit is an error of the caller's, which ends a watch.
 type errVisit struct{ error }
 
-// A watch knows what databases were at, to tell what changed. An announcement
+// A watch holds what databases were at, to find out what changed. An announcement
 // says just that something did.
 type watch struct {
-	b     *Backend
+	inspector
 	only  string
-	visit func(Change) error
-	known map[string]Database // nil before the first look
-	lost  bool                // the connection, since the last look
+	visit func(inspect.Change) error
+	last  map[string]inspect.Database // nil before the first look
+	lost  bool                        // the connection, since the last look
 }
 
 // listen reports changes until the connection is lost or ctx is done.
 func (w *watch) listen(ctx context.Context) error {
-	sub := w.b.client.Subscribe(ctx)
+	sub := w.client.Subscribe(ctx)
 	defer sub.Close()
 	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
-	if err := sub.Subscribe(ctx, w.b.layout.channel()); err != nil {
+	if err := sub.Subscribe(ctx, w.layout.channel()); err != nil {
 		return err
 	}
-	if _, err := sub.ReceiveTimeout(ctx, w.b.options.Timeout); err != nil {
+	if _, err := sub.ReceiveTimeout(ctx, w.options.Timeout); err != nil {
 		return err
 	}
 	// From here on nothing is missed.
-	if err := w.look(ctx); err != nil {
+	if err := w.catchUp(ctx); err != nil {
 		return err
 	}
 	w.lost = false
-	if err := w.tell(Change{Kind: Listening}); err != nil {
+	if err := w.emit(inspect.Change{Kind: inspect.Listening}); err != nil {
 		return err
 	}
 	asked := false
@@ -108,22 +102,22 @@ func (w *watch) listen(ctx context.Context) error {
 		}
 		asked = false
 		if m, ok := message.(*redis.Message); ok {
-			if err := w.take(ctx, m.Payload); err != nil {
+			if err := w.handle(ctx, m.Payload); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// look takes in what databases are at, and reports what changed since the last
+// catchUp takes in what databases are at, and reports what changed since the last
 // look.
-func (w *watch) look(ctx context.Context) error {
+func (w *watch) catchUp(ctx context.Context) error {
 	names := []string{w.only}
 	if w.only == "" {
 		names = nil
-		err := w.b.look(ctx, w.b.layout.prefix+":*:@", func(_ context.Context, keys []string) error {
+		err := w.visitKeys(ctx, w.layout.prefix+":*:@", func(_ context.Context, keys []string) error {
 			for _, key := range keys {
-				if name, ok := w.b.layout.database(key); ok {
+				if name, ok := w.layout.databaseOf(key); ok {
 					names = append(names, name)
 				}
 			}
@@ -132,23 +126,23 @@ func (w *watch) look(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for name := range w.known {
+		for name := range w.last {
 			names = append(names, name)
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
 	}
-	databases, err := w.b.read(ctx, names)
+	databases, err := w.read(ctx, names)
 	if err != nil {
 		return err
 	}
-	first := w.known == nil
+	first := w.last == nil
 	if first {
-		w.known = map[string]Database{}
+		w.last = map[string]inspect.Database{}
 	}
 	for _, d := range databases {
 		if first {
-			w.known[d.Name] = d
+			w.last[d.Name] = d
 		} else if err := w.report(d); err != nil {
 			return err
 		}
@@ -156,9 +150,9 @@ func (w *watch) look(ctx context.Context) error {
 	return nil
 }
 
-// take acts on an announcement; see feed.take. What it does not understand it
+// handle acts on an announcement; see subscriber.handle. What it does not understand it
 // leaves alone.
-func (w *watch) take(ctx context.Context, message string) error {
+func (w *watch) handle(ctx context.Context, message string) error {
 	parts := strings.Split(message, " ")
 	if len(message) > longestMessage || len(parts) != 3 || parts[0] == "!" {
 		return nil
@@ -167,36 +161,36 @@ func (w *watch) take(ctx context.Context, message string) error {
 	if err != nil || w.only != "" && parts[0] != announced(w.only) {
 		return nil
 	}
-	name, ok := w.called(parts[0])
+	name, ok := w.nameOf(parts[0])
 	if !ok {
 		if isDigest(parts[0]) { // of a database that is new
-			return w.look(ctx)
+			return w.catchUp(ctx)
 		}
 		return nil
 	}
 	if parts[1] == "-" {
-		w.known[name] = Database{Name: name}
-		return w.tell(Change{Kind: Dropped, Database: name, All: true})
+		w.last[name] = inspect.Database{Name: name}
+		return w.emit(inspect.Change{Kind: inspect.Dropped, Database: name, All: true})
 	}
-	if d := w.known[name]; d.Kept && d.State.Epoch == backend.Token(parts[1]) && d.State.Version >= version {
+	if d := w.last[name]; d.Kept && d.State.Epoch == backend.Token(parts[1]) && d.State.Version >= version {
 		return nil // it was seen with a later one
 	}
-	databases, err := w.b.read(ctx, []string{name})
+	databases, err := w.read(ctx, []string{name})
 	if err != nil {
 		return err
 	}
 	return w.report(databases[0])
 }
 
-// called returns the name of the database that an announcement is about.
-func (w *watch) called(said string) (name string, ok bool) {
+// nameOf returns the name of the database that an announcement is about.
+func (w *watch) nameOf(said string) (name string, ok bool) {
 	switch {
 	case w.only != "":
 		return w.only, true
 	case !isDigest(said):
 		return unescape(said)
 	}
-	for name := range w.known {
+	for name := range w.last {
 		if announced(name) == said {
 			return name, true
 		}
@@ -204,28 +198,28 @@ func (w *watch) called(said string) (name string, ok bool) {
 	return "", false
 }
 
-// report tells in what d differs from what was known.
-func (w *watch) report(d Database) error {
-	last := w.known[d.Name]
-	w.known[d.Name] = d
+// report emits the differences between d and what the database was at.
+func (w *watch) report(d inspect.Database) error {
+	last := w.last[d.Name]
+	w.last[d.Name] = d
 	switch {
 	case !d.Kept && !last.Kept:
 		return nil
 	case !d.Kept:
-		return w.tell(Change{Kind: Dropped, Database: d.Name, All: true})
+		return w.emit(inspect.Change{Kind: inspect.Dropped, Database: d.Name, All: true})
 	case !last.Kept || last.State.Epoch != d.State.Epoch:
-		return w.tell(Change{Kind: Renewed, Database: d.Name, All: true, Version: d.State.Version})
+		return w.emit(inspect.Change{Kind: inspect.Renewed, Database: d.Name, All: true, Version: d.State.Version})
 	}
-	for _, c := range changes(&last, &d) {
+	for _, c := range inspect.Changes(&last, &d) {
 		c.Database, c.Version = d.Name, d.State.Version
-		if err := w.tell(c); err != nil {
+		if err := w.emit(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *watch) tell(c Change) error {
+func (w *watch) emit(c inspect.Change) error {
 	c.Time = time.Now()
 	if err := w.visit(c); err != nil {
 		return errVisit{err}

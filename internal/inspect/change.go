@@ -1,4 +1,4 @@
-package redisbackend
+package inspect
 
 import (
 	"time"
@@ -12,7 +12,7 @@ type ChangeKind string
 // The kinds of a Change.
 const (
 	// Cleared says that caches are at new generations: a transaction that
-	// cleared them has committed, or its lease has ended.
+	// cleared them has committed, or its fence has expired.
 	Cleared ChangeKind = "clear"
 
 	// Fenced says that a transaction is about to commit a clear of caches.
@@ -47,8 +47,8 @@ type Change struct {
 	Version  uint64
 }
 
-// changes returns what happened between two states of one epoch.
-func changes(last, next *Database) (list []Change) {
+// Changes returns what happened between two states of one epoch.
+func Changes(last, next *Database) (list []Change) {
 	stood := map[backend.Token]bool{}
 	for _, f := range last.Fences {
 		stood[f.ID] = true

@@ -16,18 +16,18 @@ const (
 	// probeEvery is how often the way of the announcements is tried out.
 	probeEvery = time.Second
 
-	// proofLasts is how long after a probe was sent its arrival is relied on.
-	proofLasts = 2 * time.Second
+	// probeLasts is how long after a probe was sent its arrival is relied on.
+	probeLasts = 2 * time.Second
 
-	// knownLasts bounds how long a State is used without asking, whatever the
+	// maxStaleness bounds how long a State is used without asking, whatever the
 	// announcements say: between the nodes of a cluster they can get lost.
-	knownLasts = 10 * time.Second
+	maxStaleness = 10 * time.Second
 
 	// longestMessage is the length above which a message is not looked at.
 	longestMessage = 16 << 10
 )
 
-// A feed listens to the announcements of changes.
+// A subscriber listens to the announcements of changes.
 //
 // Each script that changes a database announces its version on a channel. A
 // State that was asked for after the subscription was confirmed, and has seen
@@ -35,51 +35,51 @@ const (
 // they do, the process sends itself one each second. When the subscription is
 // lost, when a message cannot be understood or a probe does not come back, all
 // is asked for anew.
-type feed struct {
-	gaps   atomic.Uint64 // how often announcements may have been missed
-	proven atomic.Int64  // the monotonic time at which the last probe to arrive was sent
-	self   string        // names this process in its probes
-	kick   chan struct{} // asks for a probe at once
+type subscriber struct {
+	gaps      atomic.Uint64 // how often announcements may have been missed
+	lastProbe atomic.Int64  // the monotonic time at which the last probe to arrive was sent
+	self      string        // names this process in its probes
+	kick      chan struct{} // asks for a probe at once
 }
 
 // start begins to listen, until the Backend is closed.
-func (f *feed) start(b *Backend) {
-	f.self = string(backend.NewToken())
-	f.kick = make(chan struct{}, 1)
-	f.proven.Store(int64(-proofLasts))
-	b.spawn(func() { f.listen(b) })
-	b.spawn(func() { f.probe(b) })
+func (s *subscriber) start(b *Backend) {
+	s.self = string(backend.NewToken())
+	s.kick = make(chan struct{}, 1)
+	s.lastProbe.Store(int64(-probeLasts))
+	b.spawn(func() { s.listen(b) })
+	b.spawn(func() { s.probe(b) })
 }
 
 // fresh reports whether k can be used without asking the server, and how long
 // ago k was asked for.
-func (b *Backend) fresh(k *known) (age time.Duration, ok bool) {
-	if !k.clean || k.standing || k.dials != b.dials.Load() || k.gaps != b.feed.gaps.Load() {
+func (b *Backend) fresh(k *cachedState) (age time.Duration, ok bool) {
+	if !k.unchanged || k.fenced || k.dials != b.dials.Load() || k.gaps != b.subscriber.gaps.Load() {
 		return 0, false
 	}
 	now := b.now()
-	age = now - k.at
-	return age, age < knownLasts && b.feed.proving(now)
+	age = now - k.askedAt
+	return age, age < maxStaleness && b.subscriber.receiving(now)
 }
 
-// proving reports whether announcements arrive.
-func (f *feed) proving(now time.Duration) bool {
-	return now-time.Duration(f.proven.Load()) < proofLasts
+// receiving reports whether announcements arrive.
+func (s *subscriber) receiving(now time.Duration) bool {
+	return now-time.Duration(s.lastProbe.Load()) < probeLasts
 }
 
 // gap notes that announcements may have been missed.
-func (f *feed) gap() {
-	f.gaps.Add(1)
-	f.proven.Store(int64(-proofLasts))
+func (s *subscriber) gap() {
+	s.gaps.Add(1)
+	s.lastProbe.Store(int64(-probeLasts))
 }
 
-func (f *feed) listen(b *Backend) {
+func (s *subscriber) listen(b *Backend) {
 	wait := 50 * time.Millisecond
 	for {
-		if f.subscribe(b) {
+		if s.subscribe(b) {
 			wait = 50 * time.Millisecond
 		}
-		f.gap()
+		s.gap()
 		if !b.pause(wait) {
 			return
 		}
@@ -89,7 +89,7 @@ func (f *feed) listen(b *Backend) {
 
 // subscribe takes in announcements until they fail. It reports whether the
 // subscription came about.
-func (f *feed) subscribe(b *Backend) (confirmed bool) {
+func (s *subscriber) subscribe(b *Backend) (confirmed bool) {
 	sub := b.client.Subscribe(b.ctx)
 	defer sub.Close()
 	defer context.AfterFunc(b.ctx, func() { _ = sub.Close() })()
@@ -98,28 +98,28 @@ func (f *feed) subscribe(b *Backend) (confirmed bool) {
 	}
 	for {
 		// Without a message, a probe at least, the connection is dead.
-		message, err := sub.ReceiveTimeout(b.ctx, proofLasts)
+		message, err := sub.ReceiveTimeout(b.ctx, probeLasts)
 		if err != nil {
 			return confirmed
 		}
 		switch m := message.(type) {
 		case *redis.Subscription:
 			confirmed = true
-			f.gap()
+			s.gap()
 			select {
-			case f.kick <- struct{}{}:
+			case s.kick <- struct{}{}:
 			default:
 			}
 		case *redis.Message:
-			if !f.take(b, m.Payload) {
-				f.gaps.Add(1)
+			if !s.handle(b, m.Payload) {
+				s.gaps.Add(1)
 			}
 		}
 	}
 }
 
 // probe sends this process messages of its own.
-func (f *feed) probe(b *Backend) {
+func (s *subscriber) probe(b *Backend) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
@@ -127,16 +127,16 @@ func (f *feed) probe(b *Backend) {
 		case <-b.ctx.Done():
 			return
 		case <-tick.C:
-		case <-f.kick:
+		case <-s.kick:
 		}
-		cmd := redis.NewIntCmd(b.ctx, "publish", b.layout.channel(), "! "+f.self+" "+strconv.FormatInt(int64(b.now()), 10))
+		cmd := redis.NewIntCmd(b.ctx, "publish", b.layout.channel(), "! "+s.self+" "+strconv.FormatInt(int64(b.now()), 10))
 		// A failure needs no notice: the probe does not arrive.
 		_ = b.do(b.ctx, b.layout.hash(""), cmd)
 	}
 }
 
-// take acts on a message. It reports false for one that it does not understand.
-func (f *feed) take(b *Backend, message string) bool {
+// handle acts on a message. It reports false for one that it does not understand.
+func (s *subscriber) handle(b *Backend, message string) bool {
 	if len(message) > longestMessage {
 		return false
 	}
@@ -147,14 +147,14 @@ func (f *feed) take(b *Backend, message string) bool {
 		return false
 	}
 	if name == "!" {
-		if sent := int64(version); epoch == f.self && sent > f.proven.Load() && time.Duration(sent) <= b.now() {
-			f.proven.Store(sent)
+		if sent := int64(version); epoch == s.self && sent > s.lastProbe.Load() && time.Duration(sent) <= b.now() {
+			s.lastProbe.Store(sent)
 		}
 		return true
 	}
-	if name, ok = b.called(name); !ok {
+	if name, ok = b.nameOf(name); !ok {
 		return false
 	}
-	b.stain(name, mark{backend.Token(epoch), version})
+	b.invalidate(name, announcement{backend.Token(epoch), version})
 	return true
 }
