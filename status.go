@@ -45,7 +45,7 @@ func (s *Store) Status() Status {
 	for range s.databases.All() {
 		status.Databases++
 	}
-	if b, ok := s.inner.Backend.(backend.Observed); ok {
+	if b, ok := s.databases.Backend.(backend.Observed); ok {
 		stats := b.Stats()
 		status.Backend = &stats
 		status.Staleness += stats.Staleness

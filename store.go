@@ -42,8 +42,8 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 		Backend: b, Log: quiet.New(o.Logger), Trace: s.trace, Polls: o.Poll > 0, CommitOnOutage: o.CommitOnOutage,
 	})
 	s.inner = transaction.NewStore(transaction.Options{
-		Backend: b, Databases: s.databases, Committer: databases.NewCommitter(s.databases), Logger: o.Logger, Trace: s.trace,
-		NoNear: o.NoNear, Ignored: o.ContextIgnoredKeys, Fence: o.Fence, CommitTimeout: o.CommitTimeout, NotCommitted: o.NotCommitted,
+		Databases: s.databases, Logger: o.Logger, NoNear: o.NoNear, Ignored: o.ContextIgnoredKeys,
+		Fence: o.Fence, CommitTimeout: o.CommitTimeout, NotCommitted: o.NotCommitted,
 	})
 	s.loads = loading.NewStore(s.beginRefresh, s.onStale())
 	return s, nil
@@ -208,7 +208,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.loads.Close()
-	return errors.Join(s.inner.Committer.Close(), s.inner.Backend.Close())
+	return errors.Join(s.inner.Committer.Close(), s.databases.Backend.Close())
 }
 
 // Waiting returns the number of committed clears that the backend could not be

@@ -15,11 +15,8 @@ import (
 
 // Options are what the package needs of its store.
 type Options struct {
-	Backend   backend.Backend
 	Databases *databases.Registry
-	Committer *databases.Committer
 	Logger    *slog.Logger // for what is logged once
-	Trace     databases.Trace
 	NoNear    bool     // values are kept in the backend only, if it keeps any
 	Ignored   []string // keys of user contexts that make no difference to any cache
 
@@ -32,7 +29,9 @@ type Options struct {
 // safe for concurrent use.
 type Store struct {
 	Options
-	Log *quiet.Logger
+	Committer *databases.Committer
+	Log       *quiet.Logger
+	Trace     databases.Trace
 
 	Values  backend.Values  // nil if the backend keeps none
 	Swapper backend.Swapper // nil if the backend keeps no values, or cannot
@@ -55,17 +54,21 @@ type Store struct {
 
 // NewStore returns a store without caches.
 func NewStore(o Options) *Store {
-	s := &Store{Options: o, Log: o.Databases.Log, ignored: canon.NewIgnored(o.Ignored...), names: map[string]bool{}}
-	if s.Values, _ = o.Backend.(backend.Values); s.Values == nil {
+	d := o.Databases
+	s := &Store{
+		Options: o, Committer: databases.NewCommitter(d), Log: d.Log, Trace: d.Trace,
+		ignored: canon.NewIgnored(o.Ignored...), names: map[string]bool{},
+	}
+	if s.Values, _ = d.Backend.(backend.Values); s.Values == nil {
 		s.NoNear = false
 		return s
 	}
-	s.Swapper, _ = o.Backend.(backend.Swapper)
-	s.timed, _ = o.Backend.(backend.Timed)
-	if limited, ok := o.Backend.(backend.Limited); ok {
+	s.Swapper, _ = d.Backend.(backend.Swapper)
+	s.timed, _ = d.Backend.(backend.Timed)
+	if limited, ok := d.Backend.(backend.Limited); ok {
 		s.longest = limited.TTL()
 	}
-	if bounded, ok := o.Backend.(backend.Bounded); ok {
+	if bounded, ok := d.Backend.(backend.Bounded); ok {
 		s.largest = bounded.Largest()
 	}
 	return s
