@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -150,12 +149,14 @@ func (db *dbInfo) finish(b *Backend, c *syncCall, state *backend.State, err erro
 // is the newest.
 func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any, inline bool, finish func(*backend.State, error)) {
 	l := b.links.of(db.hash)
-	var epoch, version string
+	known := ""
 	if start.last != nil {
-		epoch, version = string(start.last.state.Epoch), strconv.FormatUint(start.last.version, 10)
+		known = start.last.versionField
 	}
+	// A server that has not been told a password yet takes ten arguments and no more,
+	// else its answer does not say that a password is missing: opSync has ten.
 	all := append([]any{
-		string(backend.NewToken()), b.layout.channel(), db.announced, epoch, version, start.expired, string(op),
+		string(backend.NewToken()), b.layout.channel(), db.announced, known, start.expired, string(op),
 	}, args...)
 	cmd := databaseScript.cached(db.hash, all...)
 	r := &request{key: db.hash, cmds: []redis.Cmder{cmd}}

@@ -265,7 +265,7 @@ var channelGuards = []guard{{
 	keeps:   "P3",
 	without: "Other processes learn of a commit when what they know is ten seconds old.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    `local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. db.epoch .. ' ' .. version)`,
+	text:    `local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both)`,
 	gone:    `local sent = 0`,
 	by:      "TestAnAnnouncementIsFollowed",
 }, {

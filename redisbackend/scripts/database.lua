@@ -5,9 +5,9 @@
 --
 -- KEYS[1]  the hash
 -- ARGV     1 a fresh token, 2 the channel, 3 the database as it is announced,
---          4 and 5 the epoch and version that the caller knows,
---          6 the lines of fences that have expired by the clock of the caller,
---          7 the operation, which is one of those below; then its own arguments
+--          4 the epoch and version that the caller knows, as in the field e,
+--          5 the lines of fences that have expired by the clock of the caller,
+--          6 the operation, which is one of those below; then its own arguments
 --
 -- It returns the epoch, the version and the fences, and where epoch and version
 -- are not those that the caller knows, all fields of the hash.
@@ -111,7 +111,7 @@ end
 -- very same line for the whole time to live, by its own clock: then its owner has
 -- not renewed it. The clock of the server does not matter, as it may be set.
 local function resolve(db)
-  local expired = '\n' .. ARGV[6] .. '\n'
+  local expired = '\n' .. ARGV[5] .. '\n'
   for line in string.gmatch(db.lines, '[^\n]+') do
     local id, deadline, ttl, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
     if not id or #ttl > 13 or #deadline > 15 then
@@ -139,10 +139,10 @@ local operations = {}
 -- sync makes sure of the hash, and no more.
 function operations.sync() end
 
--- fence places or renews a fence. ARGV: 8 id, 9 time to live in milliseconds, 10 all, and
--- 11 the caches' names, each after a space.
+-- fence places or renews a fence. ARGV: 7 id, 8 time to live in milliseconds, 9 all, and
+-- 10 the caches' names, each after a space.
 function operations.fence(db)
-  local id, ttl, all, names = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+  local id, ttl, all, names = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
   local old = lift(db, id)
   if not old or old.all ~= all or old.names ~= names then change(db) end
   local deadline = string.format('%.0f', db.now + tonumber(ttl))
@@ -150,14 +150,14 @@ function operations.fence(db)
   table.insert(db.fences, { id = id, all = all, names = names, line = line })
 end
 
--- clear clears caches and lifts their fence. ARGV: 8 id, 9 all, then for each
+-- clear clears caches and lifts their fence. ARGV: 7 id, 8 all, then for each
 -- cache its name and the token of the generation that the caller began with. Where
 -- that is still the token, and the fence stood, the id is the new one.
 function operations.clear(db)
-  local id, all = ARGV[8], ARGV[9]
+  local id, all = ARGV[7], ARGV[8]
   local stood = lift(db, id)
   local unchanged, others = {}, ''
-  for i = 10, #ARGV, 2 do
+  for i = 9, #ARGV, 2 do
     if stood and (redis.call('HGET', key, 'c' .. ARGV[i]) or db.base) == ARGV[i + 1] then
       table.insert(unchanged, ARGV[i])
     else
@@ -168,9 +168,9 @@ function operations.clear(db)
   for _, name in ipairs(unchanged) do redis.call('HSET', key, 'c' .. name, id) end
 end
 
--- unfence lifts a fence without a clear. ARGV: 8 id.
+-- unfence lifts a fence without a clear. ARGV: 7 id.
 function operations.unfence(db)
-  if lift(db, ARGV[8]) then change(db) end
+  if lift(db, ARGV[7]) then change(db) end
 end
 
 -- finish writes and announces what changed, and returns the reply.
@@ -179,15 +179,16 @@ local function finish(db)
   for i, fence in ipairs(db.fences) do list[i] = fence.line end
   local lines = table.concat(list, '\n')
   local version = string.format('%.0f', db.version)
+  local both = db.epoch .. ' ' .. version
   if db.changed or lines ~= db.lines then
-    redis.call('HSET', key, 'e', db.epoch .. ' ' .. version, 'f', lines)
+    redis.call('HSET', key, 'e', both, 'f', lines)
     redis.call('HSET', key, 'n', redis.call('HLEN', key))
   end
   if db.changed then
-    local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. db.epoch .. ' ' .. version)
+    local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both)
     if type(sent) == 'table' then return sent end
   end
-  if db.epoch == ARGV[4] and version == ARGV[5] then return { db.epoch, version, lines } end
+  if both == ARGV[4] then return { db.epoch, version, lines } end
   return { db.epoch, version, lines, redis.call('HGETALL', key) }
 end
 
@@ -201,5 +202,5 @@ if type(poked) == 'table' and not string.find(poked.err, 'WRONGTYPE', 1, true) t
 
 local db = read(run)
 resolve(db)
-operations[ARGV[7]](db)
+operations[ARGV[6]](db)
 return finish(db)
