@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,11 +53,18 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 		return err
 	}
 	pkgs, overlays := make([]string, len(guards)), make([]string, len(guards))
+	files := map[string]*testFiles{}
 	for i := range guards {
 		if pkgs[i], err = guards[i].pkg(packages); err != nil {
 			return err
 		}
-		if overlays[i], err = c.overlay(filepath.Join(folder, strconv.Itoa(i)), &guards[i]); err != nil {
+		if files[pkgs[i]] == nil {
+			if files[pkgs[i]], err = readTestFiles(filepath.Join(c.root, filepath.FromSlash(pkgs[i]))); err != nil {
+				return err
+			}
+		}
+		unneeded := files[pkgs[i]].unneeded(guards[i].by)
+		if overlays[i], err = c.overlay(filepath.Join(folder, strconv.Itoa(i)), &guards[i], unneeded); err != nil {
 			return err
 		}
 	}
@@ -65,29 +74,16 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 	}
 	c.print("with all guards in place the tests pass, in %s", seconds(time.Since(start)))
 
-	found := make([]bool, len(guards))
-	lane := make(chan struct{}, c.jobs)
-	var lanes sync.WaitGroup
-	for i := range guards {
-		lane <- struct{}{}
-		if ctx.Err() != nil {
-			break
-		}
-		lanes.Go(func() {
-			defer func() { <-lane }()
-			found[i] = c.remove(ctx, &guards[i], pkgs[i], overlays[i])
-		})
-	}
-	lanes.Wait()
+	found, took := make([]bool, len(guards)), make([]time.Duration, len(guards))
+	c.sideBySide(ctx, len(guards), func(i int) {
+		start := time.Now()
+		found[i] = c.remove(ctx, &guards[i], pkgs[i], overlays[i])
+		took[i] = time.Since(start)
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	n := 0
-	for _, ok := range found {
-		if ok {
-			n++
-		}
-	}
+	n := c.sum(guards, found, took)
 	c.print("%d guards removed, %d found, in %s", len(guards), n, seconds(time.Since(start)))
 	if n < len(guards) {
 		return errors.New("not every guard is missed by a test")
@@ -95,17 +91,69 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 	return nil
 }
 
+// sideBySide calls do with 0 to n-1, as many at once as there are jobs, until ctx
+// is done.
+func (c *campaign) sideBySide(ctx context.Context, n int, do func(int)) {
+	lane := make(chan struct{}, c.jobs)
+	var lanes sync.WaitGroup
+	for i := range n {
+		lane <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		lanes.Go(func() {
+			defer func() { <-lane }()
+			do(i)
+		})
+	}
+	lanes.Wait()
+}
+
+// sum prints how many guards of each promise were found and how long that took, and
+// returns how many were found.
+func (c *campaign) sum(guards []guard, found []bool, took []time.Duration) (total int) {
+	type line struct {
+		guards, found int
+		took          time.Duration
+	}
+	lines := map[string]*line{}
+	var promises []string
+	for i, g := range guards {
+		l := lines[g.keeps]
+		if l == nil {
+			l = &line{}
+			lines[g.keeps] = l
+			promises = append(promises, g.keeps)
+		}
+		l.guards++
+		l.took += took[i]
+		if found[i] {
+			l.found++
+			total++
+		}
+	}
+	slices.SortFunc(promises, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	c.print("\n%-9s %6s %6s %8s", "promise", "guards", "found", "time")
+	for _, promise := range promises {
+		l := lines[promise]
+		c.print("%-9s %6d %6d %8s", promise, l.guards, l.found, seconds(l.took))
+	}
+	return total
+}
+
 // overlay writes the file without g, and returns the file that tells the
-// compiler of it.
-func (c *campaign) overlay(folder string, g *guard) (string, error) {
+// compiler of it, and to do without the test files that are not needed.
+func (c *campaign) overlay(folder string, g *guard, unneeded []string) (string, error) {
 	source, err := g.removed(c.root)
 	if err != nil {
 		return "", err
 	}
 	changed := filepath.Join(folder, filepath.Base(g.file))
-	list, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(c.root, filepath.FromSlash(g.file)): changed},
-	})
+	replace := map[string]string{filepath.Join(c.root, filepath.FromSlash(g.file)): changed}
+	for _, file := range unneeded {
+		replace[file] = ""
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
@@ -119,22 +167,26 @@ func (c *campaign) keepAll(ctx context.Context, guards []guard, pkgs []string) e
 	for i := range guards {
 		tests[pkgs[i]] = append(tests[pkgs[i]], guards[i].by)
 	}
-	for pkg, by := range tests {
-		slices.Sort(by)
-		r := c.test(ctx, pkg, pattern(strings.Join(slices.Compact(by), "|")), "", 10*c.timeout)
-		if c.verbose {
-			c.print("%s", r.output)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case r.verdict != passed:
-			return fmt.Errorf("with all guards in place, tests of %s: %s\n%s", pkg, r, r.output)
-		}
-		for _, test := range strings.Split(strings.Join(by, "|"), "|") {
-			if !slices.Contains(r.passed, strings.ReplaceAll(test, " ", "_")) {
-				return fmt.Errorf("%s: %s did not run", pkg, test)
-			}
+	each := slices.Collect(maps.Keys(tests))
+	errs := make([]error, len(each))
+	c.sideBySide(ctx, len(each), func(i int) { errs[i] = c.keep(ctx, each[i], tests[each[i]]) })
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// keep runs tests, each as in guard.by, which are in pkg, with all guards in place.
+func (c *campaign) keep(ctx context.Context, pkg string, tests []string) error {
+	slices.Sort(tests)
+	by := strings.Join(slices.Compact(tests), "|")
+	r := c.test(ctx, pkg, pattern(by), "", 10*c.timeout)
+	if c.verbose {
+		c.print("%s", r.output)
+	}
+	if r.verdict != passed && ctx.Err() == nil {
+		return fmt.Errorf("with all guards in place, tests of %s: %s\n%s", pkg, r, r.output)
+	}
+	for test := range strings.SplitSeq(by, "|") {
+		if !slices.Contains(r.passed, strings.ReplaceAll(test, " ", "_")) {
+			return fmt.Errorf("%s: %s did not run", pkg, test)
 		}
 	}
 	return nil
