@@ -39,6 +39,17 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(file), nil
 }
 
+// A removal is a guard that is removed, and what came of it.
+type removal struct {
+	*guard
+	pkg     string // its tests are in
+	overlay string // without it
+
+	found bool
+	took  time.Duration
+	tests time.Duration // what its tests take with all guards in place
+}
+
 // removeEach removes guards one after another, and returns an error if the
 // tests do not miss all of them.
 func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
@@ -52,38 +63,35 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 	if err != nil {
 		return err
 	}
-	pkgs, overlays := make([]string, len(guards)), make([]string, len(guards))
+	removals := make([]*removal, len(guards))
 	files := map[string]*testFiles{}
 	for i := range guards {
-		if pkgs[i], err = guards[i].pkg(packages); err != nil {
+		r := &removal{guard: &guards[i]}
+		if r.pkg, err = r.guard.pkg(packages); err != nil {
 			return err
 		}
-		if files[pkgs[i]] == nil {
-			if files[pkgs[i]], err = readTestFiles(filepath.Join(c.root, filepath.FromSlash(pkgs[i]))); err != nil {
+		if files[r.pkg] == nil {
+			if files[r.pkg], err = readTestFiles(filepath.Join(c.root, filepath.FromSlash(r.pkg))); err != nil {
 				return err
 			}
 		}
-		unneeded := files[pkgs[i]].unneeded(guards[i].by)
-		if overlays[i], err = c.overlay(filepath.Join(folder, strconv.Itoa(i)), &guards[i], unneeded); err != nil {
+		if r.overlay, err = c.withoutGuard(filepath.Join(folder, strconv.Itoa(i)), r.guard, files[r.pkg].unneeded(r.by)); err != nil {
 			return err
 		}
+		removals[i] = r
 	}
 	start := time.Now()
-	if err := c.keepAll(ctx, guards, pkgs); err != nil {
+	if err := c.keepAll(ctx, removals); err != nil {
 		return err
 	}
 	c.print("with all guards in place the tests pass, in %s", seconds(time.Since(start)))
 
-	found, took := make([]bool, len(guards)), make([]time.Duration, len(guards))
-	c.sideBySide(ctx, len(guards), func(i int) {
-		start := time.Now()
-		found[i] = c.remove(ctx, &guards[i], pkgs[i], overlays[i])
-		took[i] = time.Since(start)
-	})
+	slices.SortStableFunc(removals, func(a, b *removal) int { return cmp.Compare(b.tests, a.tests) }) // none at the end that takes long
+	c.sideBySide(ctx, len(removals), func(i int) { c.remove(ctx, removals[i]) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	n := c.sum(guards, found, took)
+	n := sum(removals, c.print)
 	c.print("%d guards removed, %d found, in %s", len(guards), n, seconds(time.Since(start)))
 	if n < len(guards) {
 		return errors.New("not every guard is missed by a test")
@@ -109,41 +117,9 @@ func (c *campaign) sideBySide(ctx context.Context, n int, do func(int)) {
 	lanes.Wait()
 }
 
-// sum prints how many guards of each promise were found and how long that took, and
-// returns how many were found.
-func (c *campaign) sum(guards []guard, found []bool, took []time.Duration) (total int) {
-	type line struct {
-		guards, found int
-		took          time.Duration
-	}
-	lines := map[string]*line{}
-	var promises []string
-	for i, g := range guards {
-		l := lines[g.keeps]
-		if l == nil {
-			l = &line{}
-			lines[g.keeps] = l
-			promises = append(promises, g.keeps)
-		}
-		l.guards++
-		l.took += took[i]
-		if found[i] {
-			l.found++
-			total++
-		}
-	}
-	slices.SortFunc(promises, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
-	c.print("\n%-9s %6s %6s %8s", "promise", "guards", "found", "time")
-	for _, promise := range promises {
-		l := lines[promise]
-		c.print("%-9s %6d %6d %8s", promise, l.guards, l.found, seconds(l.took))
-	}
-	return total
-}
-
-// overlay writes the file without g, and returns the file that tells the
+// withoutGuard writes the file without g, and returns the file that tells the
 // compiler of it, and to do without the test files that are not needed.
-func (c *campaign) overlay(folder string, g *guard, unneeded []string) (string, error) {
+func (c *campaign) withoutGuard(folder string, g *guard, unneeded []string) (string, error) {
 	source, err := g.removed(c.root)
 	if err != nil {
 		return "", err
@@ -161,50 +137,57 @@ func (c *campaign) overlay(folder string, g *guard, unneeded []string) (string, 
 	return file, errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(changed, source, 0o600), os.WriteFile(file, list, 0o600))
 }
 
-// keepAll runs the tests of guards, which are in pkgs, with all of them in place.
-func (c *campaign) keepAll(ctx context.Context, guards []guard, pkgs []string) error {
-	tests := map[string][]string{}
-	for i := range guards {
-		tests[pkgs[i]] = append(tests[pkgs[i]], guards[i].by)
+// keepAll runs the tests of removals with all guards in place.
+func (c *campaign) keepAll(ctx context.Context, removals []*removal) error {
+	byPkg := map[string][]*removal{}
+	for _, r := range removals {
+		byPkg[r.pkg] = append(byPkg[r.pkg], r)
 	}
-	each := slices.Collect(maps.Keys(tests))
-	errs := make([]error, len(each))
-	c.sideBySide(ctx, len(each), func(i int) { errs[i] = c.keep(ctx, each[i], tests[each[i]]) })
-	return errors.Join(append(errs, ctx.Err())...)
+	pkgs := slices.Collect(maps.Keys(byPkg))
+	errs := make([]error, len(pkgs))
+	c.sideBySide(ctx, len(pkgs), func(i int) { errs[i] = c.keep(ctx, pkgs[i], byPkg[pkgs[i]]) })
+	return cmp.Or(ctx.Err(), errors.Join(errs...))
 }
 
-// keep runs tests, each as in guard.by, which are in pkg, with all guards in place.
-func (c *campaign) keep(ctx context.Context, pkg string, tests []string) error {
-	slices.Sort(tests)
-	by := strings.Join(slices.Compact(tests), "|")
-	r := c.test(ctx, pkg, pattern(by), "", 10*c.timeout)
+// keep runs the tests of removals, which are in pkg, with all guards in place.
+func (c *campaign) keep(ctx context.Context, pkg string, removals []*removal) error {
+	var by []string
+	for _, r := range removals {
+		by = append(by, strings.Split(r.by, "|")...)
+	}
+	slices.Sort(by)
+	result := c.test(ctx, pkg, pattern(strings.Join(slices.Compact(by), "|")), "", 10*c.timeout)
 	if c.verbose {
-		c.print("%s", r.output)
+		c.print("%s", result.output)
 	}
-	if r.verdict != passed && ctx.Err() == nil {
-		return fmt.Errorf("with all guards in place, tests of %s: %s\n%s", pkg, r, r.output)
+	if result.verdict != passed {
+		return fmt.Errorf("with all guards in place, tests of %s: %s\n%s", pkg, result, result.output)
 	}
-	for test := range strings.SplitSeq(by, "|") {
-		if !slices.Contains(r.passed, strings.ReplaceAll(test, " ", "_")) {
-			return fmt.Errorf("%s: %s did not run", pkg, test)
+	for _, r := range removals {
+		for test := range strings.SplitSeq(r.by, "|") {
+			took, ran := result.passed[strings.ReplaceAll(test, " ", "_")]
+			if !ran {
+				return fmt.Errorf("%s: %s did not run", pkg, test)
+			}
+			r.tests += took
 		}
 	}
 	return nil
 }
 
-// remove runs the tests of g, which are in pkg, without it, and reports whether one of them fails.
-func (c *campaign) remove(ctx context.Context, g *guard, pkg, overlay string) bool {
+// remove runs the tests of r without its guard.
+func (c *campaign) remove(ctx context.Context, r *removal) {
 	start := time.Now()
-	r := c.test(ctx, pkg, pattern(g.by), overlay, c.timeout)
+	result := c.test(ctx, r.pkg, pattern(r.by), r.overlay, c.timeout)
 	if ctx.Err() != nil {
-		return false
+		return
 	}
-	text := fmt.Sprintf("%-9s %-4s %-60s %5s  %s", r.verdict, g.keeps, g.name, seconds(time.Since(start)), r.detail)
-	if c.verbose || r.verdict != failed {
-		text += "\n" + r.output
+	r.found, r.took = result.verdict == failed, time.Since(start)
+	text := fmt.Sprintf("%-9s %-4s %-60s %5s  %s", result.verdict, r.keeps, r.name, seconds(r.took), result.detail)
+	if c.verbose || !r.found {
+		text += "\n" + result.output
 	}
 	c.print("%s", strings.TrimRight(text, "\n"))
-	return r.verdict == failed
 }
 
 func (c *campaign) print(format string, args ...any) {

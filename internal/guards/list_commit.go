@@ -30,7 +30,7 @@ var commitGuards = []guard{{
 }, {
 	name:    "no commit without a fence once the context is done",
 	keeps:   "P8",
-	without: "With CommitOnOutage, a commit runs though its caller has given up.",
+	without: "With CommitOnOutage, a commit whose caller has given up counts as run without a fence, and a fence is lifted that was never sent.",
 	file:    "internal/databases/announcer.go",
 	text:    "errors.Is(err, ErrUnavailable) && ctx.Err() == nil {",
 	gone:    "errors.Is(err, ErrUnavailable) {",

@@ -22,8 +22,8 @@ const (
 // A result is what became of tests.
 type result struct {
 	verdict verdict
-	detail  string   // the test that failed, or why there is no telling
-	passed  []string // the tests that passed
+	detail  string                   // the test that failed, or why there is no telling
+	passed  map[string]time.Duration // the tests that passed, and how long they took
 	output  string
 }
 
@@ -61,12 +61,13 @@ func (c *campaign) test(ctx context.Context, pkg, pattern, overlay string, timeo
 // An event is a line of the output of go test -json; see `go doc test2json`.
 type event struct {
 	Action, Test, Output, FailedBuild string
+	Elapsed                           float64 // in seconds
 }
 
 // judge returns what became of tests that printed out, in events, and trouble, and
 // ended with err.
 func judge(out []byte, trouble string, err error) *result {
-	r := &result{verdict: passed}
+	r := &result{verdict: passed, passed: map[string]time.Duration{}}
 	var text strings.Builder
 	var red []string
 	ran, built := false, true
@@ -81,7 +82,7 @@ func judge(out []byte, trouble string, err error) *result {
 		case "run":
 			ran = true
 		case "pass":
-			r.passed = append(r.passed, e.Test)
+			r.passed[e.Test] = time.Duration(e.Elapsed * float64(time.Second))
 		case "fail":
 			if e.Test != "" {
 				red = append(red, e.Test)
