@@ -40,7 +40,7 @@ var clockGuards = []guard{{
 	file:    "redisbackend/scripts/open.lua",
 	text:    `if string.find(overdue, '\n' .. line .. '\n', 1, true) then`,
 	gone:    `if string.find(overdue, '\n' .. id .. ' ', 1, true) then`,
-	by:      "TestHistoriesOfClocks|TestARenewalInTheSameMillisecondIsSeen|TestNoClockEndsTheLeaseOfTheLiving",
+	by:      "TestARenewalInTheSameMillisecondIsSeen|TestNoClockEndsTheLeaseOfTheLiving",
 }, {
 	name:    "clock: a value is as old as the server says",
 	keeps:   "P3",
