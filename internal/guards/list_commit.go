@@ -170,7 +170,7 @@ var commitGuards = []guard{{
 	without: "A value lives on, from the commit, that was valid until some time before.",
 	file:    "internal/transaction/overlay.go",
 	text:    "if left = time.Duration(e.expires - near.Now()); left <= 0 {",
-	gone:    "if left = time.Duration(e.expires - near.Now()); left <= 0 && o == nil {",
+	gone:    "if left = time.Duration(e.expires - near.Now()); left <= 0 && out == nil {",
 	by:      "TestWhatHasExpiredIsNotPublished",
 }}
 
@@ -254,7 +254,7 @@ var outageGuards = []guard{{
 	file:    "internal/databases/announcer.go",
 	text:    "	if a.closing {\n		return ErrClosed\n	}\n",
 	gone:    "",
-	by:      "TestCloseWaitsForCommits",
+	by:      "TestClosedStore/memory",
 }, {
 	name:    "closing tries for the last time",
 	keeps:   "P5",
