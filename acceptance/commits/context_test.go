@@ -25,6 +25,9 @@ func TestNoCommitOnceTheContextIsDone(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("CommitWith = %v; want the context's error", err)
 	}
+	if got := r.Taken(); got != "" {
+		t.Errorf("calls: %s; want none, as nothing was sent", got)
+	}
 }
 
 // P3: the caller goes while the database commits; the clear goes out all the same.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +39,17 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(file), nil
 }
 
+// A removal is a guard that is removed, and what came of it.
+type removal struct {
+	*guard
+	pkg     string // its tests are in
+	overlay string // without it
+
+	found bool
+	took  time.Duration
+	tests time.Duration // what its tests take with all guards in place
+}
+
 // removeEach removes guards one after another, and returns an error if the
 // tests do not miss all of them.
 func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
@@ -50,44 +63,35 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 	if err != nil {
 		return err
 	}
-	pkgs, overlays := make([]string, len(guards)), make([]string, len(guards))
+	removals := make([]*removal, len(guards))
+	files := map[string]*testFiles{}
 	for i := range guards {
-		if pkgs[i], err = guards[i].pkg(packages); err != nil {
+		r := &removal{guard: &guards[i]}
+		if r.pkg, err = r.guard.pkg(packages); err != nil {
 			return err
 		}
-		if overlays[i], err = c.overlay(filepath.Join(folder, strconv.Itoa(i)), &guards[i]); err != nil {
+		if files[r.pkg] == nil {
+			if files[r.pkg], err = readTestFiles(filepath.Join(c.root, filepath.FromSlash(r.pkg))); err != nil {
+				return err
+			}
+		}
+		if r.overlay, err = c.withoutGuard(filepath.Join(folder, strconv.Itoa(i)), r.guard, files[r.pkg].unneeded(r.by)); err != nil {
 			return err
 		}
+		removals[i] = r
 	}
 	start := time.Now()
-	if err := c.keepAll(ctx, guards, pkgs); err != nil {
+	if err := c.keepAll(ctx, removals); err != nil {
 		return err
 	}
 	c.print("with all guards in place the tests pass, in %s", seconds(time.Since(start)))
 
-	found := make([]bool, len(guards))
-	lane := make(chan struct{}, c.jobs)
-	var lanes sync.WaitGroup
-	for i := range guards {
-		lane <- struct{}{}
-		if ctx.Err() != nil {
-			break
-		}
-		lanes.Go(func() {
-			defer func() { <-lane }()
-			found[i] = c.remove(ctx, &guards[i], pkgs[i], overlays[i])
-		})
-	}
-	lanes.Wait()
+	slices.SortStableFunc(removals, func(a, b *removal) int { return cmp.Compare(b.tests, a.tests) }) // none at the end that takes long
+	c.sideBySide(ctx, len(removals), func(i int) { c.remove(ctx, removals[i]) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	n := 0
-	for _, ok := range found {
-		if ok {
-			n++
-		}
-	}
+	n := sum(removals, c.print)
 	c.print("%d guards removed, %d found, in %s", len(guards), n, seconds(time.Since(start)))
 	if n < len(guards) {
 		return errors.New("not every guard is missed by a test")
@@ -95,17 +99,37 @@ func (c *campaign) removeEach(ctx context.Context, guards []guard) error {
 	return nil
 }
 
-// overlay writes the file without g, and returns the file that tells the
-// compiler of it.
-func (c *campaign) overlay(folder string, g *guard) (string, error) {
+// sideBySide calls do with 0 to n-1, as many at once as there are jobs, until ctx
+// is done.
+func (c *campaign) sideBySide(ctx context.Context, n int, do func(int)) {
+	lane := make(chan struct{}, c.jobs)
+	var lanes sync.WaitGroup
+	for i := range n {
+		lane <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		lanes.Go(func() {
+			defer func() { <-lane }()
+			do(i)
+		})
+	}
+	lanes.Wait()
+}
+
+// withoutGuard writes the file without g, and returns the file that tells the
+// compiler of it, and to do without the test files that are not needed.
+func (c *campaign) withoutGuard(folder string, g *guard, unneeded []string) (string, error) {
 	source, err := g.removed(c.root)
 	if err != nil {
 		return "", err
 	}
 	changed := filepath.Join(folder, filepath.Base(g.file))
-	list, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(c.root, filepath.FromSlash(g.file)): changed},
-	})
+	replace := map[string]string{filepath.Join(c.root, filepath.FromSlash(g.file)): changed}
+	for _, file := range unneeded {
+		replace[file] = ""
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
@@ -113,46 +137,57 @@ func (c *campaign) overlay(folder string, g *guard) (string, error) {
 	return file, errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(changed, source, 0o600), os.WriteFile(file, list, 0o600))
 }
 
-// keepAll runs the tests of guards, which are in pkgs, with all of them in place.
-func (c *campaign) keepAll(ctx context.Context, guards []guard, pkgs []string) error {
-	tests := map[string][]string{}
-	for i := range guards {
-		tests[pkgs[i]] = append(tests[pkgs[i]], guards[i].by)
+// keepAll runs the tests of removals with all guards in place.
+func (c *campaign) keepAll(ctx context.Context, removals []*removal) error {
+	byPkg := map[string][]*removal{}
+	for _, r := range removals {
+		byPkg[r.pkg] = append(byPkg[r.pkg], r)
 	}
-	for pkg, by := range tests {
-		slices.Sort(by)
-		r := c.test(ctx, pkg, pattern(strings.Join(slices.Compact(by), "|")), "", 10*c.timeout)
-		if c.verbose {
-			c.print("%s", r.output)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case r.verdict != passed:
-			return fmt.Errorf("with all guards in place, tests of %s: %s\n%s", pkg, r, r.output)
-		}
-		for _, test := range strings.Split(strings.Join(by, "|"), "|") {
-			if !slices.Contains(r.passed, strings.ReplaceAll(test, " ", "_")) {
+	pkgs := slices.Collect(maps.Keys(byPkg))
+	errs := make([]error, len(pkgs))
+	c.sideBySide(ctx, len(pkgs), func(i int) { errs[i] = c.keep(ctx, pkgs[i], byPkg[pkgs[i]]) })
+	return cmp.Or(ctx.Err(), errors.Join(errs...))
+}
+
+// keep runs the tests of removals, which are in pkg, with all guards in place.
+func (c *campaign) keep(ctx context.Context, pkg string, removals []*removal) error {
+	var by []string
+	for _, r := range removals {
+		by = append(by, strings.Split(r.by, "|")...)
+	}
+	slices.Sort(by)
+	result := c.test(ctx, pkg, pattern(strings.Join(slices.Compact(by), "|")), "", 10*c.timeout)
+	if c.verbose {
+		c.print("%s", result.output)
+	}
+	if result.verdict != passed {
+		return fmt.Errorf("with all guards in place, tests of %s: %s\n%s", pkg, result, result.output)
+	}
+	for _, r := range removals {
+		for test := range strings.SplitSeq(r.by, "|") {
+			took, ran := result.passed[strings.ReplaceAll(test, " ", "_")]
+			if !ran {
 				return fmt.Errorf("%s: %s did not run", pkg, test)
 			}
+			r.tests += took
 		}
 	}
 	return nil
 }
 
-// remove runs the tests of g, which are in pkg, without it, and reports whether one of them fails.
-func (c *campaign) remove(ctx context.Context, g *guard, pkg, overlay string) bool {
+// remove runs the tests of r without its guard.
+func (c *campaign) remove(ctx context.Context, r *removal) {
 	start := time.Now()
-	r := c.test(ctx, pkg, pattern(g.by), overlay, c.timeout)
+	result := c.test(ctx, r.pkg, pattern(r.by), r.overlay, c.timeout)
 	if ctx.Err() != nil {
-		return false
+		return
 	}
-	text := fmt.Sprintf("%-9s %-4s %-60s %5s  %s", r.verdict, g.keeps, g.name, seconds(time.Since(start)), r.detail)
-	if c.verbose || r.verdict != failed {
-		text += "\n" + r.output
+	r.found, r.took = result.verdict == failed, time.Since(start)
+	text := fmt.Sprintf("%-9s %-4s %-60s %5s  %s", result.verdict, r.keeps, r.name, seconds(r.took), result.detail)
+	if c.verbose || !r.found {
+		text += "\n" + result.output
 	}
 	c.print("%s", strings.TrimRight(text, "\n"))
-	return r.verdict == failed
 }
 
 func (c *campaign) print(format string, args ...any) {

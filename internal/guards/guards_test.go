@@ -71,6 +71,40 @@ func TestTheNamesOfTestsSayWhereTheyAre(t *testing.T) {
 	}
 }
 
+func TestTestsAreCompiledWithoutWhatTheyDoNotNeed(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"main":    "func TestMain(m *testing.M) { start() }",
+		"start":   "func start() {}",
+		"a":       "func TestA(t *testing.T) { var f fake; f.ask(limit) }",
+		"b":       "func TestB(t *testing.T) { limit() }",
+		"fake":    "type fake[K any] struct{}",
+		"methods": "func (f *fake[K]) ask(int) {}",
+		"limit":   "var other, limit = 1, 2",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name+"_test.go"), []byte("package p\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := readTestFiles(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for by, want := range map[string]string{
+		"TestA/sub":   "b",
+		"TestB":       "a fake methods",
+		"TestA|TestB": "",
+	} {
+		var got []string
+		for _, file := range files.unneeded(by) {
+			got = append(got, strings.TrimSuffix(filepath.Base(file), "_test.go"))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("without %q for %s; want without %q", got, by, want)
+		}
+	}
+}
+
 func TestQuickCoversEveryPromise(t *testing.T) {
 	kept := map[string]bool{}
 	n := 0

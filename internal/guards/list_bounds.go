@@ -89,7 +89,7 @@ var boundGuards = []guard{{
 	file:    "redisbackend/garbage.go",
 	text:    "		if taken {\n			break\n		}\n		if !b.pause(sweepRetry) {\n",
 	gone:    "		if taken {\n			break\n		}\n		if g.dead.Store(0); true {\n",
-	by:      "TestGarbageIsCollectedAfterASweepOfAnother|TestNothingIsLeftOfManyClears",
+	by:      "TestGarbageIsCollectedAfterASweepOfAnother",
 }, {
 	name:    "redis: the right to sweep is given back",
 	keeps:   "P10",

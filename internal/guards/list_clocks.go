@@ -40,7 +40,7 @@ var clockGuards = []guard{{
 	file:    "redisbackend/scripts/database.lua",
 	text:    `if string.find(expired, '\n' .. line .. '\n', 1, true) then`,
 	gone:    `if string.find(expired, '\n' .. id .. ' ', 1, true) then`,
-	by:      "TestHistoriesOfClocks|TestARenewalInTheSameMillisecondIsSeen|TestNoClockExpiresAFenceOfTheLiving",
+	by:      "TestARenewalInTheSameMillisecondIsSeen|TestNoClockExpiresAFenceOfTheLiving",
 }, {
 	name:    "clock: a value is as old as the server says",
 	keeps:   "P3",

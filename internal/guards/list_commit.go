@@ -30,7 +30,7 @@ var commitGuards = []guard{{
 }, {
 	name:    "no commit without a fence once the context is done",
 	keeps:   "P8",
-	without: "With CommitOnOutage, a commit runs though its caller has given up.",
+	without: "With CommitOnOutage, a commit whose caller has given up counts as run without a fence, and a fence is lifted that was never sent.",
 	file:    "internal/databases/committer.go",
 	text:    "errors.Is(err, ErrUnavailable) && ctx.Err() == nil {",
 	gone:    "errors.Is(err, ErrUnavailable) {",
@@ -170,7 +170,7 @@ var commitGuards = []guard{{
 	without: "A value lives on, from the commit, that was valid until some time before.",
 	file:    "internal/transaction/overlay.go",
 	text:    "if left = time.Duration(e.expires - near.Now()); left <= 0 {",
-	gone:    "if left = time.Duration(e.expires - near.Now()); left <= 0 && o == nil {",
+	gone:    "if left = time.Duration(e.expires - near.Now()); left <= 0 && out == nil {",
 	by:      "TestWhatHasExpiredIsNotPublished",
 }}
 
@@ -254,7 +254,7 @@ var outageGuards = []guard{{
 	file:    "internal/databases/committer.go",
 	text:    "	if c.closing {\n		return ErrClosed\n	}\n",
 	gone:    "",
-	by:      "TestCloseWaitsForCommits",
+	by:      "TestClosedStore/memory",
 }, {
 	name:    "closing tries for the last time",
 	keeps:   "P5",

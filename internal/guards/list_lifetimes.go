@@ -160,7 +160,7 @@ var lifetimeGuards = []guard{{
 	without: "Caches are bypassed for a lease because a table has a name like connections.",
 	file:    "outcome.go",
 	text:    `if refuses(state) {`,
-	gone:    `if false {`,
+	gone:    `if refuses(state) && state == "" {`,
 	by:      "TestClassesOfSQLState|TestOutcomeOfACommit",
 }, {
 	name:    "an expired value was not cleared",

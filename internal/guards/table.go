@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 )
 
 // table prints guards as a table in Markdown.
@@ -29,4 +33,36 @@ func tests(by string) string {
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// sum prints how many guards of each promise were removed, how many of them were found,
+// and how long that took. It returns how many were found.
+func sum(removals []*removal, print func(format string, args ...any)) (found int) {
+	type line struct {
+		guards, found int
+		took          time.Duration
+	}
+	lines := map[string]*line{}
+	for _, r := range removals {
+		l := lines[r.keeps]
+		if l == nil {
+			l = &line{}
+			lines[r.keeps] = l
+		}
+		l.guards++
+		l.took += r.took
+		if r.found {
+			l.found++
+			found++
+		}
+	}
+	promises := slices.SortedFunc(maps.Keys(lines), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) // P2 before P10
+	})
+	print("\n%-9s %6s %6s %8s", "promise", "guards", "found", "time")
+	for _, promise := range promises {
+		l := lines[promise]
+		print("%-9s %6d %6d %8s", promise, l.guards, l.found, seconds(l.took))
+	}
+	return found
 }
