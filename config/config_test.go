@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -144,8 +145,17 @@ func TestAnErrorOfTheFileIsToldByLoad(t *testing.T) {
 
 func TestDeepNestingIsAnErrorNotACrash(t *testing.T) {
 	nested := func(levels int) string { return "x = " + strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	// Each header adds two levels: the array and its element.
+	headers := func(n int) (text string) {
+		for i := range n {
+			text += "[[x" + strings.Repeat(".x", i) + "]]\n"
+		}
+		return text
+	}
 	for text, want := range map[string]string{
 		"x = " + strings.Repeat("[", 100<<10): "found the end of the file",
+		headers(17):                           "found too many levels",
+		headers(16):                           "unknown key",
 		nested(100 << 10):                     "found too many levels",
 		nested(33):                            "found too many levels",
 		nested(32):                            "unknown key",
@@ -156,6 +166,41 @@ func TestDeepNestingIsAnErrorNotACrash(t *testing.T) {
 		}
 		if want == "unknown key" && strings.Contains(err.Error(), "levels") {
 			t.Errorf("32 levels: %v", err)
+		}
+	}
+}
+
+// The line of a table is that of its header, or of the first of its dotted keys.
+func TestLineOfATable(t *testing.T) {
+	for text, line := range map[string]int{
+		"[cache]\n\nnope.b = 1\nnope.a = 2\n":                 3,
+		"[cache]\n\nnope.a = 1\nnope.b = 2\nnope.c = 3\n":     3,
+		"[cache]\n\nnope.b.c = 1\nnope.a = 2\nnope.b.a = 3\n": 3,
+		"[cache.nope.y]\na = 1\n\n[cache.nope]\nb = 2\n":      4,
+		"[cache]\n[cache.nope]\n\nb = 2\n":                    2,
+	} {
+		for range 10 { // the keys of a table are gone over in any order
+			_, err := config.Parse(strings.NewReader(text), "x.toml")
+			if want := fmt.Sprintf("txcache: x.toml:%d: cache.nope: unknown key", line); err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s\ngives %v, want %s", text, err, want)
+			}
+		}
+	}
+}
+
+// A value of 60 bytes is shown whole, a longer one up to there.
+func TestLongValuesAreShownInPart(t *testing.T) {
+	shown := strings.Repeat("x", 60)
+	for value, want := range map[string]string{
+		shown:                  `"` + shown + `"`,
+		shown + "x":            `"` + shown + `..."`,
+		shown[:59] + "é":       `"` + shown[:59] + `..."`,
+		shown[:58] + "é":       `"` + shown[:58] + `é"`,
+		shown[:58] + "é" + "x": `"` + shown[:58] + `é..."`,
+	} {
+		_, err := config.Parse(strings.NewReader("[cache]\nsync = '"+value+"'\n"), "x.toml")
+		if want := "txcache: x.toml:2: cache.sync: " + want + " is not a duration"; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q gives %v, want %s", value, err, want)
 		}
 	}
 }

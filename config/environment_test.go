@@ -22,6 +22,8 @@ var places = map[string]func(u *url.URL) string{
 	"redis+sentinel://me:${TXCACHE_TEST_ODD}@localhost/shop/1":                                  password,
 	"redis+cluster://me:${TXCACHE_TEST_ODD}@localhost":                                          password,
 	"redis://${TXCACHE_TEST_ODD}:secret@localhost":                                              func(u *url.URL) string { return u.User.Username() },
+	"redis://localhost?password=${TXCACHE_TEST_ODD}":                                            func(u *url.URL) string { return u.Query().Get("password") },
+	"unix:///run/redis.sock?password=${TXCACHE_TEST_ODD}":                                       func(u *url.URL) string { return u.Query().Get("password") },
 	"redis+sentinel://localhost/shop?sentinel_password=${TXCACHE_TEST_ODD}":                     func(u *url.URL) string { return u.Query().Get("sentinel_password") },
 	"redis+sentinel://localhost/shop?sentinel_username=${TXCACHE_TEST_ODD}&sentinel_password=b": func(u *url.URL) string { return u.Query().Get("sentinel_username") },
 }
@@ -72,12 +74,16 @@ func TestPartsOfAURIFromTheEnvironment(t *testing.T) {
 	t.Setenv("TXCACHE_TEST_WHOLE", "redis://me:p%2Fw@localhost:7000/3")
 	t.Setenv("TXCACHE_TEST_BOTH", "me:p/w:%41@^")
 	t.Setenv("TXCACHE_TEST_HOST", "localhost:7000")
+	t.Setenv("TXCACHE_TEST_DIR", "b%20c")
 	t.Setenv("TXCACHE_TEST_PATH", "/run/a%20b.sock")
 	for text, want := range map[string]string{
 		"${TXCACHE_TEST_WHOLE}":                             "redis://me:p%2Fw@localhost:7000/3",
 		"redis://${TXCACHE_TEST_HOST}/3":                    "redis://localhost:7000/3",
 		"redis://a%5Eb@${TXCACHE_TEST_HOST}":                "redis://a%5Eb@localhost:7000",
 		"redis://${TXCACHE_TEST_BOTH}@${TXCACHE_TEST_HOST}": "redis://me:p%2Fw%3A%2541%40%5E@localhost:7000",
+		"redis://${TXCACHE_TEST_BOTH}x@localhost":           "redis://me%3Ap%2Fw%3A%2541%40%5Ex@localhost",
+		"redis://x${TXCACHE_TEST_BOTH}@localhost":           "redis://xme%3Ap%2Fw%3A%2541%40%5E@localhost",
+		"unix:///run/a=${TXCACHE_TEST_DIR}?db=1":            "unix:///run/a=b%20c?db=1",
 		"unix://${TXCACHE_TEST_PATH}":                       "unix:///run/a%20b.sock",
 		"unix://${TXCACHE_TEST_BOTH}@${TXCACHE_TEST_PATH}":  "unix://me:p%2Fw%3A%2541%40%5E@/run/a%20b.sock",
 	} {

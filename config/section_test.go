@@ -245,3 +245,14 @@ func TestSectionsCanBeReadAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Without a default that can be shown, the example is a minute.
+func TestADurationWithoutDefaultHasAnExample(t *testing.T) {
+	for _, d := range []time.Duration{0, -time.Second} {
+		c := parse(t, "[cache]\nclass = \"acme\"\n[cache.acme]\nwait = 5\n")
+		err := c.Section("acme", &section{Wait: d})
+		if want := `txcache: own.toml:4: cache.acme.wait: 5 is a number without a unit; expected a duration such as "1m"`; err == nil || err.Error() != want {
+			t.Errorf("with %v: %v, want %s", d, err, want)
+		}
+	}
+}

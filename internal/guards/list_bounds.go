@@ -9,7 +9,7 @@ var boundGuards = []guard{{
 	file:    "internal/near/table.go",
 	text:    "return max(1, n/6+(n%6+4)/6)",
 	gone:    "return max(1, (n+4)/6)",
-	by:      "TestExtremesOfOptions/memory/Size",
+	by:      "TestATableHasRoomForEverySize",
 }, {
 	name:    "a moment that cannot be counted is the last",
 	keeps:   "P6",
@@ -17,7 +17,7 @@ var boundGuards = []guard{{
 	file:    "internal/near/clock.go",
 	text:    "	if int64(d) > math.MaxInt64-at {\n		return math.MaxInt64\n	}\n",
 	gone:    "	_ = math.MaxInt64\n",
-	by:      "TestAValueWithoutEndIsKeptNear|TestExtremesOfCacheOptions/memory/Duration",
+	by:      "TestAfterSaturates",
 }, {
 	name:    "redis: a script understands every lease",
 	keeps:   "P5",
@@ -41,7 +41,7 @@ var boundGuards = []guard{{
 	file:    "internal/limits/limits.go",
 	text:    "if len(name) > LongestName {",
 	gone:    "if len(name) > LongestName && what == name {",
-	by:      "TestExtremesOfNames",
+	by:      "TestNamesHaveABound",
 }, {
 	name:    "what the store ignores is not looked at",
 	keeps:   "P7",

@@ -1,6 +1,7 @@
 package near_test
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,6 +73,53 @@ func TestExpiredValuesMakeRoomFirst(t *testing.T) {
 			t.Fatalf("%d live values went while expired ones were there", lost)
 		}
 	})
+}
+
+// A value that has just come in, was used and has expired goes before one that
+// is still good, although its uses would let it stay.
+func TestAnExpiredNewValueMakesRoomFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 100
+		m := near.New[int, int](size)
+		for i := range size {
+			m.Set(i, hashOf(i), i, 0)
+		}
+		const expiring, last = size, size + 1
+		m.Set(expiring, hashOf(expiring), 0, near.Now()+int64(time.Minute))
+		want(t, m, expiring, 0)
+		time.Sleep(time.Minute)
+		m.Set(last, hashOf(last), last, 0)
+		want(t, m, last, last)
+		live := 0
+		for i := range size {
+			if _, ok := m.Get(i, hashOf(i)); ok {
+				live++
+			}
+		}
+		if live != size-1 { // the expiring one took the place of one
+			t.Fatalf("%d of %d values are left; the expired one must go before them", live, size-1)
+		}
+	})
+}
+
+func TestAfterSaturates(t *testing.T) {
+	for _, w := range []struct {
+		at, want int64
+		d        time.Duration
+	}{
+		{at: 1, d: 2, want: 3},
+		{at: 3, d: -2, want: 1},
+		{at: 1, d: math.MaxInt64 - 1, want: math.MaxInt64},
+		{at: 2, d: math.MaxInt64 - 1, want: math.MaxInt64},
+		{at: math.MaxInt64, d: math.MaxInt64, want: math.MaxInt64},
+	} {
+		if got := near.After(w.at, w.d); got != w.want {
+			t.Errorf("After(%d, %d) = %d, want %d", w.at, w.d, got, w.want)
+		}
+	}
+	if got := near.In(math.MaxInt64); got != math.MaxInt64 {
+		t.Errorf("In(the longest duration) = %d, want the last moment", got)
+	}
 }
 
 func TestACacheWhoseValuesHaveAllExpiredTakesOthers(t *testing.T) {
