@@ -43,7 +43,7 @@ func (db *Database) Contents(v *View, c *Cache) any {
 	if v.State == nil {
 		return nil
 	}
-	if contents, ok := v.Resolved(c.ID); ok {
+	if contents, ok := Resolved[any](v, c.ID); ok {
 		return contents
 	}
 	return db.resolve(v, c)
@@ -54,7 +54,7 @@ func (db *Database) Contents(v *View, c *Cache) any {
 func (db *Database) resolve(v *View, c *Cache) any {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if contents, ok := v.Resolved(c.ID); ok { // another goroutine was faster
+	if contents, ok := Resolved[any](v, c.ID); ok { // another goroutine was faster
 		return contents
 	}
 	var contents any

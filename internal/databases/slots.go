@@ -21,15 +21,21 @@ type slot struct {
 // noSlots has no room, so that nobody adds to it.
 var noSlots = &slots{table: make([]slot, 1)}
 
-func (t *slots) get(id uint32) (contents any, ok bool) {
-	table := t.table
+// Resolved returns the contents of the cache with that ID, which are a T, as
+// [Database.Contents] has returned them for this view: nil for a private cache. It is
+// not ok if that was not asked yet. It is generic so that the compiler puts it in
+// place in the look-up of a cache; what is not generic it would call, from another
+// package.
+func Resolved[T any](v *View, id uint32) (contents T, ok bool) {
+	table := v.slots.Load().table
 	mask := uint32(len(table) - 1)
 	for i := id & mask; ; i = (i + 1) & mask {
 		switch s := &table[i]; s.id.Load() {
 		case id:
-			return s.contents, true
+			contents, _ = s.contents.(T)
+			return contents, true
 		case 0:
-			return nil, false
+			return contents, false
 		}
 	}
 }

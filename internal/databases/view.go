@@ -37,10 +37,6 @@ func (v *View) Token(c *Cache) backend.Token {
 	return v.State.Token(c.Name)
 }
 
-// Resolved returns the contents of the cache with that ID as [Database.Contents]
-// has returned them for this view; not ok if it was not asked yet.
-func (v *View) Resolved(id uint32) (contents any, ok bool) { return v.slots.Load().get(id) }
-
 // Replaced reports whether the database was dropped since the view was the newest,
 // which newest is now.
 func (v *View) Replaced(newest *View) bool {

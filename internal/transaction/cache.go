@@ -30,25 +30,27 @@ type Settings struct {
 // A Core is a cache without the types of its keys and values.
 type Core struct {
 	databases.Cache
-	Store    *Store
-	Warm     bool
-	Counts   Counters
-	StaleFor time.Duration
+	Store *Store
+
+	// What each hit reads comes first, and what is written meanwhile, last.
+	bit         uint64 // of Transaction.touched
+	contextFree bool
+	limited     bool // lifetime is the backend's
+	timed       bool // the backend is asked how old what it keeps is
+	Warm        bool
+	ignored     *canon.Ignored
 
 	types       types
-	bit         uint64 // of Transaction.touched
 	size        int
 	overlaySize int
 	lifetime    time.Duration // 0: until cleared
-	limited     bool          // lifetime is the backend's
-	timed       bool          // the backend is asked how old what it keeps is
 	absence     time.Duration // as Settings.Absent
+	StaleFor    time.Duration
 	jitter      float64
-	contextFree bool
-	ignored     *canon.Ignored
 
 	unencodableSeen atomic.Bool // the log has it
 	oversizedSeen   atomic.Bool // the log has it
+	Counts          Counters
 }
 
 // types is what a Core cannot do without the types of its keys and values. Its
@@ -67,12 +69,13 @@ type types interface {
 // A Cache is a cache as transactions read and set it. It is safe for concurrent
 // use.
 type Cache[K comparable, V any] struct {
-	Core
 	Keys  *canon.Keys[K]
 	Codec *codec.Codec[V]
 
 	// OnHit, if set, is called with each hit of a value that others may read too.
 	OnHit atomic.Pointer[func(h Handle, g *Generation[K, V], key Key[K])]
+
+	Core
 }
 
 // Init makes c a cache of s by that name, which must be good. It reports false if

@@ -25,13 +25,13 @@ type stripe struct {
 	_            [48]byte // to the end of the cache line
 }
 
-func (c *Counters) hit() { c.stripe().hits.Add(1) }
+func (c *Counters) hit() { own(&c.stripes).hits.Add(1) }
 
 // Miss counts a miss.
-func (c *Counters) Miss() { c.stripe().misses.Add(1) }
+func (c *Counters) Miss() { own(&c.stripes).misses.Add(1) }
 
 // MissMany counts n misses.
-func (c *Counters) MissMany(n int) { c.stripe().misses.Add(uint64(n)) }
+func (c *Counters) MissMany(n int) { own(&c.stripes).misses.Add(uint64(n)) }
 
 // HitsAndMisses returns how many there were.
 func (c *Counters) HitsAndMisses() (hits, misses uint64) {
@@ -65,10 +65,11 @@ func (c *Counters) Bypass() {
 	c.Miss()
 }
 
-// stripe returns a stripe that stays the same for a goroutine, mostly: it is
-// chosen by where the goroutine's stack is.
-func (c *Counters) stripe() *stripe {
+// own returns a stripe that stays the same for a goroutine, mostly: it is chosen by
+// where the goroutine's stack is. It is generic so that the compiler puts it in place
+// where a cache is used; what is not generic it would call, from another package.
+func own[S any](all *[stripes]S) *S {
 	var here byte
 	address := uint64(uintptr(unsafe.Pointer(&here))) >> 11 // the least stack is 2 kB
-	return &c.stripes[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
+	return &all[address*0x9E3779B97F4A7C15>>60&(stripes-1)]
 }

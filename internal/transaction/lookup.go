@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/databases"
 )
 
 // Near looks for a value where that is fast: nothing stands between the transaction
@@ -19,7 +20,7 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 	}
 	k := Key[K]{key, user}
 	if v, ok = g.get(h.Transaction, k); ok {
-		c.Counts.hit()
+		own(&c.Counts.stripes).hits.Add(1)
 		if on := c.OnHit.Load(); on != nil {
 			(*on)(h, g, k)
 		}
@@ -36,9 +37,8 @@ func (c *Cache[K, V]) direct(t *Transaction) *Generation[K, V] {
 	if t.touched.Load()&c.bit != 0 || t.db.Newest() != t.view {
 		return nil
 	}
-	g, _ := t.view.Resolved(c.ID)
-	of, _ := g.(*Generation[K, V])
-	return of
+	g, _ := databases.Resolved[*Generation[K, V]](t.view, c.ID)
+	return g
 }
 
 // userOf returns the part of the key that the user context is; not ok if it has no
