@@ -41,10 +41,10 @@ func (d *decoder) decode(n *node, v reflect.Value) {
 	}
 	switch v.Interface().(type) {
 	case time.Duration:
-		d.duration(n, v)
+		quantity(d, n, v, parseDuration, suchAs(time.Duration(v.Int())))
 		return
 	case Bytes:
-		d.bytes(n, v)
+		quantity(d, n, v, parseBytes, anAmount)
 		return
 	case time.Time:
 		if t, ok := n.value.(time.Time); ok {
@@ -167,41 +167,25 @@ func (d *decoder) scalar(n *node, v reflect.Value) {
 	}
 }
 
-func (d *decoder) duration(n *node, v reflect.Value) {
-	s, ok := n.value.(string)
-	if !ok {
-		switch n.value.(type) {
-		case int64, float64:
-			d.report(n, fmt.Sprint(n.value), "is a number without a unit", suchAs(time.Duration(v.Int())))
-		default:
-			d.mismatch(n, suchAs(time.Duration(v.Int())))
+// quantity sets v to what parse makes of n, which must be a string of a number and
+// a unit.
+func quantity[Q time.Duration | Bytes](d *decoder, n *node, v reflect.Value, parse func(string) (Q, string), expects string) {
+	text, ok := n.value.(string)
+	_, integer := n.value.(int64)
+	_, float := n.value.(float64)
+	switch {
+	case ok:
+		value, wrong := parse(text)
+		if wrong != "" {
+			d.report(n, quote(n.raw), wrong, expects)
+			return
 		}
-		return
+		v.SetInt(int64(value))
+	case integer, float && v.Type() == reflect.TypeFor[time.Duration](): // there is no part of a byte
+		d.report(n, fmt.Sprint(n.value), "is a number without a unit", expects)
+	default:
+		d.mismatch(n, expects)
 	}
-	value, wrong := parseDuration(s)
-	if wrong != "" {
-		d.report(n, quote(n.raw), wrong, suchAs(time.Duration(v.Int())))
-		return
-	}
-	v.SetInt(int64(value))
-}
-
-func (d *decoder) bytes(n *node, v reflect.Value) {
-	s, ok := n.value.(string)
-	if !ok {
-		if _, number := n.value.(int64); number {
-			d.report(n, fmt.Sprint(n.value), "is a number without a unit", anAmount)
-		} else {
-			d.mismatch(n, anAmount)
-		}
-		return
-	}
-	value, wrong := parseBytes(s)
-	if wrong != "" {
-		d.report(n, quote(n.raw), wrong, anAmount)
-		return
-	}
-	v.SetInt(int64(value))
 }
 
 // text leaves n to u. The error of u is not shown, as it may quote a secret.

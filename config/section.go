@@ -51,10 +51,9 @@ func (c *Config) Unread() error {
 	names := slices.Sorted(maps.Keys(c.doc.read))
 	names = append(names, "redis", "sizes")
 	for _, n := range c.doc.sections {
-		if c.doc.read[n.name] {
-			continue
+		if !c.doc.read[n.name] {
+			return c.doc.error(problems{new(decoder).unknown(n, names)})
 		}
-		return c.doc.error(problems{new(decoder).unknown(n, names)})
 	}
 	return nil
 }

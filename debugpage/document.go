@@ -2,6 +2,7 @@ package debugpage
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -40,32 +41,39 @@ type cache struct {
 	HitRatio        *float64 `json:"hit_ratio"`
 	RecentRatio     *float64 `json:"recent_hit_ratio"`
 	RecentPerSecond *float64 `json:"recent_lookups_per_second"`
-	Hits            uint64   `json:"hits"`
-	Misses          uint64   `json:"misses"`
-	AbsentHits      uint64   `json:"absent_hits"`
-	Bypassed        uint64   `json:"bypassed"`
-	RemoteHits      uint64   `json:"remote_hits"`
-	Loads           uint64   `json:"loads"`
-	LoadErrors      uint64   `json:"load_errors"`
+	counts
 	LoadSeconds     float64  `json:"load_seconds"`
 	MeanLoadSeconds *float64 `json:"mean_load_seconds"`
-	Shared          uint64   `json:"shared"`
-	Leased          uint64   `json:"leased"`
-	Waited          uint64   `json:"waited"`
-	EarlyRefreshes  uint64   `json:"early_refreshes"`
-	ExpiredHits     uint64   `json:"expired_hits"`
-	Verified        uint64   `json:"verified"`
-	Mismatches      uint64   `json:"mismatches"`
-	Clears          uint64   `json:"clears"`
-	Published       uint64   `json:"published"`
-	Evictions       uint64   `json:"evictions"`
-	Values          int      `json:"values"`
-	RemoteErrors    uint64   `json:"remote_errors"`
-	BadPayloads     uint64   `json:"bad_payloads"`
-	Unencodable     uint64   `json:"unencodable"`
-	Overflows       uint64   `json:"overflows"`
-	Oversized       uint64   `json:"oversized"`
 	History         *history `json:"history,omitempty"`
+}
+
+// counts are the fields of txcache.Stats, in the same order.
+type counts struct {
+	Name           string        `json:"-"` // cache has it
+	Hits           uint64        `json:"hits"`
+	Misses         uint64        `json:"misses"`
+	AbsentHits     uint64        `json:"absent_hits"`
+	Bypassed       uint64        `json:"bypassed"`
+	RemoteHits     uint64        `json:"remote_hits"`
+	Loads          uint64        `json:"loads"`
+	LoadErrors     uint64        `json:"load_errors"`
+	LoadTime       time.Duration `json:"-"` // cache has it in seconds
+	Shared         uint64        `json:"shared"`
+	Leased         uint64        `json:"leased"`
+	Waited         uint64        `json:"waited"`
+	EarlyRefreshes uint64        `json:"early_refreshes"`
+	ExpiredHits    uint64        `json:"expired_hits"`
+	Verified       uint64        `json:"verified"`
+	Mismatches     uint64        `json:"mismatches"`
+	Clears         uint64        `json:"clears"`
+	Published      uint64        `json:"published"`
+	Evictions      uint64        `json:"evictions"`
+	Overflows      uint64        `json:"overflows"`
+	Values         int           `json:"values"`
+	RemoteErrors   uint64        `json:"remote_errors"`
+	BadPayloads    uint64        `json:"bad_payloads"`
+	Unencodable    uint64        `json:"unencodable"`
+	Oversized      uint64        `json:"oversized"`
 }
 
 // times are when samples were taken: From before the first interval, At at the
@@ -103,13 +111,19 @@ type databaseCache struct {
 	Values     int           `json:"values"`
 }
 
-// document answers q. It reports false if the client has gone.
-func (h *handler) document(w http.ResponseWriter, r *http.Request, q *question) (*document, bool) {
+// document returns what r asks for. It reports false if there is another answer:
+// the question is wrong, or the client has gone.
+func (h *handler) document(w http.ResponseWriter, r *http.Request) (*document, *question, bool) {
+	q, err := parseQuestion(r.URL.Query())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return nil, nil, false
+	}
 	s := h.sampler.take()
 	a, err := h.scanner.scan(r.Context(), wanted{search: q.Databases, detail: q.Database, top: q.Top})
 	if err != nil {
 		http.Error(w, "txcache: the databases were not counted: "+err.Error(), http.StatusServiceUnavailable)
-		return nil, false
+		return nil, nil, false
 	}
 	thin := s.thin()
 	d := &document{
@@ -141,7 +155,7 @@ func (h *handler) document(w http.ResponseWriter, r *http.Request, q *question) 
 	if q.Database != "" {
 		d.Database = newDetail(q, a.detail)
 	}
-	return d, true
+	return d, q, true
 }
 
 func newDetail(q *question, s *txcache.DatabaseStatus) *detail {
@@ -157,34 +171,7 @@ func newDetail(q *question, s *txcache.DatabaseStatus) *detail {
 }
 
 func newCache(s txcache.Stats, all samples, i int) cache {
-	c := cache{
-		Name:           s.Name,
-		HitRatio:       lookups{s.Hits, s.Misses}.ratio(),
-		Hits:           s.Hits,
-		Misses:         s.Misses,
-		AbsentHits:     s.AbsentHits,
-		Bypassed:       s.Bypassed,
-		RemoteHits:     s.RemoteHits,
-		Loads:          s.Loads,
-		LoadErrors:     s.LoadErrors,
-		LoadSeconds:    s.LoadTime.Seconds(),
-		Shared:         s.Shared,
-		Leased:         s.Leased,
-		Waited:         s.Waited,
-		EarlyRefreshes: s.EarlyRefreshes,
-		ExpiredHits:    s.ExpiredHits,
-		Verified:       s.Verified,
-		Mismatches:     s.Mismatches,
-		Clears:         s.Clears,
-		Published:      s.Published,
-		Evictions:      s.Evictions,
-		Values:         s.Values,
-		RemoteErrors:   s.RemoteErrors,
-		BadPayloads:    s.BadPayloads,
-		Unencodable:    s.Unencodable,
-		Overflows:      s.Overflows,
-		Oversized:      s.Oversized,
-	}
+	c := cache{Name: s.Name, HitRatio: lookups{s.Hits, s.Misses}.ratio(), counts: counts(s), LoadSeconds: s.LoadTime.Seconds()}
 	recent, took := all.recent(i)
 	c.RecentRatio = recent.ratio()
 	if took > 0 {
@@ -199,33 +186,16 @@ func newCache(s txcache.Stats, all samples, i int) cache {
 }
 
 // sum returns the counts of all caches together.
-func sum(stats []txcache.Stats) txcache.Stats {
-	var all txcache.Stats
+func sum(stats []txcache.Stats) (all txcache.Stats) {
 	for _, s := range stats {
-		all.Hits += s.Hits
-		all.Misses += s.Misses
-		all.AbsentHits += s.AbsentHits
-		all.Bypassed += s.Bypassed
-		all.RemoteHits += s.RemoteHits
-		all.Loads += s.Loads
-		all.LoadErrors += s.LoadErrors
-		all.LoadTime += s.LoadTime
-		all.Shared += s.Shared
-		all.Leased += s.Leased
-		all.Waited += s.Waited
-		all.EarlyRefreshes += s.EarlyRefreshes
-		all.ExpiredHits += s.ExpiredHits
-		all.Verified += s.Verified
-		all.Mismatches += s.Mismatches
-		all.Clears += s.Clears
-		all.Published += s.Published
-		all.Evictions += s.Evictions
-		all.Values += s.Values
-		all.RemoteErrors += s.RemoteErrors
-		all.BadPayloads += s.BadPayloads
-		all.Unencodable += s.Unencodable
-		all.Overflows += s.Overflows
-		all.Oversized += s.Oversized
+		for field, v := range reflect.ValueOf(s).Fields() {
+			switch to := reflect.ValueOf(&all).Elem().FieldByIndex(field.Index); {
+			case v.CanUint():
+				to.SetUint(to.Uint() + v.Uint())
+			case v.CanInt():
+				to.SetInt(to.Int() + v.Int())
+			}
+		}
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package debugpage
 import (
 	"html/template"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +17,8 @@ const none = "–"
 var functions = template.FuncMap{
 	"count":   func(n any) string { return count(float(n)) },
 	"number":  func(n any) string { return number(float(n)) },
-	"percent": func(r *float64) string { return percent(orNaN(r)) },
-	"seconds": func(s *float64) string { return seconds(orNaN(s)) },
-	"wait":    func(s float64) string { return seconds(s) },
+	"percent": func(n any) string { return percent(float(n)) },
+	"seconds": func(n any) string { return seconds(float(n)) },
 	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"columns": func() []column { return columns },
@@ -34,17 +34,13 @@ func orNaN(v *float64) float64 {
 }
 
 func float(n any) float64 {
-	switch n := n.(type) {
-	case int:
-		return float64(n)
-	case int64:
-		return float64(n)
-	case uint64:
-		return float64(n)
-	case float64:
-		return n
-	case *float64:
-		return orNaN(n)
+	switch v := reflect.Indirect(reflect.ValueOf(n)); {
+	case v.CanInt():
+		return float64(v.Int())
+	case v.CanUint():
+		return float64(v.Uint())
+	case v.CanFloat():
+		return v.Float()
 	}
 	return math.NaN()
 }

@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/seed-dad15c92/txcache"
@@ -153,10 +154,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // allow answers 405 unless the request has one of methods.
 func allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
-	for _, m := range methods {
-		if r.Method == m {
-			return true
-		}
+	if slices.Contains(methods, r.Method) {
+		return true
 	}
 	allowed := strings.Join(methods, ", ")
 	w.Header().Set("Allow", allowed)
@@ -172,19 +171,13 @@ func addSlash(w http.ResponseWriter, folder string) {
 }
 
 func (h *handler) page(w http.ResponseWriter, r *http.Request) {
-	if q, ok := h.question(w, r); ok {
-		if d, ok := h.document(w, r, q); ok {
-			render(w, r, "page.html", page{d, q, h.actions.recent()})
-		}
+	if d, q, ok := h.document(w, r); ok {
+		render(w, r, "page.html", page{d, q, h.actions.recent()})
 	}
 }
 
 func (h *handler) data(w http.ResponseWriter, r *http.Request) {
-	q, ok := h.question(w, r)
-	if !ok {
-		return
-	}
-	d, ok := h.document(w, r, q)
+	d, q, ok := h.document(w, r)
 	if !ok {
 		return
 	}
@@ -193,14 +186,6 @@ func (h *handler) data(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(d) // an error is that of a client who has gone
-}
-
-func (h *handler) question(w http.ResponseWriter, r *http.Request) (*question, bool) {
-	q, err := parseQuestion(r.URL.Query())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-	}
-	return q, err == nil
 }
 
 // render writes a page when it is whole, so that an error is an answer.

@@ -36,19 +36,15 @@ func spark(t *times, h *history) string {
 	longest := longestInterval(t)
 	before := t.From
 	for i, at := range t.At {
-		if at.Sub(before) > longest {
+		r := lookups{h.Hits[i], h.Misses[i]}.ratio()
+		if r == nil || at.Sub(before) > longest {
 			if lone {
 				b.WriteString(dot)
 			}
 			joined, lone = false, false
 		}
 		before = at
-		r := lookups{h.Hits[i], h.Misses[i]}.ratio()
 		if r == nil {
-			if lone {
-				b.WriteString(dot)
-			}
-			joined, lone = false, false
 			continue
 		}
 		x := sparkMargin + (sparkWidth-2*sparkMargin)*(1-float64(newest.Sub(at))/float64(width))

@@ -61,43 +61,25 @@ func newStatus(s txcache.Status) status {
 	return st
 }
 
-// State says in a word or two how it is going, and Tone how to colour that.
-func (s status) State() string {
-	switch {
-	case s.Backend != nil && s.Backend.BreakerOpen:
-		return "Out of reach"
-	case s.Waiting > 0:
-		return "Clears wait"
-	case s.Backend != nil && s.Backend.Announced && !s.Backend.Listening:
-		return "Not listening"
-	case s.Backend != nil:
-		return "In reach"
-	default:
-		return "No counts"
-	}
+// A verdict is how it is going.
+type verdict struct {
+	State   string // in a word or two
+	Follows string // what that means for those who use the service, "" where all is well
+	Tone    string // how to colour it: "bad", "warn" or "good"
 }
 
-// Follows says what State means for those who use the service, "" where all is well.
-func (s status) Follows() string {
-	switch {
-	case s.Backend != nil && s.Backend.BreakerOpen:
-		return "Transactions read the database. Commits that clear are refused, or with outage = \"commit\" announced later."
+// Verdict says how it is going.
+func (s status) Verdict() verdict {
+	switch b := s.Backend; {
+	case b != nil && b.BreakerOpen:
+		return verdict{"Out of reach", "Transactions read the database. Commits that clear are refused, or with outage = \"commit\" announced later.", "bad"}
 	case s.Waiting > 0:
-		return "Others have not learnt of these commits. Do not end the process before they have."
-	case s.Backend != nil && s.Backend.Announced && !s.Backend.Listening:
-		return "Each transaction asks the backend as it begins, and waits for the answer."
-	}
-	return ""
-}
-
-// Tone is "bad", "warn" or "good".
-func (s status) Tone() string {
-	switch {
-	case s.Backend != nil && s.Backend.BreakerOpen || s.Waiting > 0:
-		return "bad"
-	case s.Backend != nil && s.Backend.Announced && !s.Backend.Listening:
-		return "warn"
+		return verdict{"Clears wait", "Others have not learnt of these commits. Do not end the process before they have.", "bad"}
+	case b != nil && b.Announced && !b.Listening:
+		return verdict{"Not listening", "Each transaction asks the backend as it begins, and waits for the answer.", "warn"}
+	case b != nil:
+		return verdict{"In reach", "", "good"}
 	default:
-		return "good"
+		return verdict{"No counts", "", "good"}
 	}
 }

@@ -20,9 +20,9 @@ func TestStatesSayWhatFollows(t *testing.T) {
 		"In reach":      {txcache.Status{Backend: &backend.Stats{}}, ""},
 		"No counts":     {txcache.Status{}, ""},
 	} {
-		s := newStatus(c.status)
-		if s.State() != state || !strings.Contains(s.Follows(), c.says) || (s.Follows() == "") != (s.Tone() == "good") {
-			t.Errorf("%s: %q, tone %s, says %q", state, s.State(), s.Tone(), s.Follows())
+		v := newStatus(c.status).Verdict()
+		if v.State != state || !strings.Contains(v.Follows, c.says) || (v.Follows == "") != (v.Tone == "good") {
+			t.Errorf("%s: %q, tone %s, says %q", state, v.State, v.Tone, v.Follows)
 		}
 	}
 }

@@ -1,9 +1,9 @@
 package redisbackend
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -138,13 +138,8 @@ func (s *survey) counts(d *inspect.Database, scale float64) []inspect.CacheCount
 		}
 		return caches[name]
 	}
-	if d.Kept {
-		for _, g := range d.State.Caches {
-			of(g.Cache)
-		}
-		for _, name := range d.State.Fenced {
-			of(name)
-		}
+	for _, name := range d.Named() {
+		of(name)
 	}
 	for g, one := range s.groups {
 		c := of(g.cache)
@@ -155,10 +150,9 @@ func (s *survey) counts(d *inspect.Database, scale float64) []inspect.CacheCount
 		one.addTo(amount, scale, g.parts)
 	}
 	list := make([]inspect.CacheCount, 0, len(caches))
-	for _, c := range caches {
-		list = append(list, *c)
+	for _, name := range slices.Sorted(maps.Keys(caches)) {
+		list = append(list, *caches[name])
 	}
-	slices.SortFunc(list, func(a, b inspect.CacheCount) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 

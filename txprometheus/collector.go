@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/metrics"
 )
 
 // Options are the settings of a collector. The zero value of each field, and a
@@ -28,7 +27,7 @@ type Options struct {
 // it looks at every database that the process has used: the time it takes grows
 // with their number, the number of time series with that of the caches alone. It
 // does not call the backend, whose metrics are there if it implements
-// [backend.Observed]; that of class memory does not.
+// backend.Observed; that of class memory does not.
 //
 // What cannot be, such as a nil store, is an error of Register.
 func NewCollector(store *txcache.Store, opts *Options) prometheus.Collector {
@@ -44,117 +43,67 @@ func NewCollector(store *txcache.Store, opts *Options) prometheus.Collector {
 			return unusable{fmt.Errorf("txprometheus: Options.ConstLabels has %q, which is a label of the metrics themselves; name it otherwise", name)}
 		}
 	}
-	return &collector{
-		store:     store,
-		ofCache:   describe(ofCache, labels, "cache"),
-		ofStore:   describe(ofStore, labels),
-		ofBackend: describe(ofBackend, labels),
-		highest:   map[series]float64{},
+	c := &collector{reader: metrics.NewReader(store), descs: map[*metrics.Metric]*prometheus.Desc{}}
+	for _, m := range metrics.All() {
+		if m.Prometheus == "" {
+			continue
+		}
+		var variable []string
+		if m.PerCache() {
+			variable = []string{"cache"}
+		}
+		constant := prometheus.Labels{}
+		maps.Copy(constant, labels)
+		if m.Tier != "" {
+			constant["tier"] = m.Tier
+		}
+		c.descs[m] = prometheus.NewDesc(m.Prometheus, m.Help, variable, constant)
 	}
+	return c
 }
 
 type collector struct {
-	store     *txcache.Store
-	ofCache   []described[txcache.Stats]
-	ofStore   []described[txcache.Status]
-	ofBackend []described[backend.Stats]
-
-	mu      sync.Mutex
-	highest map[series]float64 // that counters have been
-}
-
-// A described metric is one with what Prometheus is told of it.
-type described[S any] struct {
-	metric[S]
-	desc *prometheus.Desc
-}
-
-// A series is a metric of one cache, or of none.
-type series struct {
-	desc  *prometheus.Desc
-	cache string
-}
-
-func describe[S any](metrics []metric[S], labels prometheus.Labels, variable ...string) []described[S] {
-	all := make([]described[S], len(metrics))
-	for i, m := range metrics {
-		constant := maps.Clone(labels)
-		if m.tier != "" {
-			if constant == nil {
-				constant = prometheus.Labels{}
-			}
-			constant["tier"] = m.tier
-		}
-		all[i] = described[S]{m, prometheus.NewDesc("txcache_"+m.name, m.help, variable, constant)}
-	}
-	return all
+	reader *metrics.Reader
+	descs  map[*metrics.Metric]*prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range c.ofCache {
-		ch <- d.desc
-	}
-	for _, d := range c.ofStore {
-		ch <- d.desc
-	}
-	for _, d := range c.ofBackend {
-		ch <- d.desc
+	for _, m := range metrics.All() {
+		if desc := c.descs[m]; desc != nil {
+			ch <- desc
+		}
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	for stats := range c.store.Stats() {
-		for _, d := range c.ofCache {
-			ch <- sample(c, d, stats, stats.Name)
+	for _, s := range c.reader.Read() {
+		if desc := c.descs[s.Metric]; desc != nil {
+			ch <- export(desc, s)
 		}
-	}
-	status := c.store.Status()
-	for _, d := range c.ofStore {
-		ch <- sample(c, d, status, "")
-	}
-	if status.Backend == nil {
-		return
-	}
-	for _, d := range c.ofBackend {
-		ch <- sample(c, d, *status.Backend, "")
 	}
 }
 
-// sample returns what d is in s, of a cache unless that is "".
-func sample[S any](c *collector, d described[S], s S, cache string) prometheus.Metric {
+func export(desc *prometheus.Desc, s metrics.Sample) prometheus.Metric {
 	var labels []string
-	if cache != "" {
-		labels = []string{cache}
+	if s.Cache != "" {
+		labels = []string{s.Cache}
 	}
 	var m prometheus.Metric
 	var err error
-	switch d.kind {
-	case summary:
-		count, sum := d.observed(s)
-		m, err = prometheus.NewConstSummary(d.desc, count, sum, nil, labels...)
-	case gauge:
-		m, err = prometheus.NewConstMetric(d.desc, prometheus.GaugeValue, d.value(s), labels...)
+	switch s.Kind {
+	case metrics.Summary:
+		m, err = prometheus.NewConstSummary(desc, s.Count, s.Value, nil, labels...)
+	case metrics.Counter:
+		m, err = prometheus.NewConstMetric(desc, prometheus.CounterValue, s.Value, labels...)
 	default:
-		value := c.rising(series{d.desc, cache}, d.value(s))
-		m, err = prometheus.NewConstMetric(d.desc, prometheus.CounterValue, value, labels...)
+		m, err = prometheus.NewConstMetric(desc, prometheus.GaugeValue, s.Value, labels...)
 	}
 	if err != nil {
-		return prometheus.NewInvalidMetric(d.desc, err)
+		return prometheus.NewInvalidMetric(desc, err)
 	}
 	return m
-}
-
-// rising returns the highest value that a counter has had. Stats are read one
-// after another while others count, so that a sum or a difference of them may go
-// down for a moment, which Prometheus would take for a counter that began anew.
-func (c *collector) rising(s series, value float64) float64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	value = max(value, c.highest[s])
-	c.highest[s] = value
-	return value
 }
 
 // unusable is a collector that cannot be registered.

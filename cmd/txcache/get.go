@@ -91,7 +91,7 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 			}
 		}
 		if token == "" {
-			_, _, err := generation(ctx, b, database, cache)
+			_, err := generation(ctx, b, database, cache)
 			return err
 		}
 		r.Generation = string(token)

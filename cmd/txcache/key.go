@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -28,50 +29,47 @@ const (
 // a digest.
 func candidates(word string) []candidate {
 	list := []candidate{{"string", text(word)}, {canonical, word}}
-	list = append(list, integers(word)...)
-	if word == "true" || word == "false" {
-		list = append(list, candidate{"bool", text(word == "true")})
+	list = add(list, word, signed[int])
+	list = add(list, word, signed[int8])
+	list = add(list, word, signed[int16])
+	list = add(list, word, signed[int32])
+	list = add(list, word, signed[int64])
+	list = add(list, word, unsigned[uint])
+	list = add(list, word, unsigned[uint8])
+	list = add(list, word, unsigned[uint16])
+	list = add(list, word, unsigned[uint32])
+	list = add(list, word, unsigned[uint64])
+	if word == "true" || word == "false" { // and not what else ParseBool takes
+		list = add(list, word, strconv.ParseBool)
 	}
-	if f, err := strconv.ParseFloat(word, 32); err == nil && f == f {
-		list = append(list, candidate{"float32", text(float32(f))})
-	}
-	if f, err := strconv.ParseFloat(word, 64); err == nil && f == f {
-		list = append(list, candidate{"float64", text(f)})
-	}
-	if a, err := netip.ParseAddr(word); err == nil {
-		list = append(list, candidate{"netip.Addr", text(a)})
-	}
-	if a, err := netip.ParseAddrPort(word); err == nil {
-		list = append(list, candidate{"netip.AddrPort", text(a)})
-	}
-	if a, err := netip.ParsePrefix(word); err == nil {
-		list = append(list, candidate{"netip.Prefix", text(a)})
+	list = add(list, word, float[float32])
+	list = add(list, word, float[float64])
+	list = add(list, word, netip.ParseAddr)
+	list = add(list, word, netip.ParseAddrPort)
+	return add(list, word, netip.ParsePrefix)
+}
+
+// add appends the key that parse makes of word, if it is one.
+func add[K comparable](list []candidate, word string, parse func(string) (K, error)) []candidate {
+	if key, err := parse(word); err == nil && key == key { // NaN is no key
+		list = append(list, candidate{reflect.TypeFor[K]().String(), text(key)})
 	}
 	return list
 }
 
-func integers(word string) (list []candidate) {
-	add := func(kind string, bits int, text func(int64) string) {
-		if i, err := strconv.ParseInt(word, 10, bits); err == nil {
-			list = append(list, candidate{kind, text(i)})
-		}
-	}
-	add("int", strconv.IntSize, func(i int64) string { return text(int(i)) })
-	add("int8", 8, func(i int64) string { return text(int8(i)) })
-	add("int16", 16, func(i int64) string { return text(int16(i)) })
-	add("int32", 32, func(i int64) string { return text(int32(i)) })
-	add("int64", 64, func(i int64) string { return text(i) })
-	unsigned := func(kind string, bits int, text func(uint64) string) {
-		if u, err := strconv.ParseUint(word, 10, bits); err == nil {
-			list = append(list, candidate{kind, text(u)})
-		}
-	}
-	unsigned("uint", strconv.IntSize, func(u uint64) string { return text(uint(u)) })
-	unsigned("uint8", 8, func(u uint64) string { return text(uint8(u)) })
-	unsigned("uint16", 16, func(u uint64) string { return text(uint16(u)) })
-	unsigned("uint32", 32, func(u uint64) string { return text(uint32(u)) })
-	unsigned("uint64", 64, func(u uint64) string { return text(u) })
-	return list
+func signed[K int | int8 | int16 | int32 | int64](word string) (K, error) {
+	i, err := strconv.ParseInt(word, 10, reflect.TypeFor[K]().Bits())
+	return K(i), err
+}
+
+func unsigned[K uint | uint8 | uint16 | uint32 | uint64](word string) (K, error) {
+	u, err := strconv.ParseUint(word, 10, reflect.TypeFor[K]().Bits())
+	return K(u), err
+}
+
+func float[K float32 | float64](word string) (K, error) {
+	f, err := strconv.ParseFloat(word, reflect.TypeFor[K]().Bits())
+	return K(f), err
 }
 
 // text returns the canonical form of key, which must be stable.

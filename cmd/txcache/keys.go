@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ goes on from there. Each time it walks over all keys of the server, gently.`,
 
 func (p *program) keys(ctx context.Context, database, cache, after string, limit int) error {
 	return p.inspect(ctx, func(b inspect.Inspector) error {
-		token, _, err := generation(ctx, b, database, cache)
+		token, err := generation(ctx, b, database, cache)
 		if err != nil {
 			return err
 		}
@@ -96,15 +97,15 @@ func (p *program) keys(ctx context.Context, database, cache, after string, limit
 }
 
 // generation returns the token of the generation of a cache that services read.
-func generation(ctx context.Context, b inspect.Inspector, database, cache string) (backend.Token, *inspect.Database, error) {
+func generation(ctx context.Context, b inspect.Inspector, database, cache string) (backend.Token, error) {
 	d, err := b.Database(ctx, database)
 	switch {
 	case err != nil:
-		return "", nil, backendError(ctx, err)
+		return "", backendError(ctx, err)
 	case !d.Kept:
-		return "", d, fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them%s", quoted(database), meant(ctx, b, database))
+		return "", fmt.Errorf("the server keeps no generations of %s: it is new, was dropped, or lost them%s", quoted(database), meant(ctx, b, database))
 	}
-	return d.State.Token(cache), d, nil
+	return d.State.Token(cache), nil
 }
 
 // A listing is the first keys of many: never more than twice the limit.
@@ -130,14 +131,7 @@ func (l *listing) add(key string, e *inspect.Entry) {
 	l.values[key][e.Schema+" "+e.Key] = true
 }
 
-func (l *listing) sorted() []string {
-	keys := make([]string, 0, len(l.values))
-	for key := range l.values {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func (l *listing) sorted() []string { return slices.Sorted(maps.Keys(l.values)) }
 
 // cut leaves the first keys.
 func (l *listing) cut() {

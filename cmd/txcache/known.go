@@ -21,7 +21,7 @@ func checkKnown(ctx context.Context, b inspect.Inspector, database string, cache
 	if err != nil {
 		return backendError(ctx, err)
 	}
-	names := named(d)
+	names := d.Named()
 	missing := func() int {
 		return slices.IndexFunc(caches, func(cache string) bool { return !slices.Contains(names, cache) })
 	}
@@ -41,23 +41,11 @@ func checkKnown(ctx context.Context, b inspect.Inspector, database string, cache
 	return nil
 }
 
-// named returns the caches that the generations of d name.
-func named(d *inspect.Database) []string {
-	var names []string
-	if d.Kept {
-		for _, g := range d.State.Caches {
-			names = append(names, g.Cache)
-		}
-		names = append(names, d.State.Fenced...)
-	}
-	return names
-}
-
 // cachesOf returns the caches of d that were cleared by name, are fenced or have
 // values, sorted. It walks over the keys of the server.
 func cachesOf(ctx context.Context, b inspect.Inspector, d *inspect.Database) ([]string, error) {
 	set := map[string]bool{}
-	for _, name := range named(d) {
+	for _, name := range d.Named() {
 		set[name] = true
 	}
 	err := b.Entries(ctx, d.Name, "", func(e *inspect.Entry) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -63,12 +64,7 @@ func names(list []string) string {
 }
 
 // dash returns text, or a dash in place of none.
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
+func dash(text string) string { return cmp.Or(text, "-") }
 
 // quotedToken returns a token as a terminal can take it, or a dash in place of none.
 func quotedToken(text string) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -149,10 +150,7 @@ func (g *genericDecoder) content() ([]byte, error) {
 
 func (g *genericDecoder) take(n int) ([]byte, error) {
 	b := make([]byte, n)
-	_, err := g.from.Read(b)
-	if n == 0 {
-		err = nil // at the end, nothing is read with an error
-	}
+	_, err := io.ReadFull(g.from, b)
 	return b, err
 }
 

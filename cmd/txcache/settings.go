@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -27,23 +28,18 @@ type setting struct {
 // reference. Nothing secret is in them: no credential, and nothing that came
 // from the environment.
 func settings(cfg *config.Config, text string) ([]setting, error) {
-	inEffect, err := tables(cfg.String())
-	if err != nil {
-		return nil, err
+	var tables [3]map[string]any
+	for i, text := range []string{cfg.String(), config.Default().String(), text} {
+		if _, err := toml.Decode(text, &tables[i]); err != nil {
+			return nil, err
+		}
 	}
-	usual, err := tables(config.Default().String())
-	if err != nil {
-		return nil, err
-	}
-	written, err := tables(text)
-	if err != nil {
-		return nil, err
-	}
+	inEffect, usual, written := tables[0], tables[1], tables[2]
 	var list []setting
 	var add func(t reflect.Type, at string, inEffect, usual, written map[string]any)
 	add = func(t reflect.Type, at string, inEffect, usual, written map[string]any) {
 		for i := range t.NumField() {
-			name := tagged(t.Field(i))
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
 			if name == "" {
 				continue
 			}
@@ -71,18 +67,6 @@ func settings(cfg *config.Config, text string) ([]setting, error) {
 	return list, nil
 }
 
-// tagged returns the key of a field, "" if it has none.
-func tagged(f reflect.StructField) string {
-	return regexp.MustCompile(`^[^,]*`).FindString(f.Tag.Get("toml"))
-}
-
-// tables returns what TOML says.
-func tables(text string) (map[string]any, error) {
-	var t map[string]any
-	_, err := toml.Decode(text, &t)
-	return t, err
-}
-
 // section returns the table of that name, nil if there is none.
 func section(of map[string]any, name string) map[string]any {
 	t, _ := of[name].(map[string]any)
@@ -105,16 +89,14 @@ func fromEnvironment(written any) bool {
 
 // text returns the value as a file would have it.
 func (s setting) text() string {
-	switch v := s.Value.(type) {
-	case string:
+	if v, ok := s.Value.(string); ok {
 		return strconv.Quote(v)
-	default:
-		text, err := json.Marshal(v)
-		if err != nil {
-			return hidden
-		}
-		return string(text)
 	}
+	text, err := json.Marshal(s.Value)
+	if err != nil {
+		return hidden
+	}
+	return string(text)
 }
 
 // note says where the value comes from.

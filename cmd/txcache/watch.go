@@ -66,11 +66,7 @@ it, tells what changed meanwhile, and says when it is listening again (ready).`,
 func (p *program) event(c inspect.Change) error {
 	r := watchResult{Time: c.Time.UTC(), Event: string(c.Kind), Database: c.Database, All: c.All, Caches: c.Caches, Version: c.Version}
 	if p.json {
-		line, err := json.Marshal(r)
-		if err == nil {
-			_, err = fmt.Fprintf(p.out, "%s\n", line)
-		}
-		return err
+		return json.NewEncoder(p.out).Encode(r)
 	}
 	parts := []string{r.Time.Format("15:04:05.000"), fmt.Sprintf("%-7s", r.Event)}
 	if r.Database != "" {

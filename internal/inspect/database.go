@@ -27,6 +27,18 @@ type Database struct {
 	Values int
 }
 
+// Named returns the caches that its generations name: those that were cleared by
+// name, and those that are fenced.
+func (d *Database) Named() (caches []string) {
+	if d.Kept {
+		for _, g := range d.State.Caches {
+			caches = append(caches, g.Cache)
+		}
+		caches = append(caches, d.State.Fenced...)
+	}
+	return caches
+}
+
 // A PlacedFence is a fence as the server keeps it.
 type PlacedFence struct {
 	ID       backend.Token
