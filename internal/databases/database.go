@@ -8,6 +8,29 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
+// A Cache is what databases know of a cache.
+type Cache struct {
+	ID       uint32 // of the caches of one process, from 1
+	Name     string
+	Contents Contents
+}
+
+// Contents makes what a cache holds in one database and generation, and looks
+// after it. To all others that is opaque: only the cache knows the types of its
+// keys and values.
+type Contents interface {
+	New(backend.Token) any // never nil
+	Len(any) int
+	Empty(any) // lets all values go; others may be reading and filling
+}
+
+// A generation is what a cache holds in a database under one token.
+type generation struct {
+	cache    *Cache
+	token    backend.Token
+	contents any
+}
+
 // A Database is what this process knows of one database: the newest state, and
 // the generations that hold values.
 type Database struct {

@@ -61,19 +61,10 @@ func (c *Cache[K, V]) Key(h Handle, key K) (Key[K], bool) {
 }
 
 // Find looks for a key wherever the transaction may, and counts.
-func (c *Cache[K, V]) Find(ctx context.Context, h Handle, key K) (r Result[V]) {
-	k, ok := c.Key(h, key)
-	if !ok {
-		c.Counts.Bypass()
-		return r
-	}
-	r, g := c.Lookup(h.Transaction, k)
+func (c *Cache[K, V]) Find(ctx context.Context, h Handle, key K) Result[V] {
+	k, r, g := c.findHere(h, key)
 	switch {
-	case r.Found.Known():
-		c.Hit(h, g, k, r)
-		return r
-	case g == nil:
-		c.Counts.Bypass()
+	case g == nil || r.Found.Known():
 		return r
 	case c.Store.Values == nil:
 		c.Counts.Miss()
@@ -88,21 +79,10 @@ func (c *Cache[K, V]) FindMany(ctx context.Context, h Handle, keys []K) map[K]V 
 	var missing []Key[K]
 	var from *Generation[K, V]
 	for _, key := range keys {
-		k, ok := c.Key(h, key)
-		if !ok {
-			c.Counts.Bypass()
-			continue
-		}
-		r, g := c.Lookup(h.Transaction, k)
-		switch {
-		case r.Found.Known():
-			c.Hit(h, g, k, r)
-			if r.Found == Present {
-				values[key] = r.Value
-			}
-		case g == nil:
-			c.Counts.Bypass()
-		default:
+		k, r, g := c.findHere(h, key)
+		if r.Found == Present {
+			values[key] = r.Value
+		} else if g != nil && r.Found != Absent {
 			missing, from = append(missing, k), g
 		}
 	}
@@ -115,6 +95,21 @@ func (c *Cache[K, V]) FindMany(ctx context.Context, h Handle, keys []K) map[K]V 
 		}
 	}
 	return values
+}
+
+// findHere looks for a key within the process, and counts it unless the backend is to
+// be asked in g.
+func (c *Cache[K, V]) findHere(h Handle, key K) (k Key[K], r Result[V], g *Generation[K, V]) {
+	k, ok := c.Key(h, key)
+	if ok {
+		r, g = c.Lookup(h.Transaction, k)
+	}
+	if r.Found.Known() {
+		c.Hit(h, g, k, r)
+	} else if g == nil {
+		c.Counts.Bypass()
+	}
+	return k, r, g
 }
 
 // Hit counts what was found in g, which is nil where the transaction's own was found.

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +12,12 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/near"
+)
+
+// The errors of the package, which the root package exports.
+var (
+	ErrTxDone   = errors.New("txcache: transaction has already been committed or rolled back")
+	ErrReadOnly = errors.New("txcache: transaction is read-only")
 )
 
 // A Handle is a transaction, seen as one user in one context.
