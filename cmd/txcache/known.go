@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/seed-dad15c92/txcache/internal/nearest"
+	"github.com/seed-dad15c92/txcache/internal/spelling"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -36,7 +36,7 @@ func known(ctx context.Context, b *redisbackend.Backend, database string, caches
 	}
 	if i := missing(); i >= 0 {
 		return fmt.Errorf("no cache called %s is known in %s: it was never cleared by name, and the server keeps no value of it%s",
-			shown(caches[i]), shown(database), didYouMean(nearest.Of(caches[i], names)))
+			shown(caches[i]), shown(database), didYouMean(spelling.Nearest(caches[i], names)))
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func meant(ctx context.Context, b *redisbackend.Backend, database string) string
 	for i, d := range databases {
 		names[i] = d.Name
 	}
-	return didYouMean(nearest.Of(database, names))
+	return didYouMean(spelling.Nearest(database, names))
 }
 
 func didYouMean(name string) string {

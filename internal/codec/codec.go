@@ -149,7 +149,7 @@ func (c *Codec[V]) append(dst []byte, value V, expires time.Time, instants bool)
 // to the data and the size of V, as long as V's own unmarshalers hold to that.
 // The value does not refer to data.
 //
-// For an envelope that has a mark instead of a value, the error is [ErrAbsent] or
+// For an envelope that has a placeholder instead of a value, the error is [ErrAbsent] or
 // [ErrLease], as it is.
 func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if len(data) < headerSize {
@@ -161,8 +161,8 @@ func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
 		expires = time.Unix(0, n).UTC()
 	}
-	if mark := marked(data[headerSize:]); mark != nil {
-		return value, expires, mark
+	if err := placeholderError(data[headerSize:]); err != nil {
+		return value, expires, err
 	}
 	if c.err != nil {
 		return value, time.Time{}, c.err

@@ -38,8 +38,8 @@ type pendingOp struct {
 const Patience = 5 * time.Second
 
 const (
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 5 * time.Second
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 5 * time.Second
 )
 
 // add queues n, and starts what delivers if nothing does. It reports false if one
@@ -81,7 +81,7 @@ func (w *pendingOp) absorb(n *pendingOp) {
 
 // deliver tries again and again, until nothing waits.
 func (q *queue) deliver() {
-	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
 		select {
 		case <-q.ctx.Done():
 			return
@@ -89,7 +89,7 @@ func (q *queue) deliver() {
 		}
 		ctx, cancel := context.WithTimeout(q.ctx, Patience)
 		if q.try(ctx) {
-			pause = firstRetry
+			pause = minBackoff
 		}
 		cancel()
 		q.mu.Lock()

@@ -152,7 +152,7 @@ var lifetimeGuards = []guard{{
 	without: "Contexts of any size stay for as long as the process.",
 	file:    "internal/canon/memo.go",
 	text:    "c == nil || c.kept }",
-	gone:    "c == nil || c.mark != 0 }",
+	gone:    "c == nil || c.hash != 0 }",
 	by:      "TestLargeContextsAreNotKept",
 }, {
 	name:    "an answer of the database is no doubt",

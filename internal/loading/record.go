@@ -37,7 +37,7 @@ func parseRecord(data []byte) []string {
 // formatRecord returns as text what parseRecord returns.
 func formatRecord(owner string, waits []string) string {
 	text := strings.Join(append([]string{owner}, waits...), " ")
-	if len(text) > codec.MaxLease {
+	if len(text) > codec.MaxLeaseText {
 		return owner + " " + anyOwner
 	}
 	return text
