@@ -58,7 +58,7 @@ type Backend interface {
 	// fence stands.
 	//
 	// Several fences may stand on one cache; it is fenced while one stands.
-	// A fence whose lease has ended counts as cleared, not as lifted: its
+	// A fence whose lease has ended counts as cleared, not as removed: its
 	// owner may have committed. The tokens of that clear are of the backend's
 	// making, never f.ID, for the owner may yet commit and clear. A backend
 	// whose fences cannot outlive their owner may ignore the lease.
@@ -67,7 +67,7 @@ type Backend interface {
 	// called Clear or Unfence for it.
 	Fence(ctx context.Context, database string, f Fence) error
 
-	// Clear starts a new generation of every cache of f, lifts the fence f,
+	// Clear starts a new generation of every cache of f, removes the fence f,
 	// and returns a State that shows both. A caller whose own context may be
 	// done by now gives another one: until Clear is done the fence stands.
 	//
@@ -79,7 +79,7 @@ type Backend interface {
 	// this clear. Clear needs no Fence before it.
 	Clear(ctx context.Context, database string, f Fence) (*State, error)
 
-	// Unfence lifts the fence f without a clear: the transaction ended before
+	// Unfence removes the fence f without a clear: the transaction ended before
 	// its database commit began. A fence that does not stand is no error.
 	Unfence(ctx context.Context, database string, f Fence) error
 

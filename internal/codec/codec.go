@@ -33,8 +33,8 @@
 // # Methods
 //
 // A type is encoded by its kind and its exported fields, whatever methods it has:
-// methods are made for readers, who need not be told everything. Only a type that this would
-// lose something of, as it has unexported fields, is encoded by its own methods:
+// methods such as String are made for readers, and may leave fields out. Only a type
+// that would lose something by this, as it has unexported fields, is encoded by its own methods:
 // those for binary, gob, text or JSON, the first of them from which the value comes back as it was.
 // Each value is decoded again to see that, but for some numbers and addresses of the
 // standard library, whose methods are known.
