@@ -9,13 +9,12 @@ type Cache struct {
 	Contents Contents
 }
 
-// Contents makes what a cache holds in one database and generation, and looks
-// after it. To all others that is opaque: only the cache knows the types of its
-// keys and values.
+// Contents makes and manages what a cache holds in one database and generation. It is
+// opaque to other packages: only the cache knows the types of its keys and values.
 type Contents interface {
 	New(backend.Token) any // never nil
 	Len(any) int
-	Empty(any) // lets all values go; others may be reading and filling
+	Empty(any) // removes all values; other goroutines may be reading and filling
 }
 
 // A generation is what a cache holds in a database under one token.

@@ -20,11 +20,11 @@ type batch[K comparable, V any] struct {
 	leads   bool
 
 	definite  bool      // the loader's answer holds for other callers too
-	leaseEnds time.Time // when leases end that are taken now
+	leaseEnds time.Time // when a lease ends that the batch takes now
 }
 
-// add looks items up in the process, and adds to the batch those that are not found.
-// It returns those that others are loading already.
+// add looks items up in the process, and adds those that are not found to the batch.
+// It returns the items that other transactions are loading already.
 func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*item[K, V]) {
 	c, t := b.c, b.h.Transaction
 	may := t.ReadOnly && !t.InSavepoint() // nothing leaves a savepoint
@@ -70,7 +70,7 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 	return others
 }
 
-// finish ends the call that the batch leads for it, if it does.
+// finish ends the call for it, if the batch leads that call.
 func (b *batch[K, V]) finish(it *item[K, V], err error) {
 	if call := it.call; call != nil {
 		call.Result, call.Err, call.Abandoned = it.Result, err, false
@@ -78,8 +78,8 @@ func (b *batch[K, V]) finish(it *item[K, V], err error) {
 	}
 }
 
-// fail ends the call that the batch leads for it, if it does, as err may be of the
-// caller's own circumstances. The next caller that waits calls its own loader.
+// fail ends the call for it, if the batch leads that call, because err may concern only
+// this caller. The next waiting caller then calls its own loader.
 func (b *batch[K, V]) fail(it *item[K, V], err error) {
 	if it.call != nil {
 		it.call.Err = err
@@ -94,7 +94,7 @@ func (b *batch[K, V]) abandon(it *item[K, V]) {
 	}
 }
 
-// run asks the backend for what is to be fetched, and calls the loader for the rest.
+// run fetches the items of toFetch from the backend, and calls the loader for the rest.
 func (b *batch[K, V]) run(ctx context.Context) error {
 	led := b.toFetch
 	defer func() { // also if the loader panics
@@ -109,7 +109,7 @@ func (b *batch[K, V]) run(ctx context.Context) error {
 	return b.loadRest(ctx)
 }
 
-// fetch asks the backend. What that does not have is to be loaded.
+// fetch asks the backend. It adds the items that the backend does not have to toLoad.
 func (b *batch[K, V]) fetch(ctx context.Context) {
 	if len(b.toFetch) == 0 {
 		return
@@ -131,7 +131,7 @@ func (b *batch[K, V]) fetch(ctx context.Context) {
 	b.toFetch = nil
 }
 
-// loadRest calls the loader for what is to be loaded.
+// loadRest calls the loader for the items of toLoad.
 func (b *batch[K, V]) loadRest(ctx context.Context) error {
 	items := b.toLoad
 	b.toLoad = nil
@@ -170,8 +170,8 @@ func (b *batch[K, V]) loadRest(ctx context.Context) error {
 	return err
 }
 
-// useExpired uses values that have expired, as the loader has failed, if there is one
-// for each item; see CacheOptions.StaleFor.
+// useExpired uses expired values after the loader has failed, if there is one for each
+// item; see CacheOptions.StaleFor.
 func (b *batch[K, V]) useExpired(ctx context.Context, items []*item[K, V]) bool {
 	c := b.c
 	if c.StaleFor == 0 || ctx.Err() != nil {

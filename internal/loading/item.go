@@ -11,17 +11,17 @@ type item[K comparable, V any] struct {
 	cacheable bool
 	transaction.Result[V]
 	hit          bool
-	call         *singleflight.Call[*transaction.Transaction, transaction.Result[V]] // nil: nobody waits for it
-	callerErrors int                                                                 // others that have failed, for reasons that may be their own
+	call         *singleflight.Call[*transaction.Transaction, transaction.Result[V]] // nil: no other transaction waits for it
+	callerErrors int                                                                 // failures of other callers that may concern only them
 	alone        bool                                                                // it waits for no other load of the process
 
-	oldPayload []byte   // what is of no use any more in the place of its lease
-	uselessAt  int64    // when that goes, as near.Now counts; 0: it says so itself
+	oldPayload []byte   // what the lease record replaces: a payload that is of no use any more
+	uselessAt  int64    // when the backend would remove that payload, as near.Now counts; 0: the payload itself says when it ends
 	waited     bool     // another process had a lease
-	owners     []string // what the record of that lease says: its owner, and those that the owner waits for
+	owners     []string // of that lease's record: its owner, and those that the owner waits for
 }
 
-// maxCallerErrors is how many failures of other callers a load waits for, if they may
-// be their own. While the database is down, each caller would otherwise fail after
-// having waited for the one before.
+// maxCallerErrors is how many failures of other callers a load waits for, if these may
+// concern only those callers. Otherwise, while the database is down, each caller would
+// fail after it has waited for the one before.
 const maxCallerErrors = 2
