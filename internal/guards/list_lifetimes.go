@@ -21,7 +21,7 @@ var lifetimeGuards = []guard{{
 }, {
 	name:    "nobody waits for a lease longer than it lasts",
 	keeps:   "P8",
-	without: "Whoever waits for a process that died waits for as long as others take the lease in turn.",
+	without: "A process that waits for one that died waits for as long as others take the lease in turn.",
 	file:    "internal/loading/lease.go",
 	text:    "			look.Stop()\n			b.toLoad = leasable\n			return nil\n",
 	gone:    "			look.Stop()\n			limit.Reset(b.c.lease)\n",
