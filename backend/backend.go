@@ -50,8 +50,8 @@ type Backend interface {
 	// that this Backend returned for database, it returns that same pointer.
 	Sync(ctx context.Context, database string) (*State, error)
 
-	// Fence marks the caches of f as about to be cleared, or renews the mark.
-	// From its return until Clear, Unfence or the end of f.Lease, whichever
+	// Fence places the fence f, as the caches of f are about to be cleared, or
+	// renews it. From its return until Clear, Unfence or the end of f.Lease, whichever
 	// is first, every State shows them as fenced. A Backend that was not
 	// there to see the fence placed or renewed may show them so for up to
 	// f.Lease from when it has first looked: no clock tells it since when the

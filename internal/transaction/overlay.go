@@ -38,7 +38,7 @@ func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
 func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
 	before, was := o.values[key]
 	if w.savepoints > 0 {
-		if e.step = before.step; e.step <= w.mark { // once a savepoint is enough
+		if e.step = before.step; e.step <= w.savedAt { // once a savepoint is enough
 			w.record(0, func() {
 				if was {
 					o.values[key] = before

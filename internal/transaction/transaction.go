@@ -145,8 +145,8 @@ func (t *Transaction) Savepoint(fn func() error) error {
 	}
 	w := t.worked()
 	w.savepoints++
-	mark := w.steps
-	w.mark = mark
+	savedAt := w.steps
+	w.savedAt = savedAt
 	t.mu.Unlock()
 
 	kept := false
@@ -158,7 +158,7 @@ func (t *Transaction) Savepoint(fn func() error) error {
 		}
 		if !kept {
 			w.cutAll()
-			for n := len(w.undo); n > 0 && w.undo[n-1].number > mark; n-- { // P2
+			for n := len(w.undo); n > 0 && w.undo[n-1].number > savedAt; n-- { // P2
 				w.undone()
 			}
 		}

@@ -20,7 +20,7 @@ type work struct {
 	undoSize   int    // about how many values the steps of undo keep
 	undoLimit  int    // the undoSize from which on record compares it with the number of values
 	steps      uint64 // the number of the last step
-	mark       uint64 // the number of the last step before the latest savepoint
+	savedAt    uint64 // the number of the last step before the latest savepoint
 
 	// A cut is a clear, a clear of all caches or the undo of a savepoint. A value
 	// whose load began before a cut is not kept after it: the load may have read
