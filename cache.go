@@ -20,24 +20,25 @@ import (
 // is ContextFree, the user context of the transaction's handle is part of every
 // key. A value may be nil, and is then a value like any other.
 //
-// Values are not copied: they must not be changed after Set, nor what Get
-// returned.
+// The cache does not copy values: the caller must not change a value after Set, nor
+// a value that Get returned.
 type Cache[K comparable, V any] struct{ inner loading.Cache[K, V] }
 
 // NewCache makes a cache of that name in s. opts may be nil.
 //
 // The name is any non-empty, valid UTF-8 string of at most 8192 bytes that no
-// other cache of the store has; if one has it, the error is ErrDuplicate. Programs that share a backend
-// share caches of the same name and the same shape of V.
+// other cache of the store has; if one has it, the error is ErrDuplicate. Programs
+// that share a backend share caches of the same name and the same shape of V.
 //
 // K must be a type whose values mean the same in every process and at any time:
-// no pointer, channel or time.Time, nor anything that holds one. It may be an
-// interface; keys that hold something else than such a value, and floats that
-// are no number, miss and are not set.
+// no pointer, channel or time.Time, nor a type that contains one. It may be an
+// interface; a key that contains another kind of value, or a float that is NaN,
+// misses and is not set.
 //
-// V may be any type. Where the backend keeps values, what cannot be encoded so that another
-// process gets what was set stays in this one. If no value of V can be, NewCache
-// says so in the log at once, and names the part of V that is the reason.
+// V may be any type. Where the backend keeps values, a value stays in this process
+// if it cannot be encoded so that another process gets what was set. If that is so
+// for every value of V, NewCache logs it at once, and names the part of V that is
+// the reason.
 func NewCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*Cache[K, V], error) {
 	c, err := newCache[K, V](s, name, opts)
 	switch {
@@ -107,8 +108,8 @@ func (c *Cache[K, V]) Name() string {
 }
 
 // Get returns the value under key as the transaction sees it, and whether there
-// is one: its own, or what others have committed. ctx bounds the call to the
-// backend, if one is needed; an error of it is a miss.
+// is one: one that the transaction has set, or one that others have committed. ctx
+// bounds the call to the backend, if one is needed; an error of that call is a miss.
 //
 // A key that is known to be absent from the database has no value either; see
 // [Cache.Absent].
@@ -135,8 +136,8 @@ func (c *Cache[K, V]) GetOr(ctx context.Context, tx *Tx, key K, def V) V {
 	return def
 }
 
-// GetMany returns the values that there are under keys. It asks the backend, if
-// need be, once for all of them.
+// GetMany returns the values that there are under keys. It calls the backend once
+// for all of them, if it must.
 func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 	c.made()
 	tx.made()
@@ -152,13 +153,13 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // that changes the row must call Clear; other processes keep the old value until
 // it does.
 //
-// Set takes the caller's word for it that value is what the transaction reads now.
-// If other goroutines use the transaction, none may write the row, clear the
-// cache or undo a savepoint between the caller's reading it and Set; Load needs
-// no such care.
+// The caller must make sure that value is what the transaction would read now. If
+// other goroutines use the transaction, none of them may write the row, clear the
+// cache or undo a savepoint after the caller has read the row and before Set; Load
+// needs no such care.
 //
-// Where the backend keeps values, a read-only transaction gives them to it when it
-// ends, and before that each time a thousand or so have gathered.
+// Where the backend keeps values, a read-only transaction sends its values there
+// when it ends, and before that each time about a thousand have gathered.
 func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
 	c.made()
 	tx.made()
@@ -174,10 +175,10 @@ func (c *Cache[K, V]) SetMany(tx *Tx, values map[K]V) {
 	}
 }
 
-// Absent reports whether it is known, to the transaction, that the database has
-// nothing under key: a loader has answered ErrAbsent, or SetAbsent was called.
-// For such a key Get finds no value, as for one of which nothing is known. A
-// look-up by Absent counts like one by Get.
+// Absent reports whether the transaction knows that the database has nothing under
+// key: a loader has returned ErrAbsent, or SetAbsent was called. Get finds no value
+// under such a key, as under a key of which nothing is known. A look-up by Absent
+// counts like one by Get.
 func (c *Cache[K, V]) Absent(ctx context.Context, tx *Tx, key K) bool {
 	c.made()
 	tx.made()
@@ -196,9 +197,9 @@ func (c *Cache[K, V]) SetAbsent(tx *Tx, key K) {
 	c.inner.SetAbsent(tx.h, key)
 }
 
-// Clear clears the cache: the transaction sees none of its values from now on,
-// others when it has committed. It costs the same for any number of values. It
-// answers ErrReadOnly in a read-only transaction.
+// Clear clears the cache: the transaction sees none of its values from now on, and
+// other transactions see none of them after the commit. It costs the same for any
+// number of values. It answers ErrReadOnly in a read-only transaction.
 func (c *Cache[K, V]) Clear(tx *Tx) error {
 	c.made()
 	tx.made()
@@ -209,8 +210,8 @@ func (c *Cache[K, V]) Clear(tx *Tx) error {
 }
 
 // SyncSince reports whether the state that tx began with was synchronised
-// before t; see [Tx.SyncedAt]. Then what was committed at t or later may be
-// missing from what the transaction reads here.
+// before t; see [Tx.SyncedAt]. If so, the transaction may not see here what was
+// committed at t or later.
 func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
 	c.made()
 	return tx.SyncedAt().Before(t)
@@ -223,10 +224,10 @@ func (c *Cache[K, V]) Stats() Stats {
 	return statsOf(c.inner.Core.Store.Databases, []*transaction.Core{&c.inner.Core})[0]
 }
 
-// KeyText returns the canonical form of key: how the command txcache lists the
-// key and takes it. A structure, and a string of more than 64 bytes, has a digest
-// for its form, which nothing else can tell. It returns "" for a key that no
-// cache keeps, such as NaN.
+// KeyText returns the canonical form of key, in which the command txcache lists
+// and takes keys. The form of a structure, and of a string of more than 64 bytes, is
+// a digest, which only this method can tell. KeyText returns "" for a key
+// that no cache keeps, such as NaN.
 func (c *Cache[K, V]) KeyText(key K) string {
 	c.made()
 	if !c.inner.Keys.Stable(key) {

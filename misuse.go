@@ -2,8 +2,8 @@ package txcache
 
 import "context"
 
-// A handle that is nil is a mistake in the program, and would be a miss for ever
-// if it were taken for a transaction that has ended.
+// A nil handle is a mistake in the program. If it counted as a transaction that has
+// ended, every look-up with it would be a miss.
 
 // made panics unless tx is a handle on a transaction.
 func (tx *Tx) made() {

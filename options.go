@@ -22,51 +22,51 @@ type Options struct {
 	// values come.
 	Size int
 
-	// Sizes are the sizes of single caches, by name. They go before
-	// CacheOptions.Size: who runs a service overrules who wrote it.
+	// Sizes are the sizes of single caches, by name. They override
+	// CacheOptions.Size: the operator's configuration overrides the program's.
 	Sizes map[string]int
 
 	// OverlaySize is the number of values of one cache that a transaction keeps to
-	// itself until it ends. Where a read-write transaction sets more, any of them
-	// go: the transaction reads such a key from the database again, and others get
-	// nothing of it (Stats.Overflows). A read-only transaction gives its values to
+	// itself until it ends. Where a read-write transaction sets more, it drops any of
+	// them: it reads the keys of dropped values from the database again, and does not
+	// publish these values (Stats.Overflows). A read-only transaction gives its values to
 	// others as they come, so it meets the limit only in a cache that is fenced and
 	// within a savepoint. The default is 65536, or the cache's size if that is more.
 	OverlaySize int
 
 	// Poll, if positive, lets a transaction begin with what this process
 	// learnt of its database up to Poll ago, instead of asking the backend
-	// each time. Commits of other processes are then seen up to Poll late;
-	// those of this process count at once.
+	// each time. A transaction then sees commits of other processes up to Poll
+	// late, and those of this process at once.
 	Poll time.Duration
 
 	// CommitOnOutage says what CommitWith does when the backend cannot be told
-	// of a clear. By default it refuses: it returns ErrUnavailable and the
-	// database commit is not run. If set, the database commit runs, and the
-	// clear is repeated until the backend has it; other processes that do
-	// reach the backend may read what should be cleared until then, and for
-	// good if this process dies first.
+	// of a clear. By default CommitWith returns ErrUnavailable and does not run the
+	// database commit. If set, it runs the database commit, and the store repeats
+	// the clear until the backend accepts it; other processes that do reach the
+	// backend may read what should be cleared until then, and for good if this
+	// process dies first.
 	CommitOnOutage bool
 
 	// ContextIgnoredKeys are keys of user contexts that make no difference
-	// to any cache. The values under them are not looked at.
+	// to any cache. No cache looks at the values under them.
 	ContextIgnoredKeys []string
 
 	// Fence is the lease of a fence: for how long caches are bypassed after
 	// the process that was committing a clear died. A commit that takes longer
-	// renews it. The default is a minute, the least 100 milliseconds.
+	// renews it. The default is a minute, the minimum 100 milliseconds.
 	Fence time.Duration
 
 	// CommitTimeout is how long the database may take for its answer to a commit.
-	// It takes the place of the deadline of the context given to CommitWith, whose
-	// end does not reach the database's commit. A commit that is given up is in
-	// doubt, so this should be long. The default is a minute.
+	// It replaces the deadline of the context that the caller gives to CommitWith:
+	// the end of that context does not reach the database's commit. A commit without
+	// an answer is in doubt, so this should be long. The default is a minute.
 	CommitTimeout time.Duration
 
 	// NotCommitted, if not nil, reports whether an error of a database's commit is
 	// the database's refusal: nothing was committed, and nothing will be. It is
-	// for drivers whose errors have no SQLSTATE, such as those of SQLite, where
-	// there is no commit function that could mark them; see the function
+	// for drivers whose errors have no SQLSTATE, such as those of SQLite, where the
+	// program has no commit function that could mark them; see the function
 	// NotCommitted. It must be safe for concurrent use.
 	NotCommitted func(error) bool
 
@@ -78,24 +78,23 @@ type Options struct {
 	// itself. It is ignored for a backend that does not.
 	NoNear bool
 
-	// OnStale, if not nil, is called with each hit that CacheOptions.Verify
-	// finds to be stale, in the goroutine of the Load that found it, which
-	// waits for it.
+	// OnStale, if not nil, gets each hit that CacheOptions.Verify finds to be
+	// stale. The Load that found it calls OnStale in its own goroutine, and waits
+	// for it.
 	OnStale func(context.Context, StaleHit)
 
-	// Trace, if not nil, is called as an operation begins, and what it returns,
-	// the context for what happens within and a function, when that has ended:
-	// the function with the error, nil if there was none. Both must be safe for
-	// concurrent use, and neither of what is returned may be nil. Operations that
-	// do not leave the transaction are not traced, nor are leases, and fences
-	// that are renewed or lifted.
+	// Trace, if not nil, is called when an operation begins. It returns a context
+	// for what happens within the operation, and a function that the store calls
+	// with the operation's error, or nil, when the operation has ended. Trace and
+	// that function must be safe for concurrent use; neither result may be nil. The
+	// store does not trace operations that do not leave the transaction, leases, and
+	// the renewal and removal of fences.
 	Trace func(context.Context, Operation) (context.Context, func(error))
 
 	// Logger gets records of outages, of stale hits, and of values that could
 	// not be encoded or decoded, at most one of a kind for each database and
-	// cache, and a hundred of a kind for all, every ten seconds. They
-	// name caches and databases, never keys or values. The default is
-	// slog.Default().
+	// cache, and a hundred of a kind for all, every ten seconds. The records name
+	// caches and databases, never keys or values. The default is slog.Default().
 	Logger *slog.Logger
 }
 
@@ -171,40 +170,40 @@ func options(cfg *config.Config) *Options {
 // a nil *CacheOptions, stand for the default.
 type CacheOptions struct {
 	// Size is the number of values kept in the process for each database.
-	// The default is Options.Size; Options.Sizes goes before both.
+	// The default is Options.Size; Options.Sizes overrides both.
 	Size int
 
 	// Duration is how long a value stays valid after it was set; a hit does
-	// not extend it. The default, 0, is until it is cleared. A backend that
-	// keeps values outside of the process may keep none for longer than a
-	// time of its own (redis: "duration").
+	// not extend it. With the default, 0, it stays valid until it is cleared. A
+	// backend that keeps values outside of the process may have a limit of its own,
+	// and keep no value for longer (redis: "duration").
 	Duration time.Duration
 
-	// Jitter is the share of Duration, 0 to 1, by which the life of a value is
-	// shortened at random, so that values that were set together do not expire
-	// together: 0.1 makes it 90 to 100 per cent. The default is 0.
+	// Jitter is the share of Duration, 0 to 1, by which the cache shortens a value's
+	// TTL at random, so that values that were set together do not expire together:
+	// 0.1 makes it 90 to 100 per cent. The default is 0.
 	Jitter float64
 
-	// Absent is how long it is remembered that the database has nothing under a
+	// Absent is how long the cache remembers that the database has nothing under a
 	// key (see ErrAbsent), if that is less than Duration. The default, 0, is as
 	// long as a value; negative is not at all.
 	Absent time.Duration
 
-	// StaleFor is for how long after it has expired a value may be returned by
-	// Load and LoadMany if their loader fails. It is never one that was cleared.
-	// The default, 0, is not at all. It concerns caches with a Duration; expired
-	// values are kept as long as there is room, and outside of the process until
-	// one with a Lease begins to load.
+	// StaleFor is for how long after its expiry Load and LoadMany may return a value
+	// if their loader fails. They never return one that was cleared. The default, 0,
+	// is not at all. It concerns caches with a Duration. The process keeps expired
+	// values as long as there is room, the backend until a cache with a Lease begins
+	// to load.
 	StaleFor time.Duration
 
-	// Lease lets processes that share a backend agree on one of them to load a
-	// value: it has so long to do so, and so long the others wait for it before
-	// they load themselves. It costs a round trip on each load in a read-only
-	// transaction. The default, 0, is Options.Lease; negative is none. It is
-	// ignored where the backend keeps no values, or is no backend.Swapper.
+	// Lease lets processes that share a backend agree that one of them loads a
+	// value. That process has this long to do so, and the others wait this long for
+	// it before they load themselves. It costs a round trip on each load in a
+	// read-only transaction. The default, 0, is Options.Lease; negative is none. It
+	// is ignored where the backend keeps no values, or is no backend.Swapper.
 	Lease time.Duration
 
-	// ContextFree says that the values do not depend on who asks: the user
+	// ContextFree says that the values do not depend on the user context: the user
 	// and the context of the transaction's handle are no part of the key.
 	ContextFree bool
 
@@ -213,28 +212,31 @@ type CacheOptions struct {
 	// values under them; see [Tx.WithContext].
 	IgnoreContext []string
 
-	// Warm publishes, when a transaction commits, also what it set after its
-	// last clear of the cache, if nobody else cleared it meanwhile. So clear
-	// after the writes: what was loaded between a clear and a later write
-	// would be published as it was before. Without Warm, the next readers load.
+	// With Warm, a transaction that commits also publishes what it set after its
+	// last clear of the cache, if no other transaction cleared the cache meanwhile.
+	// So a transaction must clear after its writes: a value that it loaded between a
+	// clear and a later write would be published as it was before that write.
+	// Without Warm, the next readers load.
 	Warm bool
 
 	// Version is part of the shape of the values, beside their type: caches of one
 	// name in several programs do not read each other's values if their versions
-	// differ. Whoever clears one clears all of them. Change it when values mean something
-	// else although their type is the same: a price in cents that was one in euros. Any
-	// number will do. It makes no difference where the backend keeps no values.
+	// differ. A clear of one version clears all versions. Change it when values mean
+	// something else although their type is the same: a price in cents that was one
+	// in euros. Any number will do. It makes no difference where the backend keeps no
+	// values.
 	Version int
 
 	// Verify is the share of hits of Load in read-only transactions, 0 to 1,
 	// for which the loader runs as well: 0.001 is one hit in a thousand, 0, the
-	// default, none. If what it returns is not the same (deeply equal, or
-	// encoded alike, whatever the zones of times) and nobody has cleared the cache since the transaction
-	// began, the hit was stale: it is counted (Stats.Mismatches), logged, and
-	// handed to Options.OnStale, and Load sets and returns what was loaded. So
-	// forgotten clears come to light in production. If the loader fails, the
-	// hit is returned. Where servers learn late of each other's clears (redis:
-	// sync = "channel"), one that is still on its way counts as forgotten.
+	// default, none. If the loader returns another value (neither deeply equal nor
+	// encoded alike, whatever the zones of times) and no transaction has cleared the
+	// cache since this one began, the hit was stale: Load counts it
+	// (Stats.Mismatches), logs it, passes it to Options.OnStale, and sets and returns
+	// the loaded value. So forgotten clears come to light in production. If the
+	// loader fails, Load returns the hit. Where servers learn late of each other's
+	// clears (redis: sync = "channel"), a clear that is still on its way counts as
+	// forgotten.
 	Verify float64
 }
 

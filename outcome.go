@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// An outcome is what is known of a commit of the database.
+// An outcome is what the store knows of a commit of the database.
 type outcome uint8
 
 const (
@@ -19,26 +19,26 @@ const (
 )
 
 // NotCommitted marks err as the database's refusal of a commit: nothing was
-// committed, and nothing will be. Commit functions return it from
-// [Tx.CommitWith], for errors that CommitWith does not know. The caches that the
-// transaction cleared are then cleared at once; they stay fenced for a lease if
-// the commit is in doubt, as it is with any error that is not marked.
+// committed, and nothing will be. The commit function of [Tx.CommitWith] returns
+// such an error in place of an error that CommitWith does not know. The caches that
+// the transaction cleared are then cleared at once. Without the mark the commit
+// would be in doubt, and the caches would stay fenced for the fence's lease.
 //
 // The marked error has the text of err, and errors.Is and errors.As find in it
 // what they find in err. NotCommitted(nil) is nil.
 //
-// An error of the way to the database must not be marked, whatever it says: an
-// answer that was lost tells nothing of the commit. A mark does not count where
-// err wraps [ErrInDoubt], or is joined with an error that is not marked.
+// A commit function must not mark an error of the way to the database, whatever it
+// says: a lost answer tells nothing of the commit. A mark does not count where err
+// wraps [ErrInDoubt], or is joined with an error that is not marked.
 func NotCommitted(err error) error { return withOutcome(err, refused) }
 
-// NotSent marks err as one that came before the database was asked to commit.
-// Commit functions return it from [Tx.CommitWith]. Nothing can have changed, so
-// the caches that the transaction cleared are in use again at once, as they were.
+// NotSent marks err as one that came before the database was asked to commit. The
+// commit function of [Tx.CommitWith] returns it. Nothing can have changed, so the
+// caches that the transaction cleared are in use again at once, as they were.
 //
 // Otherwise it is like [NotCommitted]. A mark that is not true loses a clear: if
-// the request to commit may have left the process, even in part, err must not be
-// marked so.
+// the request to commit may have left the process, even in part, the commit function
+// must not mark err so.
 func NotSent(err error) error { return withOutcome(err, notSent) }
 
 // An outcomeError says what the commit function knows of the outcome.
@@ -56,9 +56,9 @@ func withOutcome(err error, o outcome) error {
 
 func (m *outcomeError) Unwrap() error { return m.error }
 
-// outcomeOf returns what err, of a commit function, says of the commit. It is in
-// doubt unless err is known to be definite: errors of the way to the database
-// have nothing in common by which to know them. // P3
+// outcomeOf returns what a commit function's err says of the commit. The commit is
+// in doubt unless err is known to be definite: errors of the way to the database
+// have nothing in common by which outcomeOf could know them. // P3
 func outcomeOf(err error, notCommitted func(error) bool) (o outcome) {
 	if err == nil {
 		return committed
@@ -77,8 +77,8 @@ func outcomeOf(err error, notCommitted func(error) bool) (o outcome) {
 	return refused
 }
 
-// outcomeOfOne returns what err says by itself. An error that has several is as good as
-// the worst of them: the commit may have been tried more than once.
+// outcomeOfOne returns what err says by itself. An error that wraps several counts as
+// the least certain of them: the commit may have been tried more than once.
 func outcomeOfOne(err error) outcome {
 	switch e := err.(type) {
 	case nil:
@@ -142,7 +142,7 @@ func sqlState(err error) (state string, ok bool) {
 // and with deferred triggers it can fail in every way in which a statement can.
 //
 // Classes that are missing here leave the commit in doubt: 08, the connection;
-// 57, an operator's intervention, who may have ended the server in the middle;
+// 57, an intervention of an operator, who may have ended the server in the middle;
 // 58 and XX, trouble of the server's own, with which anything may have happened;
 // HV, another server's answer to a part of the commit; 28 and 70, which proxies
 // and servers that are shutting down answer; HY, which says nothing; those of a

@@ -9,8 +9,8 @@ import (
 )
 
 // Stats are the counts of one cache over all databases since it was made. They
-// are read one after another while others count, so that sums may be off by
-// what happened in between.
+// are read one after another while other goroutines count, so sums may be off by what
+// happened in between.
 type Stats struct {
 	Name   string
 	Hits   uint64 // values found: in the transaction, near or remote
@@ -28,7 +28,7 @@ type Stats struct {
 	EarlyRefreshes uint64        // values loaded again in the background before they expired
 	ExpiredHits    uint64        // expired values returned because their loader failed; see CacheOptions.StaleFor
 	Verified       uint64        // hits compared with what their loader returned; see CacheOptions.Verify
-	Mismatches     uint64        // those that were stale: something else was loaded, and nobody had cleared
+	Mismatches     uint64        // those that were stale: the loader returned another value, and no transaction had cleared
 	Clears         uint64        // commits that cleared the cache, those that failed included
 	Published      uint64        // values that commits of read-write transactions made visible
 	Evictions      uint64        // values pushed out by the size limit

@@ -28,7 +28,8 @@ type Status struct {
 	Backend *backend.Stats // nil if the backend keeps none
 }
 
-// Status returns the present one. It counts the databases that the process has used.
+// Status returns the store's present status. It counts the databases that the process
+// has used.
 func (s *Store) Status() Status {
 	s.made()
 	d := &s.databases.Counts

@@ -26,9 +26,9 @@ type Store struct {
 	loads     *loading.Store
 }
 
-// New returns a store over a backend of one's own; [Open] and [OpenConfig] make
-// one from configuration. The store owns b from then on and closes it. opts may
-// be nil.
+// New returns a store over a backend that the caller has made; [Open] and
+// [OpenConfig] make a store from configuration. The store owns b from then on and
+// closes it. opts may be nil.
 func New(b backend.Backend, opts *Options) (*Store, error) {
 	if b == nil {
 		return nil, errors.New("txcache: New needs a backend; it got nil")
@@ -52,19 +52,20 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 // Begin begins a read-write transaction of database. Call it before the
 // database transaction takes its snapshot.
 //
-// A database is any non-empty, valid UTF-8 string of at most 8192 bytes; it needs
-// no creation. If the backend cannot be reached, the transaction begins all the same, with every
-// cache private to it: reads miss and go to the database. An error means that
-// the name is no such string, that ctx is done, or that the store is closed.
+// The name of a database is any non-empty, valid UTF-8 string of at most 8192 bytes;
+// a database needs no creation. If the backend cannot be reached, the transaction
+// begins all the same, with every cache private to it: reads miss, and callers read
+// from the database. An error means that the name is no such string, that ctx is
+// done, or that the store is closed.
 //
-// A transaction must be ended by Commit, CommitWith or Rollback; one that is
-// not costs its memory and nothing else.
+// The caller must end the transaction by Commit, CommitWith or Rollback; one that
+// is not ended costs its memory and nothing else.
 func (s *Store) Begin(ctx context.Context, database string) (*Tx, error) {
 	return s.begin(ctx, database, false)
 }
 
-// BeginReadOnly begins a transaction that does not change the database: what it
-// loads can be shared with others at once. Clear answers ErrReadOnly. Otherwise
+// BeginReadOnly begins a transaction that does not change the database: other
+// transactions may share at once what it loads. Clear answers ErrReadOnly. Otherwise
 // it is like Begin.
 func (s *Store) BeginReadOnly(ctx context.Context, database string) (*Tx, error) {
 	return s.begin(ctx, database, true)
@@ -107,8 +108,7 @@ func (s *Store) beginRefresh(ctx context.Context, database string) (*transaction
 // returns an error or panics, the transaction is rolled back; the error is
 // returned as it is. fn must not use the transaction after it returned.
 //
-// There is no database transaction in this; package sqltx and CommitWith are for
-// that.
+// Update runs no database transaction; package sqltx and CommitWith are for that.
 func (s *Store) Update(ctx context.Context, database string, fn func(*Tx) error) error {
 	return s.run(ctx, database, false, fn)
 }
@@ -132,9 +132,10 @@ func (s *Store) run(ctx context.Context, database string, readOnly bool, fn func
 }
 
 // Sync makes this process learn what others have committed, also where
-// Options.Poll would let a transaction begin with less. A backend that is told of
-// changes (redis: sync = "channel") answers with what it was told. The error
-// wraps ErrUnavailable if the backend could not be reached.
+// Options.Poll would let a transaction begin with an earlier state. A backend that
+// learns of changes by announcements (redis: sync = "channel") answers with those
+// that it has received. The error wraps ErrUnavailable if the backend could not be
+// reached.
 func (s *Store) Sync(ctx context.Context, database string) error {
 	s.made()
 	given(ctx)
@@ -143,13 +144,13 @@ func (s *Store) Sync(ctx context.Context, database string) error {
 }
 
 // Clear clears the caches of those names in database, as a transaction does
-// that commits nothing else. It is for those who operate a service: caches that
-// only other programs have are cleared too, and a name that nobody has does no
-// harm. Programs clear in the transaction that is the reason, by [Cache.Clear].
+// that commits nothing else. It is for the operators of a service: it also clears
+// caches that only other programs have, and the name of no cache does no harm.
+// Programs clear by [Cache.Clear], in the transaction that is the reason.
 //
-// As with a commit, nil does not say that every server has heard of it: a clear
-// that the backend could not be told of is repeated until it can, and counted by
-// Waiting meanwhile.
+// As with a commit, nil does not mean that the backend has accepted the clear: one
+// that it could not be told of is repeated until it can be, and Waiting counts it
+// meanwhile.
 func (s *Store) Clear(ctx context.Context, database string, caches ...string) error {
 	s.made()
 	if len(caches) == 0 {
@@ -177,31 +178,33 @@ func (s *Store) ClearAll(ctx context.Context, database string) error {
 	return s.Update(ctx, database, (*Tx).ClearAll)
 }
 
-// Drop forgets all that is cached for database: whoever begins from now on, in
-// any process, begins anew, and the backend removes the values. Transactions
-// that are open see nothing cached any more, not even what they set, and publish
-// nothing; those of another process from when that learns of the drop, at its
-// next Begin or Sync of the database. The name may be used again at once. Drop a
-// database that nobody is committing to: the fences of commits that are under
-// way are gone with it for other processes.
+// Drop forgets all that is cached for database: a transaction that begins from now
+// on, in any process, finds nothing cached, and the backend removes the values.
+// Open transactions see nothing cached any more, not even what they set, and
+// publish nothing. Those of another process see the drop after that process's next
+// Begin or Sync of the database. The name may be used again at once. Do not drop a
+// database while transactions commit to it: other processes lose the fences of
+// those commits.
 //
-// After an error the database may be dropped or not; repeat the call.
+// After an error the database may be dropped or not; the caller should repeat the
+// call.
 func (s *Store) Drop(ctx context.Context, database string) error {
 	s.made()
 	given(ctx)
 	return s.databases.Drop(ctx, database)
 }
 
-// Close stops what is loaded in the background, waits for commits of clears that
-// are under way, gives clears that wait for the backend a last try, each of the
-// three steps for a second at most, and closes the backend.
+// Close stops the loads in the background, waits for commits of clears that are in
+// progress, and tries once more to send the clears that the backend has not
+// accepted. Each of these three steps takes a second at most. Then it closes the
+// backend.
 //
-// Its error tells of clears that were not announced: it wraps ErrUnavailable if
-// the backend could not be told, and ErrInDoubt for those of commits in doubt, which
-// come a lease later. Where the backend outlives this process, their fences stand
-// until their lease ends, which counts as the clear there. Transactions that are open can still
-// be read and rolled back; a commit that clears answers ErrClosed and does not
-// run the database's. Calling Close again does nothing.
+// Its error reports clears that were not sent: it wraps ErrUnavailable if the
+// backend could not be told, and ErrInDoubt for those of commits in doubt, which
+// come a fence's lease later. Where the backend outlives this process, the fences of
+// these clears stand until their lease ends, which counts as the clear there. Open
+// transactions can still be read and rolled back; a commit that clears answers
+// ErrClosed and does not run the database's commit. Calling Close again does nothing.
 func (s *Store) Close() error {
 	s.made()
 	if !s.databases.Close() {

@@ -24,8 +24,8 @@ type Operation struct {
 
 func untraced(error) {}
 
-// trace tells Options.Trace that an operation begins. What it returns is to be
-// called at the end.
+// trace calls Options.Trace when an operation begins. The caller must call the returned
+// function with the operation's error, or nil.
 func (s *Store) trace(ctx context.Context, name, database, cache string, keys int) (context.Context, func(error)) {
 	if s.opts.Trace == nil {
 		return ctx, untraced

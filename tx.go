@@ -14,16 +14,16 @@ import (
 // transaction, seen as one user in one context. It is safe for concurrent use.
 //
 // Several goroutines may load in one transaction while others clear caches or
-// undo savepoints: what was being loaded meanwhile is returned to its caller, and
-// not kept. A goroutine must clear after it has written, not before, as another
-// may load in between; and the transaction must be committed after all that was
-// written in it was cleared. See [Tx.Savepoint] and [Cache.Set] for what else
-// they must agree on.
+// undo savepoints: a load that is running then returns its value to its caller,
+// and the cache does not keep it. A goroutine must clear after it has written, not
+// before, as another may load in between. The transaction must be committed after
+// all that was written in it was cleared. [Tx.Savepoint] and [Cache.Set] say what
+// else the goroutines must agree on.
 //
-// What a read-write transaction sets and clears is seen by itself at once, and
-// by others after it committed; see [Tx.CommitWith] for how that is done. A
-// finished transaction misses, ignores what it is asked to set, and answers
-// ErrTxDone, so that `defer tx.Rollback()` is always right.
+// A read-write transaction sees at once what it sets and clears; other transactions
+// see it after the commit. [Tx.CommitWith] says how. A finished transaction misses,
+// ignores what it is asked to set, and answers ErrTxDone, so that
+// `defer tx.Rollback()` is always right.
 type Tx struct{ h transaction.Handle }
 
 // Database returns the name of the transaction's database.
@@ -32,12 +32,12 @@ func (tx *Tx) Database() string {
 	return tx.h.Database()
 }
 
-// SyncedAt returns the moment as of which the transaction knows what others have
-// cleared: it reads nothing older than what had been committed by then. That is
-// when it began, unless Options.Poll lets it begin with a state of before, or the
-// backend is told of changes (redis: sync = "channel"): then it is when the
-// backend was last asked, as announcements can get lost. It is the zero time if
-// the backend could not be reached.
+// SyncedAt returns the moment up to which the transaction knows what other processes
+// have cleared: it reads nothing older than what had been committed by then. That
+// is when the transaction began, unless Options.Poll lets it begin with an earlier
+// state, or the backend learns of changes by announcements (redis: sync =
+// "channel"). Then it is when the backend was last asked, as announcements can get
+// lost. SyncedAt returns the zero time if the backend could not be reached.
 func (tx *Tx) SyncedAt() time.Time {
 	tx.made()
 	return tx.h.SyncedAt()
@@ -54,19 +54,18 @@ func (tx *Tx) WithUser(user any) *Tx {
 // WithContext returns another handle on the same transaction, whose user
 // context has values merged over this handle's own.
 //
-// Values are taken as they are now, but for those that are ignored. Under the keys
-// of Options.ContextIgnoredKeys they are not looked at, so that they may be large,
-// or in use elsewhere. Nor are those under a key that a cache of the store
-// ignores (CacheOptions.IgnoreContext), but for plain ones: booleans, numbers,
-// strings, times, and slices, arrays and structs of such. All others are taken when
-// a cache that does not ignore the key is first used with the handle, or with one
-// that was made of it; they must not change by then.
+// WithContext takes the values as they are now, but for those that are ignored. It
+// does not look at values under the keys of Options.ContextIgnoredKeys, so they may
+// be large, or in use elsewhere. Under a key that a cache of the store ignores
+// (CacheOptions.IgnoreContext) it takes plain values alone: booleans, numbers,
+// strings, times, and slices, arrays and structs of such. It takes another value
+// there when a cache that does not ignore the key is first used with the handle, or
+// with a handle made from it; the value must not change before that.
 //
-// Values may be of any type that has a
-// canonical form: booleans, numbers, strings, times, and slices, maps, structs
-// and pointers of such. Values of different types are different. A function or
-// a channel has no such form: context-dependent caches miss with it, unless
-// they ignore its key.
+// Values may be of any type that has a canonical form: booleans, numbers, strings,
+// times, and slices, maps, structs and pointers of such. Values of different types
+// are different. A function or a channel has no such form: context-dependent caches
+// miss with it, unless they ignore its key.
 func (tx *Tx) WithContext(values map[string]any) *Tx {
 	tx.made()
 	return tx.as(tx.h.Store.Take(tx.h.User, values))
@@ -87,14 +86,14 @@ func (tx *Tx) ClearAll() error {
 // Savepoint runs fn. If fn returns an error or panics, what was set and cleared
 // meanwhile is undone; the error is returned as it is. Savepoints nest.
 //
-// As with a savepoint of the database, what other goroutines do in the
-// transaction meanwhile is undone with it, and a value that one of them is still
-// loading by then is not kept. While other goroutines use the transaction, fn
-// must set the database's savepoint and roll it back itself: before it returns
-// its error, so that nobody reads afterwards what is undone. A goroutine that
-// writes a row must not clear the cache within another's savepoint that began
-// after the write, and the transaction must not be committed within a savepoint
-// that is being rolled back.
+// As with a savepoint of the database, the undo includes what other goroutines did
+// in the transaction meanwhile, and a value that one of them is still loading by
+// then is not kept. While other goroutines use the transaction, fn must set the
+// database's savepoint and roll it back itself, before it returns its error:
+// otherwise another goroutine could read in between what is then undone. A goroutine
+// that writes a row must not clear the cache within another goroutine's savepoint
+// that began after the write. The transaction must not be committed within a
+// savepoint that is being rolled back.
 func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 	tx.made()
 	return tx.h.Savepoint(func() error { return fn(tx) })
@@ -109,24 +108,26 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // CommitWith commits the database transaction by calling commit, and what the
 // transaction set and cleared with it:
 //
-//  1. The caches that were cleared are fenced: whoever begins from now on, in
-//     any process, goes to the database. If that cannot be had, CommitWith
-//     returns ErrUnavailable and commit is not called.
-//  2. commit is called, unless ctx is done by then.
-//  3. The caches get new generations and the fence is lifted, whatever commit
+//  1. The cleared caches are fenced: every transaction that begins from now on,
+//     in any process, reads them from the database. If the fence cannot be placed,
+//     CommitWith returns ErrUnavailable and does not call commit; but see
+//     Options.CommitOnOutage.
+//  2. CommitWith calls commit, unless ctx is done by then.
+//  3. The caches get new generations and the fence is removed, whatever commit
 //     returned: a needless clear is a miss. If the backend cannot be reached any
-//     more, this is repeated in the background; the caches stay fenced until it
-//     is done. If the commit is in doubt, they stay fenced for a lease first. If
-//     the database was not asked, the fence is lifted and nothing is cleared.
-//  4. If commit returned nil, what was set is published.
+//     more, the store repeats this in the background; the caches stay fenced until
+//     it is done. If the commit is in doubt, they stay fenced for the fence's lease
+//     first. If the database was not asked, the fence is removed and nothing is
+//     cleared.
+//  4. If commit returned nil, what the transaction set is published.
 //
-// The context of commit has the values of ctx, and does not end with ctx: a
-// caller that has gone must not leave a commit without its answer. It ends after
-// Options.CommitTimeout. So commit must use its own context, as in
+// The context that commit gets has the values of ctx, but does not end with ctx:
+// even if the caller has gone, the commit must get its answer. It ends after
+// Options.CommitTimeout. So commit must use the context that it gets, as in
 //
 //	err = tx.CommitWith(ctx, dbtx.Commit)
 //
-// An error of commit leaves it in doubt whether the database has committed, or
+// After an error of commit it is in doubt whether the database has committed, or
 // will: see ErrInDoubt. The exceptions are
 //
 //   - errors that commit has marked by NotCommitted or NotSent,
@@ -135,17 +136,17 @@ func (tx *Tx) Commit(ctx context.Context) error {
 //     those of go-sql-driver/mysql: classes 22, 23, 40 (but 40003), 42 and others;
 //     not 08, 57, 58 or XX,
 //   - sql.ErrTxDone,
-//   - errors of which Options.NotCommitted says so.
+//   - errors for which Options.NotCommitted returns true.
 //
 // An error that wraps several is definite if each of them is.
 //
-// The error is that of commit, as it is, or says why commit was not called: it
-// is ErrTxDone or ErrClosed, or wraps ErrUnavailable, or if ctx was done the
-// reason; after a clear that was refused, as in a read-only transaction, it is that
-// of the clear. The transaction is finished in any case. If commit panics, so does
-// CommitWith, after step 3; the commit is in doubt unless the panic's value is an
-// error that says otherwise. In a read-only transaction, and where nothing was
-// cleared, there are just steps 2 and 4.
+// CommitWith returns the error of commit, as it is, or an error that says why commit
+// was not called: ErrTxDone or ErrClosed, an error that wraps ErrUnavailable, or if
+// ctx was done one that wraps the reason. After a clear that was refused, as in a
+// read-only transaction, it returns the error of that clear. The transaction is
+// finished in any case. If commit panics, so does CommitWith, after step 3; the
+// commit is in doubt unless the panic's value is an error that says otherwise. In a
+// read-only transaction, and where nothing was cleared, there are only steps 2 and 4.
 func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	tx.made()
 	given(ctx)
@@ -235,12 +236,12 @@ func (tx *Tx) ask(ctx context.Context, commit func(context.Context) error) error
 // Rollback ends the transaction and forgets what it set and cleared. It answers
 // ErrTxDone if the transaction has ended already.
 //
-// What a read-only transaction has set was read from the database and is as good
-// after a rollback. Others see it, in this process at once; Rollback sends it to
-// a backend that keeps values.
+// A read-only transaction has set what it read from the database, and that is as
+// good after a rollback. Other transactions see it, those of this process at once;
+// Rollback sends it to a backend that keeps values.
 func (tx *Tx) Rollback() error { return tx.rollback(context.Background()) }
 
-// rollback is Rollback; what is sent has the values of ctx, and not its end.
+// rollback is Rollback. It sends with the values of ctx, but does not end with it.
 func (tx *Tx) rollback(ctx context.Context) error {
 	tx.made()
 	return tx.h.Rollback(ctx)

@@ -23,10 +23,10 @@ import (
 // leaves alone, and whether they are taken.
 func names() map[string]bool {
 	all := map[string]bool{"": false}
-	for _, n := range []int{1, 2, 255, 1024, limits.LongestName - 1, limits.LongestName, limits.LongestName + 1, 1 << 20} {
+	for _, n := range []int{1, 2, 255, 1024, limits.MaxName - 1, limits.MaxName, limits.MaxName + 1, 1 << 20} {
 		for _, filler := range []string{"x", ":", "é", "\x00"} {
 			name := strings.Repeat(filler, n/len(filler)) + strings.Repeat("y", n%len(filler))
-			all[name] = n <= limits.LongestName
+			all[name] = n <= limits.MaxName
 		}
 	}
 	return all
@@ -39,7 +39,7 @@ func wantTaken(t *testing.T, door, name string, taken bool, err error) {
 	switch {
 	case taken != (err == nil):
 		t.Errorf("%s of a name of %d bytes answers %.100v; want it to be taken: %v", door, len(name), err, taken)
-	case err != nil && name != "" && (len(err.Error()) > 300 || !strings.Contains(err.Error(), fmt.Sprint(len(name))) || !strings.Contains(err.Error(), fmt.Sprint(limits.LongestName))):
+	case err != nil && name != "" && (len(err.Error()) > 300 || !strings.Contains(err.Error(), fmt.Sprint(len(name))) || !strings.Contains(err.Error(), fmt.Sprint(limits.MaxName))):
 		t.Errorf("%s of a name of %d bytes answers %.300v; want both lengths, and not the name", door, len(name), err)
 	case err != nil && strings.Count(err.Error(), "txcache:") != 1:
 		t.Errorf("%s answers %v; want txcache: once", door, err)

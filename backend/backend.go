@@ -50,15 +50,15 @@ type Backend interface {
 	// that this Backend returned for database, it returns that same pointer.
 	Sync(ctx context.Context, database string) (*State, error)
 
-	// Fence marks the caches of f as about to be cleared, or renews the mark.
-	// From its return until Clear, Unfence or the end of f.Lease, whichever
+	// Fence places the fence f, as the caches of f are about to be cleared, or
+	// renews it. From its return until Clear, Unfence or the end of f.Lease, whichever
 	// is first, every State shows them as fenced. A Backend that was not
 	// there to see the fence placed or renewed may show them so for up to
 	// f.Lease from when it has first looked: no clock tells it since when the
 	// fence stands.
 	//
 	// Several fences may stand on one cache; it is fenced while one stands.
-	// A fence whose lease has ended counts as cleared, not as lifted: its
+	// A fence whose lease has ended counts as cleared, not as removed: its
 	// owner may have committed. The tokens of that clear are of the backend's
 	// making, never f.ID, for the owner may yet commit and clear. A backend
 	// whose fences cannot outlive their owner may ignore the lease.
@@ -67,7 +67,7 @@ type Backend interface {
 	// called Clear or Unfence for it.
 	Fence(ctx context.Context, database string, f Fence) error
 
-	// Clear starts a new generation of every cache of f, lifts the fence f,
+	// Clear starts a new generation of every cache of f, removes the fence f,
 	// and returns a State that shows both. A caller whose own context may be
 	// done by now gives another one: until Clear is done the fence stands.
 	//
@@ -79,7 +79,7 @@ type Backend interface {
 	// this clear. Clear needs no Fence before it.
 	Clear(ctx context.Context, database string, f Fence) (*State, error)
 
-	// Unfence lifts the fence f without a clear: the transaction ended before
+	// Unfence removes the fence f without a clear: the transaction ended before
 	// its database commit began. A fence that does not stand is no error.
 	Unfence(ctx context.Context, database string, f Fence) error
 

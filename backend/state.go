@@ -6,8 +6,8 @@ import (
 )
 
 // A State is what the generations of all caches of one database were at one
-// moment. Whoever holds a State, its maker included, must not change it: it is
-// shared by all transactions that began with it.
+// moment. Nobody may change it, not even the Backend that made it: all transactions
+// that began with it share it.
 type State struct {
 	// Version orders the States of one database that one Backend returned:
 	// the higher is the newer, and equal ones are the same. It means nothing

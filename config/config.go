@@ -112,7 +112,7 @@ func Load(path string) (*Config, error) {
 	return Parse(f, path)
 }
 
-// maxFile bounds what Parse reads, in bytes: whoever gives it a device or a
+// maxFile bounds what Parse reads, in bytes: a caller that gives it a device or a
 // database dump gets an error rather than an exhausted memory.
 const maxFile = 256 << 10
 
@@ -165,8 +165,8 @@ func (c *Config) takes(n *node) bool {
 }
 
 // Validate reports every value that cannot be, and every two that cannot go
-// together, by key, each in a line of its own. Load and Parse have called it;
-// whoever opens a Config that may be hand-made calls it again.
+// together, by key, each in a line of its own. Load and Parse have called it; a
+// caller that opens a Config that may not come from them must call it again.
 func (c *Config) Validate() error {
 	var errs []error
 	for _, p := range c.problems() {

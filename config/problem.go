@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/seed-dad15c92/txcache/internal/nearest"
+	"github.com/seed-dad15c92/txcache/internal/spelling"
 )
 
 // A problem is one thing that is wrong with a configuration.
@@ -68,9 +68,9 @@ func (d *document) error(ps problems) error {
 
 // quote returns text in quotes, in one line and not too long for an error.
 func quote(text string) string {
-	const most = 60
-	if len(text) > most {
-		end := most
+	const maxShown = 60
+	if len(text) > maxShown {
+		end := maxShown
 		for !utf8.RuneStart(text[end]) {
 			end--
 		}
@@ -82,7 +82,7 @@ func quote(text string) string {
 // suggest returns the end of an error about an unknown name: the one of names
 // that was probably meant, or all of them.
 func suggest(name string, names, elsewhere []string) string {
-	if near := nearest.Of(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	for _, key := range elsewhere {

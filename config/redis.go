@@ -63,8 +63,8 @@ type Redis struct {
 	Password string `toml:"password,omitempty"`
 }
 
-// largestValue is the LargestValue that 0 stands for.
-const largestValue Bytes = 64_000_000
+// defaultLargestValue is the LargestValue that 0 stands for.
+const defaultLargestValue Bytes = 64_000_000
 
 // A location is what a URI says, as far as it is checked here.
 type location struct {

@@ -41,7 +41,7 @@ func (c *Config) Section(name string, v any) error {
 }
 
 // Unread returns an error for the first table of [cache] that is neither known
-// here nor was read by [Config.Section]. Whoever has opened the backend calls it.
+// here nor was read by [Config.Section]. The function that opens the backend must call it.
 func (c *Config) Unread() error {
 	if c.doc == nil {
 		return nil

@@ -45,7 +45,7 @@ func (r Redis) safe() Redis {
 		r.Password = hidden
 	}
 	if r.LargestValue == 0 {
-		r.LargestValue = largestValue
+		r.LargestValue = defaultLargestValue
 	}
 	for _, s := range []*string{&r.CAFile, &r.CertFile, &r.KeyFile, &r.ServerName, &r.Username} {
 		*s = literal(*s)

@@ -43,7 +43,7 @@ func (c *Config) problems() problems {
 		report("cache.prefix", `""`, "is empty")
 	} else if !utf8.ValidString(c.Prefix) {
 		report("cache.prefix", quote(c.Prefix), "is not valid UTF-8")
-	} else if len(c.Prefix) > limits.LongestName {
+	} else if len(c.Prefix) > limits.MaxName {
 		report("cache.prefix", "", tooLong(c.Prefix))
 	}
 	if c.Size < 1 {
@@ -66,7 +66,7 @@ func (c *Config) problems() problems {
 		key := toml.Key{"cache", "sizes", name}.String()
 		if name == "" || !utf8.ValidString(name) {
 			ps = append(ps, problem{keys: []string{key}, text: "found a name that is empty or not valid UTF-8; expected the name of a cache"})
-		} else if len(name) > limits.LongestName {
+		} else if len(name) > limits.MaxName {
 			ps = append(ps, problem{keys: []string{"cache.sizes"}, text: "found a name that " + tooLong(name) + "; expected the name of a cache"})
 		} else if size := c.Sizes[name]; size < 1 {
 			ps = append(ps, problem{keys: []string{key}, found: strconv.Itoa(size), text: "is not positive; expected " + expected["cache.size"]})
@@ -77,7 +77,7 @@ func (c *Config) problems() problems {
 
 // tooLong says how long a name is that is too long to be shown.
 func tooLong(name string) string {
-	return fmt.Sprintf("has %d bytes, more than %d", len(name), limits.LongestName)
+	return fmt.Sprintf("has %d bytes, more than %d", len(name), limits.MaxName)
 }
 
 // shortest is the unit of Redis for times to live; anything below would be 0.

@@ -144,7 +144,7 @@ func (h *handler) run(ctx context.Context, t task) result {
 		err = h.store.Drop(ctx, t.Database)
 	}
 	if err != nil {
-		r.Err = told(err)
+		r.Err = publicText(err)
 	}
 	// A clear that the backend cannot be told of is no error. Those of other
 	// requests count too: rather one remark too many.
@@ -154,9 +154,9 @@ func (h *handler) run(ctx context.Context, t task) result {
 	return r
 }
 
-// told says of an error what everybody may see who looks at the page: its cause may
-// hold an address. The store's logger has the rest.
-func told(err error) string {
+// publicText returns a text for err that every reader of the page may see: the cause
+// may contain an address. The store's log has the full error.
+func publicText(err error) string {
 	for _, kind := range []error{txcache.ErrUnavailable, txcache.ErrClosed, context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, kind) {
 			return kind.Error()

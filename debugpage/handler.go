@@ -1,4 +1,4 @@
-// Package debugpage serves a live page about a store to whoever operates a
+// Package debugpage serves a live page about a store to the operators of a
 // service: what its caches do, what it holds of each database, how it gets along
 // with its backend.
 //
@@ -6,8 +6,8 @@
 //
 // The page shows names of caches and databases, and counts; never a key, a value
 // or an address. It changes nothing unless [Options.Actions] says so. Like
-// net/http/pprof it asks nobody who he is: serve it where only those who operate
-// the service can reach it, and tell it by which names they do, in [Options.Hosts].
+// net/http/pprof it does not authenticate: serve it where only the operators of the
+// service can reach it, and tell it by which names they do, in [Options.Hosts].
 //
 // It costs nothing while nobody looks. There is no goroutine, and nothing on the
 // path of a hit; what is shown over time is what was counted when somebody asked.
@@ -37,7 +37,7 @@ type Options struct {
 	// the machine: each process has a page of its own. The default is "txcache".
 	Title string
 
-	// Actions lets whoever reaches the page clear caches and drop databases.
+	// Actions lets everybody who reaches the page clear caches and drop databases.
 	// Put it behind your own authentication: the page protects against other
 	// sites that act in the name of who is signed in, and against nothing else.
 	// By default the page only reads.

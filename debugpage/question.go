@@ -22,7 +22,7 @@ const (
 	defaultTop = 100
 	maxTop     = 1000
 
-	longestSearch, longestName = 256, 1024 // in bytes
+	maxSearch, maxName = 256, 1024 // in bytes
 )
 
 func parseQuestion(v url.Values) (*question, error) {
@@ -42,8 +42,8 @@ func parseQuestion(v url.Values) (*question, error) {
 		return nil, fmt.Errorf("txcache: sort is %q; it must be one of %s", q.Sort, columnKeys())
 	}
 	// Each row of the page repeats the question.
-	if len(q.Caches) > longestSearch || len(q.Databases) > longestSearch || len(q.Database) > longestName {
-		return nil, fmt.Errorf("txcache: a search must be of %d bytes at most, the name of a database of %d", longestSearch, longestName)
+	if len(q.Caches) > maxSearch || len(q.Databases) > maxSearch || len(q.Database) > maxName {
+		return nil, fmt.Errorf("txcache: a search must be of %d bytes at most, the name of a database of %d", maxSearch, maxName)
 	}
 	switch {
 	case q.Order == "" && q.Sort == "name":

@@ -33,7 +33,7 @@ func spark(t *times, h *history) string {
 	width := max(shortest, newest.Sub(t.At[0]))
 	var b strings.Builder
 	joined, lone := false, false
-	longest := longestInterval(t)
+	longest := maxInterval(t)
 	before := t.From
 	for i, at := range t.At {
 		r := lookups{h.Hits[i], h.Misses[i]}.ratio()
@@ -62,10 +62,10 @@ func spark(t *times, h *history) string {
 	return b.String()
 }
 
-// longestInterval returns how far apart samples are at most while somebody looks:
+// maxInterval returns how far apart samples are at most while somebody looks:
 // the page asks every two seconds, but counting may take long, and without scripts
 // the page is as new as it is reloaded.
-func longestInterval(t *times) time.Duration {
+func maxInterval(t *times) time.Duration {
 	intervals := make([]time.Duration, len(t.At))
 	before := t.From
 	for i, at := range t.At {

@@ -64,7 +64,7 @@ func (b *Backend) Fence(ctx context.Context, database string, f backend.Fence) e
 	return nil
 }
 
-// Clear starts new generations and lifts f.
+// Clear starts new generations and removes f.
 func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
 	if err := b.usable(ctx); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 	defer b.mu.Unlock()
 	old := b.state(database)
 	_, stood := b.fences[database][f.ID]
-	b.lift(database, f)
+	b.removeFence(database, f)
 
 	next := *old
 	if f.All {
@@ -93,14 +93,14 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 	return b.change(database, next), nil
 }
 
-// Unfence lifts f.
+// Unfence removes f.
 func (b *Backend) Unfence(ctx context.Context, database string, f backend.Fence) error {
 	if err := b.usable(ctx); err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.lift(database, f) {
+	if b.removeFence(database, f) {
 		b.change(database, *b.state(database))
 	}
 	return nil
@@ -157,8 +157,8 @@ func (b *Backend) change(database string, next backend.State) *backend.State {
 	return &next
 }
 
-// lift removes f and reports whether it stood. b.mu is held.
-func (b *Backend) lift(database string, f backend.Fence) bool {
+// removeFence removes f and reports whether it stood. b.mu must be held.
+func (b *Backend) removeFence(database string, f backend.Fence) bool {
 	_, stood := b.fences[database][f.ID]
 	delete(b.fences[database], f.ID)
 	if len(b.fences[database]) == 0 {

@@ -13,13 +13,13 @@
 //	})
 //
 // A commit that was sent to the database is not cancelled with the caller's
-// context: its answer is waited for, for as long as txcache.Options.CommitTimeout
+// context: CommitWith waits for the answer, for as long as txcache.Options.CommitTimeout
 // says. Drivers whose errors have no SQLSTATE, such as those of SQLite, need
 // txcache.Options.NotCommitted: without it each commit that the database refuses
-// leaves its caches bypassed for a lease.
+// leaves its caches bypassed for the lease of a fence.
 //
-// A transaction that changes what is cached clears the caches concerned, itself.
-// One that the database refused because of others, a serialization failure or a
-// locked row, may be run again; that is left to the caller, who knows the
-// driver's errors. Nothing of the refused run is in the cache.
+// A transaction that changes what is cached must clear the caches concerned itself.
+// A transaction that the database refused because of a conflict (a serialization
+// failure, a lock) may be repeated. The caller must do so: it knows its driver's
+// errors. Nothing of the refused run is in the cache.
 package sqltx

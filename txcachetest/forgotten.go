@@ -25,7 +25,7 @@ func DetectForgottenClears(t testing.TB, store *txcache.Store) {
 	if store == nil {
 		t.Fatal("txcache: DetectForgottenClears needs a store")
 	}
-	d := &staleDetector{t: t, seen: map[stalePlace]bool{}}
+	d := &staleDetector{t: t, seen: map[staleLocation]bool{}}
 	if _, watched := staleDetectors.LoadOrStore(store, d); watched {
 		return
 	}
@@ -48,17 +48,17 @@ type staleDetector struct {
 
 	mu    sync.Mutex
 	ended bool
-	seen  map[stalePlace]bool
+	seen  map[staleLocation]bool
 }
 
-type stalePlace struct {
+type staleLocation struct {
 	database string
-	place
+	location
 }
 
 // stale is told of each stale hit.
 func (d *staleDetector) stale(database, cache string, key, cached, loaded any) {
-	at := stalePlace{database, place{cache, key}}
+	at := staleLocation{database, location{cache, key}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.ended || d.seen[at] {
@@ -69,7 +69,7 @@ func (d *staleDetector) stale(database, cache string, key, cached, loaded any) {
 		return
 	}
 	d.t.Errorf("txcache: database %q, cache %q, key %s: the cached value is stale: cached %s, loaded %s; a transaction that changes the row must clear the cache, and begin for the same database",
-		database, cache, short(at.keyText()), short(shown(cached)), short(shown(loaded)))
+		database, cache, short(at.keyText()), short(textOf(cached)), short(textOf(loaded)))
 }
 
 func (d *staleDetector) end() {

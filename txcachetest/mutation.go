@@ -43,7 +43,7 @@ func DetectMutation(t testing.TB, store *txcache.Store) {
 	if store == nil {
 		t.Fatal("txcache: DetectMutation needs a store")
 	}
-	d := &detector{t: t, values: map[place][]*witnessed{}}
+	d := &detector{t: t, values: map[location][]*witnessed{}}
 	if _, watched := detectors.LoadOrStore(store, d); watched {
 		return
 	}
@@ -70,12 +70,12 @@ type detector struct {
 	mu      sync.Mutex
 	ended   bool
 	changed int
-	order   []place
-	values  map[place][]*witnessed
+	order   []location
+	values  map[location][]*witnessed
 }
 
-// A place is where values are cached, whatever the database and user context.
-type place struct {
+// A location is where values are cached, whatever the database and user context.
+type location struct {
 	cache string
 	key   any
 }
@@ -92,7 +92,7 @@ func (d *detector) cached(cache string, key, value any) {
 	if len(now.referred) == 0 {
 		return // nobody else has a way to it
 	}
-	at := place{cache, key}
+	at := location{cache, key}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.ended {
@@ -126,7 +126,7 @@ func (d *detector) end() {
 }
 
 // compare reports w if it was changed. d.mu is held.
-func (d *detector) compare(at place, w *witnessed) (changed bool) {
+func (d *detector) compare(at location, w *witnessed) (changed bool) {
 	what := w.was.difference(takeSnapshot(w.value))
 	if what == "" {
 		return false
@@ -138,9 +138,9 @@ func (d *detector) compare(at place, w *witnessed) (changed bool) {
 	return true
 }
 
-func (p place) keyText() string { return shown(p.key) }
+func (p location) keyText() string { return textOf(p.key) }
 
-func shown(v any) string {
+func textOf(v any) string {
 	if reflect.ValueOf(v).Kind() == reflect.String {
 		return fmt.Sprintf("%q", v)
 	}

@@ -123,7 +123,7 @@ func (p *path) String() string {
 		return "it"
 	}
 	var steps []string
-	for ; p != nil && len(steps) < longestPath; p = p.up {
+	for ; p != nil && len(steps) < maxPath; p = p.up {
 		switch {
 		case p.field != "":
 			steps = append(steps, "."+p.field)
@@ -140,7 +140,7 @@ func (p *path) String() string {
 	return strings.Join(steps, "")
 }
 
-const longestPath = 20 // steps in a text; those at its end say more
+const maxPath = 20 // steps in a text; those at its end say more
 
 func typeText(t reflect.Type) string {
 	if t == nil {
@@ -151,9 +151,9 @@ func typeText(t reflect.Type) string {
 
 // short cuts a text that is too long for a failure.
 func short(text string) string {
-	const most = 100
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
+	const maxRunes = 100
+	if runes := []rune(text); len(runes) > maxRunes {
+		return string(runes[:maxRunes]) + "…"
 	}
 	return text
 }

@@ -23,8 +23,8 @@ import (
 //
 // The server is github.com/alicebob/miniredis, within the test and without a
 // port. Nothing else uses it; it ends when the test and its subtests are over.
-// Like Memory, the store writes its log to that of the test, and is to be made
-// within a synctest bubble that it is used in.
+// Like Memory, the store writes its log to that of the test. A test that uses it
+// in a synctest bubble must make it in that bubble.
 func Redis(t testing.TB) *txcache.Store {
 	t.Helper()
 	return RedisServers(t, 1)[0]

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/seed-dad15c92/txcache/internal/inspect"
-	"github.com/seed-dad15c92/txcache/internal/nearest"
+	"github.com/seed-dad15c92/txcache/internal/spelling"
 )
 
 // What a service has never used is not known: a misspelt name would be cleared as
@@ -36,7 +36,7 @@ func checkKnown(ctx context.Context, b inspect.Inspector, database string, cache
 	}
 	if i := missing(); i >= 0 {
 		return fmt.Errorf("no cache called %s is known in %s: it was never cleared by name, and the server keeps no value of it%s",
-			quoted(caches[i]), quoted(database), didYouMean(nearest.Of(caches[i], names)))
+			quoted(caches[i]), quoted(database), didYouMean(spelling.Nearest(caches[i], names)))
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func meant(ctx context.Context, b inspect.Inspector, database string) string {
 	for i, d := range databases {
 		names[i] = d.Name
 	}
-	return didYouMean(nearest.Of(database, names))
+	return didYouMean(spelling.Nearest(database, names))
 }
 
 func didYouMean(name string) string {

@@ -34,7 +34,7 @@ type Context struct {
 	user   *frozen // nil: no user
 	values []value // sorted by key
 	ids    atomic.Pointer[identity]
-	mark   uint64 // any number, for the hashes of what comes of it
+	hash   uint64 // any number, for the hashes of what comes of it
 	kept   bool   // it is small enough for others that come of it to be remembered
 }
 
@@ -63,7 +63,7 @@ type identity struct {
 func (c *Context) WithUser(user any) *Context {
 	return c.ofUser(user, func() *Context {
 		f := freeze(user)
-		n := &Context{user: &f, mark: rand.Uint64()}
+		n := &Context{user: &f, hash: rand.Uint64()}
 		if c != nil {
 			n.values = c.values
 		}
@@ -87,7 +87,7 @@ func (c *Context) Take(values map[string]any, never, mostly *Ignored) *Context {
 }
 
 func (c *Context) merged(values map[string]any, never, mostly *Ignored) *Context {
-	n := &Context{mark: rand.Uint64()}
+	n := &Context{hash: rand.Uint64()}
 	if c != nil {
 		n.user = c.user
 		n.values = make([]value, 0, len(c.values)+len(values))

@@ -14,16 +14,16 @@ type ID struct {
 	form unique.Handle[string]
 }
 
-// longestForm is the length up to which the canonical form of a context stands
+// maxForm is the length up to which the canonical form of a context stands
 // for itself. A longer one is replaced by its digest, after a byte that no form
 // begins with.
 const (
-	longestForm = 256
-	digested    = "\xff"
+	maxForm  = 256
+	digested = "\xff"
 )
 
 func newID(form []byte) ID {
-	if len(form) > longestForm {
+	if len(form) > maxForm {
 		return ID{unique.Make(digested + digest(form))}
 	}
 	return ID{unique.Make(string(form))}

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A later value is frozen when it is first asked for: whoever gave it says that
-// hardly anybody does.
+// A later value is frozen when it is first asked for, as caches hardly ever ask for
+// it. The caller that gave it must not change it before.
 type later struct {
 	once  sync.Once
 	given any // nil once it is frozen

@@ -8,19 +8,20 @@ import (
 
 // The requests of a service say the same over and over: one of a few hundred
 // users, one of a few languages. So contexts that were made lately are
-// remembered, with the IDs they have by now, and given out again to whoever
-// gives the same plain values to the same context. The table is small, and what
-// is in it is too; whoever comes last has the slot.
-var memo [1024]atomic.Pointer[made]
+// remembered, with the IDs that they have by now. A caller that gives the same
+// plain values to the same context gets the same result. The table is small, and
+// so are the contexts in it; each bucket has the one that came last.
+var memo [1024]atomic.Pointer[memoized]
 
 // Larger contexts are not remembered.
 const (
-	mostRemembered    = 8
-	longestRemembered = 128
+	maxMemoValues = 8
+	maxMemoText   = 128
 )
 
-// A made says which context came of giving a user, or values, to another.
-type made struct {
+// A memoized is a context that came of another, with the user or the values that
+// were given to that other one.
+type memoized struct {
 	from   *Context
 	user   any // nil if values were given
 	values map[string]any
@@ -29,11 +30,11 @@ type made struct {
 
 var memoSeed = maphash.MakeSeed()
 
-// slot returns where contexts that come of from and something of that hash are
-// remembered.
-func slot(from *Context, hash uint64) *atomic.Pointer[made] {
+// bucket returns the place of a context that comes of from and of a user or values
+// with that hash.
+func bucket(from *Context, hash uint64) *atomic.Pointer[memoized] {
 	if from != nil {
-		hash ^= from.mark
+		hash ^= from.hash
 	}
 	hash *= 0x9E3779B97F4A7C15
 	return &memo[hash>>32%uint64(len(memo))]
@@ -44,7 +45,7 @@ func slot(from *Context, hash uint64) *atomic.Pointer[made] {
 func plainHash(v any) (hash uint64, ok bool) {
 	switch v := v.(type) {
 	case string:
-		return maphash.String(memoSeed, v), len(v) <= longestRemembered
+		return maphash.String(memoSeed, v), len(v) <= maxMemoText
 	case int:
 		return uint64(v), true
 	case int64:
@@ -72,7 +73,7 @@ func listHash[T int | int64](list []T) (hash uint64, ok bool) {
 	for _, n := range list {
 		hash = (hash ^ uint64(n)) * 0xD6E8FEB86659FD93
 	}
-	return hash, len(list) <= mostRemembered
+	return hash, len(list) <= maxMemoValues
 }
 
 // plainEqual reports whether two such values are the same.
@@ -92,7 +93,7 @@ func plainEqual(a, b any) bool {
 	return a == b
 }
 
-// plainCopy returns a copy of a value, which whoever gave it may change.
+// plainCopy returns a copy of a value: the caller may change what it gave.
 func plainCopy(v any) any {
 	switch v := v.(type) {
 	case []int:
@@ -103,8 +104,8 @@ func plainCopy(v any) any {
 	return v
 }
 
-// remembered reports whether what comes of c may be remembered: c is small then,
-// and likely to be given again itself.
+// remembered reports whether contexts that come of c may be remembered: c is small
+// then, and callers are likely to use it again.
 func (c *Context) remembered() bool { return c == nil || c.kept }
 
 // ofUser remembers WithUser.
@@ -113,11 +114,11 @@ func (c *Context) ofUser(user any, create func() *Context) *Context {
 	if !ok || !c.remembered() {
 		return create()
 	}
-	s := slot(c, hash)
+	s := bucket(c, hash)
 	if m := s.Load(); m != nil && m.from == c && m.user != nil && plainEqual(m.user, user) {
 		return m.to
 	}
-	m := &made{from: c, user: plainCopy(user), to: create()}
+	m := &memoized{from: c, user: plainCopy(user), to: create()}
 	m.to.kept = true
 	s.Store(m)
 	return m.to
@@ -125,7 +126,7 @@ func (c *Context) ofUser(user any, create func() *Context) *Context {
 
 // ofValues remembers Take, of which it looks at no value under the keys of never.
 func (c *Context) ofValues(values map[string]any, never *Ignored, create func() *Context) *Context {
-	if len(values) > mostRemembered || !c.remembered() {
+	if len(values) > maxMemoValues || !c.remembered() {
 		return create()
 	}
 	var hash uint64
@@ -136,28 +137,28 @@ func (c *Context) ofValues(values map[string]any, never *Ignored, create func() 
 		}
 		taken++
 		h, ok := plainHash(v)
-		if !ok || len(key) > longestRemembered {
+		if !ok || len(key) > maxMemoText {
 			return create()
 		}
 		hash += (maphash.String(memoSeed, key) ^ h) * 0xD6E8FEB86659FD93
 	}
-	s := slot(c, hash)
+	s := bucket(c, hash)
 	if m := s.Load(); m != nil && m.from == c && m.user == nil && len(m.values) == taken && m.cameOf(values) {
 		return m.to
 	}
-	m := &made{from: c, values: make(map[string]any, taken), to: create()}
+	m := &memoized{from: c, values: make(map[string]any, taken), to: create()}
 	for key, v := range values {
 		if !never.has(key) {
 			m.values[key] = plainCopy(v)
 		}
 	}
-	m.to.kept = len(m.to.values) <= mostRemembered
+	m.to.kept = len(m.to.values) <= maxMemoValues
 	s.Store(m)
 	return m.to
 }
 
 // cameOf reports whether all values that m came of are among values.
-func (m *made) cameOf(values map[string]any) bool {
+func (m *memoized) cameOf(values map[string]any) bool {
 	for key, v := range m.values {
 		if given, ok := values[key]; !ok || !plainEqual(v, given) {
 			return false

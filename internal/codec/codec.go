@@ -33,8 +33,8 @@
 // # Methods
 //
 // A type is encoded by its kind and its exported fields, whatever methods it has:
-// methods are made for readers, who need not be told everything. Only a type that this would
-// lose something of, as it has unexported fields, is encoded by its own methods:
+// methods such as String are made for readers, and may leave fields out. Only a type
+// that would lose something by this, as it has unexported fields, is encoded by its own methods:
 // those for binary, gob, text or JSON, the first of them from which the value comes back as it was.
 // Each value is decoded again to see that, but for some numbers and addresses of the
 // standard library, whose methods are known.
@@ -149,7 +149,7 @@ func (c *Codec[V]) append(dst []byte, value V, expires time.Time, instants bool)
 // to the data and the size of V, as long as V's own unmarshalers hold to that.
 // The value does not refer to data.
 //
-// For an envelope that has a mark instead of a value, the error is [ErrAbsent] or
+// For an envelope that has a placeholder instead of a value, the error is [ErrAbsent] or
 // [ErrLease], as it is.
 func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if len(data) < headerSize {
@@ -161,8 +161,8 @@ func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
 		expires = time.Unix(0, n).UTC()
 	}
-	if mark := marked(data[headerSize:]); mark != nil {
-		return value, expires, mark
+	if err := placeholderError(data[headerSize:]); err != nil {
+		return value, expires, err
 	}
 	if c.err != nil {
 		return value, time.Time{}, c.err

@@ -28,15 +28,15 @@ type encoder struct {
 	out     []byte
 	limit   int // of len(out)
 	depth   int
-	keys    int     // how many keys of maps, one in another, are being encoded
-	entries []entry // of the maps being encoded, the innermost last
+	keys    int        // how many keys of maps, one in another, are being encoded
+	entries []mapEntry // of the maps being encoded, the innermost last
 	scratch []byte
 
 	instants bool // times are instants, wherever they are
 }
 
-// An entry is where a map's key and value are in the output.
-type entry struct{ key, value, end int }
+// A mapEntry is where a map's key and value are in the output.
+type mapEntry struct{ key, value, end int }
 
 var encoders = sync.Pool{New: func() any {
 	e := new(encoder)
@@ -105,7 +105,7 @@ func (e *encoder) sortEntries(base int) bool {
 	if len(entries) < 2 {
 		return true
 	}
-	compare := func(a, b entry) int {
+	compare := func(a, b mapEntry) int {
 		return bytes.Compare(e.out[a.key:a.value], e.out[b.key:b.value])
 	}
 	start := entries[0].key
@@ -116,7 +116,7 @@ func (e *encoder) sortEntries(base int) bool {
 		for i, n := range entries {
 			shift := len(out) - n.key
 			out = append(out, e.scratch[n.key-start:n.end-start]...)
-			entries[i] = entry{n.key + shift, n.value + shift, n.end + shift}
+			entries[i] = mapEntry{n.key + shift, n.value + shift, n.end + shift}
 		}
 	}
 	for i := range entries[1:] {

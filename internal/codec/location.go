@@ -51,7 +51,7 @@ func locationOf(name []byte) *time.Location {
 	if loc, ok := locations.find(string(name)); ok {
 		return loc
 	}
-	if len(name) > longestName || locations.full() {
+	if len(name) > maxLocationName || locations.full() {
 		return nil
 	}
 	loc, _ := time.LoadLocation(string(name)) // nil if there is none
@@ -63,7 +63,7 @@ func fixedZone(zone []byte, offset int) *time.Location {
 		return loc
 	}
 	loc := time.FixedZone(string(zone), offset)
-	if len(zone) > longestName {
+	if len(zone) > maxLocationName {
 		return loc
 	}
 	return zones.keep(zoneOf{string(zone), offset}, loc)
@@ -82,8 +82,8 @@ var (
 )
 
 const (
-	mostLocations = 1024
-	longestName   = 64 // of one that is remembered
+	maxLocations    = 1024
+	maxLocationName = 64 // of one that is remembered
 )
 
 // A table remembers locations. It is replaced, not changed, as it is read all
@@ -104,7 +104,7 @@ func (t *table[K]) find(key K) (*time.Location, bool) {
 
 func (t *table[K]) full() bool {
 	all := t.all.Load()
-	return all != nil && len(*all) >= mostLocations
+	return all != nil && len(*all) >= maxLocations
 }
 
 // keep remembers loc, if there is room, and returns what is to be used for key.

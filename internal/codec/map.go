@@ -34,7 +34,7 @@ func (c *mapCoder) encode(e *encoder, v reflect.Value) error {
 	base := len(e.entries)
 	key, elem := reflect.New(c.typ.Key()).Elem(), reflect.New(c.typ.Elem()).Elem()
 	for iter := v.MapRange(); iter.Next(); {
-		n := entry{key: len(e.out)}
+		n := mapEntry{key: len(e.out)}
 		key.SetIterKey(iter)
 		e.keys++
 		if err := c.key.encode(e, key); err != nil {

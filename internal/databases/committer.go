@@ -10,25 +10,24 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A Committer does what a commit needs of the backend: it fences caches, and clears
-// them or removes the fence. What the backend does not accept is repeated until it
-// does. It is safe for concurrent use.
+// A Committer sends fences, clears and unfences to the backend for commits. It repeats
+// a clear or an unfence until the backend accepts it. It is safe for concurrent use.
 type Committer struct {
 	registry *Registry
-	ctx      context.Context // of what is done in the background; ends with Close
+	ctx      context.Context // of the work in the background; ends with Close
 	stop     context.CancelFunc
 	clears   *queue // that the backend could not be told of
-	unfences *queue // of fences that may stand though nothing was committed
+	unfences *queue // of fences that may stand although nothing was committed
 
 	mu         sync.Mutex
 	closing    bool
 	committing int           // commits between their fence and their clear
-	idle       chan struct{} // closed when there is none of them any more, while closing
+	idle       chan struct{} // while closing, closed when committing is 0
 	doubts     []*doubt
 	clearing   sync.WaitGroup // clears of doubts
 }
 
-// NewCommitter returns one for the databases of r.
+// NewCommitter returns a Committer for the databases of r.
 func NewCommitter(r *Registry) *Committer {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Committer{registry: r, ctx: ctx, stop: stop, idle: make(chan struct{})}
@@ -37,9 +36,10 @@ func NewCommitter(r *Registry) *Committer {
 	return c
 }
 
-// Fence places f, here and in the backend, where it stands unless fenced is false;
-// Clear, Postpone or Unfence has to follow. If it returns an error, none stands here,
-// and any that the backend may have is removed in the background.
+// Fence holds f in this process and places it in the backend. fenced is false if the
+// backend certainly does not have it (CommitOnOutage). The caller must call Clear, Postpone or
+// Unfence afterwards. After an error this process does not hold f, and Fence removes in
+// the background one that the backend may have.
 func (c *Committer) Fence(ctx context.Context, database string, f *backend.Fence) (fenced bool, err error) {
 	if err := c.begin(); err != nil {
 		return false, err
@@ -74,9 +74,9 @@ func (c *Committer) Fence(ctx context.Context, database string, f *backend.Fence
 	return false, err
 }
 
-// Clear clears the caches of f, which may stand in the backend if it was fenced. If
-// the backend cannot be reached, they stay private in this process until it has the
-// clear.
+// Clear clears the caches of f; fenced says whether f may stand in the backend. If the
+// backend cannot be reached, the caches stay private in this process until the backend
+// has accepted the clear.
 func (c *Committer) Clear(ctx context.Context, database string, f *backend.Fence, fenced bool) {
 	defer c.end()
 	c.clear(context.WithoutCancel(ctx), database, f, fenced)
@@ -128,7 +128,7 @@ func (c *Committer) sendUnfence(ctx context.Context, n *pendingOp) error {
 	return c.registry.Backend.Unfence(ctx, n.database, *n.fence)
 }
 
-// begin counts a commit that is about to clear, for Close to wait for.
+// begin counts a commit that is about to clear, so that Close waits for it.
 func (c *Committer) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,9 +147,9 @@ func (c *Committer) end() {
 	}
 }
 
-// Close waits at most a second for commits that are under way. Then it tries once
-// more, for at most a second, to send what waits. It returns an error if clears could
-// not be sent.
+// Close waits at most a second for commits in progress. Then it tries once more, for
+// at most a second, to send the waiting clears and unfences. It returns an error if
+// some clears could not be sent.
 func (c *Committer) Close() error {
 	c.mu.Lock()
 	c.closing = true

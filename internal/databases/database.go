@@ -15,13 +15,12 @@ type Cache struct {
 	Contents Contents
 }
 
-// Contents makes what a cache holds in one database and generation, and looks
-// after it. To all others that is opaque: only the cache knows the types of its
-// keys and values.
+// Contents makes and manages what a cache holds in one database and generation. It is
+// opaque to other packages: only the cache knows the types of its keys and values.
 type Contents interface {
 	New(backend.Token) any // never nil
 	Len(any) int
-	Empty(any) // lets all values go; others may be reading and filling
+	Empty(any) // removes all values; other goroutines may be reading and filling
 }
 
 // A generation is what a cache holds in a database under one token.
@@ -36,9 +35,9 @@ type generation struct {
 type Database struct {
 	Name string
 
-	// newest is the view of the newest state. It is never nil, and no view
-	// becomes the newest twice, so comparing pointers tells whether anything
-	// happened since. It is written with mu held.
+	// newest is the view of the newest state, never nil. A view becomes the newest
+	// at most once, so equal pointers mean that nothing has changed. It is written
+	// with mu held.
 	newest atomic.Pointer[View]
 
 	// synced is when the newest state was last known to be the newest, as
@@ -56,12 +55,12 @@ func newDatabase(name string, held []*backend.Fence) *Database {
 	return db
 }
 
-// Newest returns the view of the newest state. It is the same one as long as
-// nothing happens.
+// Newest returns the view of the newest state: the same pointer as long as nothing
+// changes.
 func (db *Database) Newest() *View { return db.newest.Load() }
 
-// Contents returns the contents of c that v allows to read and fill, nil if c is
-// private.
+// Contents returns the contents of c that a transaction with the view v may read and
+// fill, or nil if c is private to it.
 func (db *Database) Contents(v *View, c *Cache) any {
 	if v.State == nil {
 		return nil
@@ -72,8 +71,8 @@ func (db *Database) Contents(v *View, c *Cache) any {
 	return db.resolve(v, c)
 }
 
-// resolve finds or makes the generation of c for v. Only the newest generation
-// of a cache is kept, so a view that is behind gets nil, for good.
+// resolve finds or makes the generation of c for v. The database keeps only the newest
+// generation of a cache. So an older view gets nil, and keeps it.
 func (db *Database) resolve(v *View, c *Cache) any {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -93,8 +92,8 @@ func (db *Database) resolve(v *View, c *Cache) any {
 	return contents
 }
 
-// install makes s the state of the newest view, if it is newer, and returns
-// the newest view; nil if the database has been dropped meanwhile.
+// install makes s the state of the newest view, if it is newer, and returns the
+// newest view, or nil if the database was dropped meanwhile.
 func (db *Database) install(s *backend.State) *View {
 	if v := db.newest.Load(); v.State == s {
 		return v
@@ -104,8 +103,8 @@ func (db *Database) install(s *backend.State) *View {
 	return db.change(s, db.newest.Load().held)
 }
 
-// hold and release are Registry's. They report false, and do nothing, if the
-// database has been dropped.
+// hold and release do for this database what Registry.hold and Registry.release do.
+// They return false, and do nothing, if the database was dropped.
 func (db *Database) hold(f *backend.Fence) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -120,7 +119,7 @@ func (db *Database) release(f *backend.Fence, s *backend.State) bool {
 	return db.change(s, held) != nil
 }
 
-// change installs a view of the newer of s and the newest state. db.mu is held.
+// change installs a view of the newer of s and the newest state. db.mu must be held.
 func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 	if db.dropped {
 		return nil
@@ -147,9 +146,9 @@ func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 	return next
 }
 
-// drop detaches every transaction and lets all values go. It takes the database
-// out of byName; if commits hold caches of it, another takes its place, where
-// they are held too.
+// drop detaches all transactions and removes all values. It removes the database from
+// byName; while commits hold caches of it, it replaces the database by a new one that
+// holds them too.
 func (db *Database) drop(byName *sync.Map) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -170,14 +169,14 @@ func (db *Database) drop(byName *sync.Map) {
 	}
 }
 
-// discard lets a generation go, and its values, which transactions that still
-// have its contents may not read any more. db.mu is held.
+// discard removes a generation and its values: transactions that still refer to its
+// contents must not read them any more. db.mu must be held.
 func (db *Database) discard(id uint32, g generation) {
 	g.cache.Contents.Empty(g.contents)
 	delete(db.generations, id)
 }
 
-// Count tells add how many values the process has of each cache.
+// Count calls add with the number of values that the process has of each cache.
 func (db *Database) Count(add func(c *Cache, values int)) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

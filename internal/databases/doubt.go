@@ -8,8 +8,8 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A doubt is a commit that the database may still carry out. Its fence stands for
-// another lease; after that its caches are cleared.
+// A doubt is a commit whose outcome is unknown: the database may still carry it out.
+// Its fence stands for another lease; after that its caches are cleared.
 type doubt struct {
 	database string
 	fence    *backend.Fence
@@ -17,12 +17,12 @@ type doubt struct {
 	renewal  *Renewal // nil: the fence stands for long enough
 }
 
-// Postpone is Clear for a commit that is in doubt: it clears a lease later. It renews
+// Postpone is Clear for a commit in doubt: it delays the clear by a lease. It renews
 // the fence first, in case that has lapsed. // P3
 //
-// A doubt costs a fence in the backend, a hold in this process, and a timer. It
-// replaces earlier ones whose caches it includes, as its fence stands for longer and
-// its clear comes after theirs. So doubts of the same caches cost no more than one.
+// A doubt costs a fence in the backend, a hold in this process, and a timer. A newer
+// doubt replaces older ones whose caches it includes, because its fence stands longer
+// and its clear comes later. So doubts of the same caches cost no more than one.
 func (c *Committer) Postpone(ctx context.Context, database string, f *backend.Fence) {
 	defer c.end()
 	c.registry.Counts.InDoubt.Add(1)
@@ -35,7 +35,7 @@ func (c *Committer) Postpone(ctx context.Context, database string, f *backend.Fe
 	}
 }
 
-// doubt keeps d, and returns the earlier doubts that it replaces.
+// doubt stores d, and returns the older doubts that d replaces.
 func (c *Committer) doubt(d *doubt, standing bool) (old []*doubt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,15 +70,15 @@ func (c *Committer) settle(d *doubt) {
 	c.clear(c.ctx, d.database, d.fence, true)
 }
 
-// end returns when the fence is not renewed any more.
+// end waits until no renewal of the fence is in progress, and starts no other.
 func (d *doubt) end() {
 	if d.renewal != nil {
 		d.renewal.End()
 	}
 }
 
-// abandon forgets the doubts, as the store closes, and returns how many there
-// are. Their fences lapse in the backend, which counts as a clear there.
+// abandon removes the doubts when the store closes, and returns how many there were.
+// Their fences lapse in the backend, which counts as a clear there.
 func (c *Committer) abandon() int {
 	c.mu.Lock()
 	doubts := c.doubts

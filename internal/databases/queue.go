@@ -9,11 +9,11 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A queue keeps what the backend could not be told of, and tries it again until it
-// can. Clears and unfences have a queue each, so that no clear waits for an unfence,
-// which is of less use.
+// A queue keeps clears or unfences that the backend did not accept, and repeats them
+// until it does. Clears and unfences have separate queues, so that a clear never waits
+// for an unfence, which is of less use.
 type queue struct {
-	ctx  context.Context // of what is sent in the background
+	ctx  context.Context // of the calls in the background
 	send func(context.Context, *pendingOp) error
 
 	mu        sync.Mutex
@@ -33,17 +33,17 @@ type pendingOp struct {
 	absorbed []*pendingOp // clears that it replaces, whose own fences may stand; oldest first
 }
 
-// Patience is how long a call may take that is made for others than its caller: the
-// backend does not answer then.
+// Patience limits a call to the backend that no caller's context bounds: a backend
+// that takes longer counts as one that does not answer.
 const Patience = 5 * time.Second
 
 const (
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 5 * time.Second
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 5 * time.Second
 )
 
-// add queues n, and starts what delivers if nothing does. It reports false if one
-// that waits replaces n: then n is not sent.
+// add appends n, and starts the delivering goroutine if none runs. It returns false if
+// a waiting clear replaces n; n is then not sent.
 func (q *queue) add(n *pendingOp) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -61,13 +61,14 @@ func (q *queue) add(n *pendingOp) bool {
 	return true
 }
 
-// replaces reports whether w is not sent yet and clears what n does.
+// replaces reports whether w is not sent yet and clears every cache that n clears.
 func (w *pendingOp) replaces(n *pendingOp) bool {
 	return !w.sending && w.database == n.database && includes(w.fence, n.fence)
 }
 
-// absorb notes that w replaces n. If the fence of n stands, it is removed after w was
-// sent, or the caches would be bypassed until it lapses.
+// absorb records that w replaces n. If the fence of n stands in the backend, it is
+// removed after w was sent; otherwise other processes would bypass the caches until
+// the fence lapses.
 func (w *pendingOp) absorb(n *pendingOp) {
 	now := time.Now()
 	for len(w.absorbed) > 0 && !now.Before(w.absorbed[0].until) { // it has lapsed
@@ -79,9 +80,9 @@ func (w *pendingOp) absorb(n *pendingOp) {
 	}
 }
 
-// deliver tries again and again, until nothing waits.
+// deliver sends again and again, until the queue is empty.
 func (q *queue) deliver() {
-	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
 		select {
 		case <-q.ctx.Done():
 			return
@@ -89,7 +90,7 @@ func (q *queue) deliver() {
 		}
 		ctx, cancel := context.WithTimeout(q.ctx, Patience)
 		if q.try(ctx) {
-			pause = firstRetry
+			pause = minBackoff
 		}
 		cancel()
 		q.mu.Lock()
@@ -102,9 +103,10 @@ func (q *queue) deliver() {
 	}
 }
 
-// try sends what waits, and reports whether the backend took any. After a failure for
-// one database, it skips the rest of that database and goes on with others. // P7
-// One goroutine at a time calls it.
+// try sends the waiting clears or unfences, and reports whether the backend accepted
+// any. After a failure for one database, it skips the rest of that database and goes
+// on with others. // P7
+// Only one goroutine at a time may call it.
 func (q *queue) try(ctx context.Context) (taken bool) {
 	q.mu.Lock()
 	waiting := slices.Clone(q.waiting)
@@ -148,7 +150,8 @@ func (q *queue) len() int {
 	return len(q.waiting)
 }
 
-// close returns when nobody delivers any more. Its context has ended.
+// close waits until the delivering goroutine has ended. The queue's context must have
+// ended before.
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closing = true

@@ -22,8 +22,8 @@ type Options struct {
 	CommitOnOutage bool
 }
 
-// A Trace is told that an operation begins, and returns the context for it and
-// what is to be called at its end.
+// A Trace is called when an operation begins. It returns the context for the operation
+// and a function that must be called at its end, with its error.
 type Trace func(ctx context.Context, operation, database, cache string, keys int) (context.Context, func(error))
 
 // Counts are what the package counts.
@@ -52,12 +52,12 @@ func New(o Options) *Registry {
 	return r
 }
 
-// Times are when a transaction began, and when what it began with was known to be
-// the newest, as near.Now counts; 0 if it never was.
+// Times are when a transaction began, and when its state was last known to be the
+// newest, as near.Now counts; 0 if it never was.
 type Times struct{ Began, Synced int64 }
 
-// Sync returns the newest view of the database. A view that was so less than poll
-// ago is not asked for again.
+// Sync returns the newest view of the database. It does not ask the backend if the
+// view was known to be the newest less than poll ago.
 func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (db *Database, v *View, at Times, err error) {
 	for {
 		if r.closed.Load() {
@@ -98,7 +98,7 @@ func (r *Registry) state(ctx context.Context, name string) (*backend.State, time
 	return state, 0, err
 }
 
-// database returns what is known of a database, nothing yet if it is new.
+// database returns the database of that name, a new one if it was not used before.
 func (r *Registry) database(name string) (*Database, error) {
 	if db, ok := r.byName.Load(name); ok {
 		return db.(*Database), nil
@@ -109,7 +109,7 @@ func (r *Registry) database(name string) (*Database, error) {
 	return r.entry(name), nil
 }
 
-// entry returns the entry of a database, whose name is good.
+// entry is database for a name that is known to be valid.
 func (r *Registry) entry(name string) *Database {
 	if db, ok := r.byName.Load(name); ok {
 		return db.(*Database)
@@ -118,23 +118,23 @@ func (r *Registry) entry(name string) *Database {
 	return db.(*Database)
 }
 
-// hold makes the caches of f private to every transaction of this process in
-// the database of that name, whichever that is, until release.
+// hold makes the caches of f private to every transaction of this process in the
+// database of that name, until release. If the database was dropped, it holds them in
+// its successor.
 func (r *Registry) hold(name string, f *backend.Fence) {
 	for !r.entry(name).hold(f) {
 	}
 }
 
-// release ends hold, with the state that shows what became of f, or nil if
-// there is none.
+// release ends hold. state shows the clear of f, or is nil if there was none.
 func (r *Registry) release(name string, f *backend.Fence, state *backend.State) {
 	for !r.entry(name).release(f, state) {
 	}
 }
 
 // Drop tells the backend to drop a database, and detaches the transactions of this
-// process that use it: also after an error, as it may have been done, and a miss
-// does no harm.
+// process that use it. It does so after an error too: the backend may have dropped the
+// database, and a miss does no harm.
 func (r *Registry) Drop(ctx context.Context, name string) error {
 	if r.closed.Load() {
 		return ErrClosed

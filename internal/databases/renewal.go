@@ -14,14 +14,14 @@ type Renewal struct {
 	done  chan struct{}
 }
 
-// Renew renews f, each third of its lease, until the renewal is ended.
+// Renew renews f, each third of its lease, until the caller ends the renewal.
 func (c *Committer) Renew(ctx context.Context, database string, f *backend.Fence) *Renewal {
 	return c.keep(ctx, database, f, f.Lease/3)
 }
 
-// keep renews f after first, and then each third of its lease, until the renewal is
-// ended. What fails is tried again sooner, as the second third may be all that is
-// left.
+// keep renews f after first, and then each third of its lease, until the caller ends
+// the renewal. After a failure it tries again after a quarter of that time, because
+// the fence may lapse before two more attempts.
 func (c *Committer) keep(ctx context.Context, database string, f *backend.Fence, first time.Duration) *Renewal {
 	l := &Renewal{stop: make(chan struct{}), done: make(chan struct{})}
 	every := f.Lease / 3
@@ -53,10 +53,10 @@ func (c *Committer) renew(ctx context.Context, database string, f *backend.Fence
 	return err == nil
 }
 
-// End stops the renewals. It waits for one that is on its way, and does not
-// cancel it: a call that has been given up may still be carried out, and would
-// put up the fence again after its clear. One that the backend itself has given
-// up may be so too, if the network keeps it for long enough: then the caches are
+// End stops the renewals. It waits for a renewal that is in progress and does not
+// cancel it: the backend's server may still execute a cancelled call, and would place
+// the fence again after the clear. The server may also execute a call that the backend
+// itself has given up, if the network keeps it for long enough: then the caches are
 // bypassed for a lease, and cleared once more.
 func (l *Renewal) End() {
 	close(l.stop)

@@ -2,12 +2,12 @@ package databases
 
 import "sync/atomic"
 
-// slots are the contents that one view has been asked for, nil for private caches, in a hash table by cache id with linear probing. At least one slot is
-// free.
+// slots are the contents that one view has resolved, nil for private caches, in a hash
+// table by cache id with linear probing. At least one slot is free.
 //
-// Any number of goroutines may read it while one, which holds the database's mu,
-// adds to it. What is there stays as it is: the id of a slot is stored after its
-// contents, and a table that is full gives way to a larger one.
+// Any number of goroutines may read it while one, which holds the database's mu, adds
+// to it. An entry never changes: the id is stored after its contents, and a full table
+// is replaced by a larger copy.
 type slots struct {
 	table []slot // a power of two
 	used  int    // guarded by the database's mu
@@ -18,7 +18,7 @@ type slot struct {
 	contents any
 }
 
-// noSlots has no room, so that nobody adds to it.
+// noSlots has no room, so nothing is ever added to it.
 var noSlots = &slots{table: make([]slot, 1)}
 
 // Resolved returns the contents of the cache with that ID, which are a T, as
@@ -40,8 +40,8 @@ func Resolved[T any](v *View, id uint32) (contents T, ok bool) {
 	}
 }
 
-// keep makes contents those of a cache in v, which has none yet. The database's
-// mu is held.
+// keep makes contents those of a cache that v has not resolved yet. The database's mu
+// must be held.
 func (v *View) keep(id uint32, contents any) {
 	t := v.slots.Load()
 	if t.used >= room(len(t.table)) {
@@ -58,7 +58,7 @@ func (v *View) keep(id uint32, contents any) {
 	t.put(id, contents)
 }
 
-// room is how many slots of a table of that size are used at most.
+// room returns how many slots of a table of that size may be used.
 func room(size int) int { return size * 2 / 3 }
 
 // newSlots returns an empty table with room for n.

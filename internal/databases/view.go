@@ -7,10 +7,10 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// A View is one state of a database as the transactions see it that began with
-// it, and the way to the generations that it allows to read and fill. What it says
-// of a cache never changes, so a transaction that keeps to its view reads and
-// fills under its own tokens whatever happens meanwhile. // P4
+// A View is the state that a group of transactions began with, and the generations
+// that they may read and fill under it. What it says of a cache never changes, so a
+// transaction that keeps its view reads and fills under its own tokens, whatever
+// happens meanwhile. // P4
 type View struct {
 	State *backend.State // nil if it could not be had: every cache is private
 
@@ -28,8 +28,8 @@ func newView(state *backend.State, held []*backend.Fence) *View {
 	return v
 }
 
-// Token returns the token under which c may be read and filled, "" if it is
-// private to all who have this view.
+// Token returns the token under which a transaction with this view may read and fill
+// c, or "" if c is private to it.
 func (v *View) Token(c *Cache) backend.Token {
 	if v.State == nil || v.State.IsFenced(c.Name) || slices.ContainsFunc(v.held, func(f *backend.Fence) bool { return Covers(f, c.Name) }) {
 		return ""
@@ -37,18 +37,18 @@ func (v *View) Token(c *Cache) backend.Token {
 	return v.State.Token(c.Name)
 }
 
-// Replaced reports whether the database was dropped since the view was the newest,
-// which newest is now.
+// Replaced reports whether the database was dropped between v and newest, which is the
+// newest view.
 func (v *View) Replaced(newest *View) bool {
 	return newest.gone || v.State != nil && newest.State != nil && newest.State.Epoch != v.State.Epoch
 }
 
-// Covers reports whether f is of the cache of that name.
+// Covers reports whether f fences the cache of that name.
 func Covers(f *backend.Fence, cache string) bool {
 	return f.All || slices.ContainsFunc(f.Caches, func(g backend.Generation) bool { return g.Cache == cache })
 }
 
-// includes reports whether f is of every cache that g is of.
+// includes reports whether f fences every cache that g fences.
 func includes(f, g *backend.Fence) bool {
 	if g.All && !f.All {
 		return false

@@ -39,8 +39,8 @@ var boundGuards = []guard{{
 	keeps:   "P7",
 	without: "A request that names its tenant makes keys and announcements of any size.",
 	file:    "internal/limits/limits.go",
-	text:    "if len(name) > LongestName {",
-	gone:    "if len(name) > LongestName && what == name {",
+	text:    "if len(name) > MaxName {",
+	gone:    "if len(name) > MaxName && what == name {",
 	by:      "TestNamesHaveABound",
 }, {
 	name:    "what the store ignores is not looked at",

@@ -54,7 +54,7 @@ var clockGuards = []guard{{
 	keeps:   "P3",
 	without: "A server's clock that is set back makes values last for as long.",
 	file:    "internal/transaction/remote.go",
-	text:    "return left, true, life == 0 || left <= life",
+	text:    "return left, true, ttl == 0 || left <= ttl",
 	gone:    "return left, true, true",
 	by:      "TestAValueThatStaysForTooLongIsAMiss",
 }, {
@@ -62,7 +62,7 @@ var clockGuards = []guard{{
 	keeps:   "P3",
 	without: "What somebody has made permanent on the server is used for ever.",
 	file:    "internal/transaction/remote.go",
-	text:    "return 0, false, life == 0",
+	text:    "return 0, false, ttl == 0",
 	gone:    "return 0, false, true",
 	by:      "TestAValueThatStaysForTooLongIsAMiss/for_ever",
 }, {
@@ -70,8 +70,8 @@ var clockGuards = []guard{{
 	keeps:   "P3",
 	without: "With a backend that does not tell the age of values, one is used for as long as its setter's clock is ahead.",
 	file:    "internal/transaction/remote.go",
-	text:    "			left = min(left, life)\n",
-	gone:    "			_ = life\n",
+	text:    "			left = min(left, ttl)\n",
+	gone:    "			_ = ttl\n",
 	by:      "TestAValueOfUnknownAgeIsBounded",
 }, {
 	name:    "clock: a state is as old as it is",

@@ -236,7 +236,7 @@ var outageGuards = []guard{{
 	keeps:   "P8",
 	without: "When the backend is back, what still waits does so for seconds more.",
 	file:    "internal/databases/queue.go",
-	text:    "		if q.try(ctx) {\n			pause = firstRetry\n		}",
+	text:    "		if q.try(ctx) {\n			pause = minBackoff\n		}",
 	gone:    "		q.try(ctx)",
 	by:      "TestRetriesAreFrequentAgainAfterASuccess",
 }, {

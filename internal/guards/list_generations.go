@@ -4,7 +4,7 @@ package main
 var generationGuards = []guard{{
 	name:    "readers see the fence",
 	keeps:   "P3",
-	without: "Who begins while a clear is being committed reads the old value after the database shows the new one.",
+	without: "A transaction that begins while a clear is being committed reads the old value after the database shows the new one.",
 	file:    "internal/databases/view.go",
 	text:    "v.State == nil || v.State.IsFenced(c.Name) ||",
 	gone:    "v.State == nil ||",
@@ -13,7 +13,7 @@ var generationGuards = []guard{{
 }, {
 	name:    "readers see the hold",
 	keeps:   "P3",
-	without: "Who begins in the process that commits, without asking the backend, reads the old value.",
+	without: "A transaction that begins in the process that commits, without asking the backend, reads the old value.",
 	file:    "internal/databases/view.go",
 	text:    " || slices.ContainsFunc(v.held, func(f *backend.Fence) bool { return Covers(f, c.Name) })",
 	gone:    " || slices.Contains(v.held, nil)",
@@ -69,7 +69,7 @@ var generationGuards = []guard{{
 }, {
 	name:    "a fenced cache has no place in a new view",
 	keeps:   "P3",
-	without: "Who begins while a clear is being committed reads the old value.",
+	without: "A transaction that begins while a clear is being committed reads the old value.",
 	file:    "internal/databases/database.go",
 	text:    `case next.Token(g.cache) != "":`,
 	gone:    "default:",

@@ -21,7 +21,7 @@ var lifetimeGuards = []guard{{
 }, {
 	name:    "nobody waits for a lease longer than it lasts",
 	keeps:   "P8",
-	without: "Whoever waits for a process that died waits for as long as others take the lease in turn.",
+	without: "A process that waits for one that died waits for as long as others take the lease in turn.",
 	file:    "internal/loading/lease.go",
 	text:    "			look.Stop()\n			b.toLoad = leasable\n			return nil\n",
 	gone:    "			look.Stop()\n			limit.Reset(b.c.lease)\n",
@@ -152,7 +152,7 @@ var lifetimeGuards = []guard{{
 	without: "Contexts of any size stay for as long as the process.",
 	file:    "internal/canon/memo.go",
 	text:    "c == nil || c.kept }",
-	gone:    "c == nil || c.mark != 0 }",
+	gone:    "c == nil || c.hash != 0 }",
 	by:      "TestLargeContextsAreNotKept",
 }, {
 	name:    "an answer of the database is no doubt",

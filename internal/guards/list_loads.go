@@ -60,7 +60,7 @@ var loadGuards = []guard{{
 }, {
 	name:    "a loader runs once",
 	keeps:   "P8",
-	without: "Whoever looked just before a load was done loads again: a stampede on the database.",
+	without: "A caller that looked just before a load was done loads again: a stampede on the database.",
 	file:    "internal/loading/batch.go",
 	text:    "if it.Result = g.Find(t, it.key); it.Found.Known() {",
 	gone:    "if it.Found.Known() {",

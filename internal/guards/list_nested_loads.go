@@ -26,9 +26,9 @@ var nestedLoadGuards = []guard{{
 	gone:    "if len(groups) < 0 {",
 	by:      "TestManyLeasesInACircle",
 }, {
-	name:    "a mark that has no room is waited for by nobody who is waited for",
+	name:    "a record that has no room counts as every owner",
 	keeps:   "P8",
-	without: "A circle of more processes than a mark has room for waits until the leases end.",
+	without: "A circle of more processes than a record has room for waits until the leases end.",
 	file:    "internal/loading/record.go",
 	text:    "owner == anyOwner || ",
 	gone:    "",

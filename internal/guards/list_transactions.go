@@ -88,7 +88,7 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "A savepoint that fails puts back what was there before an earlier one, or nothing.",
 	file:    "internal/transaction/overlay.go",
-	text:    "e.step = before.step; e.step <= w.mark {",
+	text:    "e.step = before.step; e.step <= w.savedAt {",
 	gone:    "e.step = before.step; e.step == 0 {",
 	by:      "TestASavepointRemembersAKeyAnew",
 }, {
@@ -112,7 +112,7 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "An inner savepoint that fails takes along what the outer one has set.",
 	file:    "internal/transaction/transaction.go",
-	text:    "n > 0 && w.undo[n-1].number > mark; n--",
+	text:    "n > 0 && w.undo[n-1].number > savedAt; n--",
 	gone:    "n > 0; n--",
 	by:      "TestSavepoints|TestOverlappingSavepoints",
 }, {

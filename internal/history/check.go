@@ -37,8 +37,8 @@ func (v *Violation) Error() string {
 	return fmt.Sprintf("history: t%d: %s (%s)", v.Tx, v.What, v.Rule)
 }
 
-// A slot is where a value is kept.
-type slot struct {
+// An address is where a value is kept.
+type address struct {
 	cache int
 	key   string
 	who   string
@@ -46,22 +46,22 @@ type slot struct {
 
 // A belief is what a transaction must see of its own.
 type belief struct {
-	sets    map[slot]Value // since the last clear of their cache
+	sets    map[address]Value // since the last clear of their cache
 	cleared map[int]bool
-	owed    map[int]bool  // caches to be cleared before the commit
-	unsure  map[slot]bool // what several goroutines have set at once: any of it may be there
+	owed    map[int]bool     // caches to be cleared before the commit
+	unsure  map[address]bool // what several goroutines have set at once: any of it may be there
 }
 
 func newBelief() belief {
-	return belief{sets: map[slot]Value{}, cleared: map[int]bool{}, owed: map[int]bool{}, unsure: map[slot]bool{}}
+	return belief{sets: map[address]Value{}, cleared: map[int]bool{}, owed: map[int]bool{}, unsure: map[address]bool{}}
 }
 
 func (b belief) clone() belief {
 	return belief{maps.Clone(b.sets), maps.Clone(b.cleared), maps.Clone(b.owed), maps.Clone(b.unsure)}
 }
 
-// doubt notes that anything may be in a slot.
-func (b belief) doubt(at slot) {
+// doubt notes that anything may be in an address.
+func (b belief) doubt(at address) {
 	delete(b.sets, at)
 	b.unsure[at] = true
 }
@@ -69,16 +69,16 @@ func (b belief) doubt(at slot) {
 func (b belief) clear(cache int) {
 	b.cleared[cache] = true
 	delete(b.owed, cache)
-	maps.DeleteFunc(b.sets, func(s slot, _ Value) bool { return s.cache == cache })
-	maps.DeleteFunc(b.unsure, func(s slot, _ bool) bool { return s.cache == cache })
+	maps.DeleteFunc(b.sets, func(s address, _ Value) bool { return s.cache == cache })
+	maps.DeleteFunc(b.unsure, func(s address, _ bool) bool { return s.cache == cache })
 }
 
 // judge returns the rule that a hit of v at s violates, "" if none. The order
 // matters to the report only. What another goroutine of the transaction has
 // changed since the look-up began is not held against it.
-func (t *transaction) judge(s slot, v Value, since glance) (Rule, string) {
-	t.shared.mu.Lock()
-	defer t.shared.mu.Unlock()
+func (t *transaction) judge(s address, v Value, since glance) (Rule, string) {
+	t.transactionState.mu.Lock()
+	defer t.transactionState.mu.Unlock()
 	calm := t.calm(since, 0, 0)
 	cache := t.world.Caches[s.cache]
 	if v.Database != t.database || v.Cache != cache.Name || v.Key != s.key || v.Who != s.who {
@@ -111,8 +111,8 @@ func (t *transaction) judge(s slot, v Value, since glance) (Rule, string) {
 		}
 	}
 	if v.Life == t.life {
-		if commit, ok := t.truth.overwritten(r, w.until, t.floor, t.knows); ok {
-			return Stale, fmt.Sprintf("commit %d overwrote that, it began after commit %d", commit, t.floor)
+		if commit, ok := t.truth.overwritten(r, w.until, t.lowerBound, t.knows); ok {
+			return Stale, fmt.Sprintf("commit %d overwrote that, it began after commit %d", commit, t.lowerBound)
 		}
 	}
 	return "", ""

@@ -111,20 +111,20 @@ func (t *transaction) rollback() {
 }
 
 // end notes that the transaction has ended: nobody has hits in it any more.
-func (s *shared) end() {
+func (s *transactionState) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
 }
 
 // commits notes whether the database's commit is running.
-func (s *shared) commits(running bool) {
+func (s *transactionState) commits(running bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.committing = running
 }
 
-func (s *shared) isCommitting() bool {
+func (s *transactionState) isCommitting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.committing

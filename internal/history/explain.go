@@ -19,11 +19,11 @@ func explain(ctx context.Context, open Open, h History, v *Violation, o Options)
 	const shorter = 2000 // tries to make the history shorter
 	end := time.Now().Add(o.Patience)
 	for _, r := range []replay{{Interleave, 1}, {o.Driver, 10}} {
-		var told *Outcomes // of the shortest history that fails
+		var failed *Outcomes // of the shortest history that fails
 		fails := func(h History) bool {
 			for n := 0; n < r.tries && time.Now().Before(end); n++ {
 				if out, err := r.driver(ctx, open, h, true); err == nil && len(out.Violations) > 0 && out.Violations[0].Rule == v.Rule {
-					told = out
+					failed = out
 					return true
 				}
 			}
@@ -31,7 +31,7 @@ func explain(ctx context.Context, open Open, h History, v *Violation, o Options)
 		}
 		if fails(h) {
 			h = shrink(h, shorter, fails)
-			return &Failure{Seed: h.Seed, Violation: told.Violations[0], Steps: len(h.Steps), Story: told.Story}
+			return &Failure{Seed: h.Seed, Violation: failed.Violations[0], Steps: len(h.Steps), Story: failed.Story}
 		}
 	}
 	return &Failure{Seed: h.Seed, Violation: v, Steps: len(h.Steps), Story: []string{"(it cannot be told: played again, all went well)"}}

@@ -43,15 +43,15 @@ type answer struct {
 
 func (t *transaction) load(ctx context.Context, tx Tx, s Step) error {
 	l := t.loading(s, t.world.Keys[s.Key])
-	fly, landed := t.fly(t.shared, s.Cache)
-	if !fly {
+	ok, ended := t.startLoader(t.transactionState, s.Cache)
+	if !ok {
 		// Load might wait for another's loader, which waits for its next step.
 		if t.get(ctx, tx, s) {
 			return nil
 		}
 		return t.fill(tx, s)
 	}
-	defer landed()
+	defer ended()
 	key, a := l.keys[0], answer{}
 	err := l.call(ctx, func(ctx context.Context) (err error) {
 		a.value, err = t.as(tx, s).Load(ctx, s.Cache, key, func(context.Context) (v Value, err error) {
@@ -85,12 +85,12 @@ func (t *transaction) loadMany(ctx context.Context, tx Tx, s Step) error {
 		keys = append(keys, t.world.Keys[(s.Key+i)%len(t.world.Keys)])
 	}
 	l := t.loading(s, keys...)
-	fly, landed := t.fly(t.shared, s.Cache)
-	if !fly {
+	ok, ended := t.startLoader(t.transactionState, s.Cache)
+	if !ok {
 		t.getMany(ctx, tx, s)
 		return nil
 	}
-	defer landed()
+	defer ended()
 	var found map[string]Value
 	err := l.call(ctx, func(ctx context.Context) (err error) {
 		found, err = t.as(tx, s).LoadMany(ctx, s.Cache, append(keys, keys[0]), func(_ context.Context, missing []string) (map[string]Value, error) {
@@ -209,7 +209,7 @@ func (l *loading) note(i int) {
 // in between since the loaders returned.
 func (l *loading) kept() {
 	for i := range l.batches {
-		if l.flights == nil {
+		if l.running == nil {
 			l.note(i)
 		}
 	}
@@ -222,11 +222,11 @@ func (l *loading) kept() {
 // lands notes that values begin to land, or with -1 that they have landed. It
 // makes no difference where the goroutines take turns.
 func (l *loading) lands(values []Value, n int) {
-	if l.flights != nil {
+	if l.running != nil {
 		return
 	}
 	for _, v := range values {
-		l.shared.land(l.slot(l.step, v.Key), n)
+		l.transactionState.land(l.address(l.step, v.Key), n)
 	}
 }
 
@@ -238,7 +238,7 @@ func (l *loading) found(key string, a answer) {
 			l.violated(l.transaction, Failed, fmt.Sprintf("is not told that its loader failed: %v", l.failed))
 		}
 	}
-	at := l.slot(l.step, key)
+	at := l.address(l.step, key)
 	if got, ok := l.got[key]; ok && got.absent == a.absent && (a.absent || got.value == a.value) {
 		l.lookups.Add(1)
 		return
@@ -257,10 +257,10 @@ func (t *transaction) absent(s Step, v Value) bool {
 
 // none returns the value for what is known to be absent. Of that is not known
 // when it was loaded; it is believed to be of the life that the database is in.
-func (t *transaction) none(s Step, at slot) Value {
-	t.shared.mu.Lock()
+func (t *transaction) none(s Step, at address) Value {
+	t.transactionState.mu.Lock()
 	own, ok := t.belief.sets[at]
-	t.shared.mu.Unlock()
+	t.transactionState.mu.Unlock()
 	if ok && own.Write == 0 {
 		return own
 	}

@@ -18,12 +18,12 @@ func (t *transaction) as(tx Tx, s Step) Tx {
 	return tx.As(who)
 }
 
-func (t *transaction) slot(s Step, key string) slot {
-	return slot{s.Cache, key, t.world.People[s.Who].in(t.world.Caches[s.Cache])}
+func (t *transaction) address(s Step, key string) address {
+	return address{s.Cache, key, t.world.People[s.Who].in(t.world.Caches[s.Cache])}
 }
 
 func (t *transaction) get(ctx context.Context, tx Tx, s Step) bool {
-	since, at := t.glance(), t.slot(s, t.world.Keys[s.Key])
+	since, at := t.glance(), t.address(s, t.world.Keys[s.Key])
 	v, ok := t.as(tx, s).Get(ctx, s.Cache, at.key)
 	t.looked(at, v, ok, since, "gets")
 	return ok
@@ -34,7 +34,7 @@ func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
 	found := t.as(tx, s).GetMany(ctx, s.Cache, t.world.Keys)
 	for _, key := range t.world.Keys {
 		v, ok := found[key]
-		t.looked(t.slot(s, key), v, ok, since, "gets with others")
+		t.looked(t.address(s, key), v, ok, since, "gets with others")
 		delete(found, key)
 	}
 	for key := range found {
@@ -43,7 +43,7 @@ func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
 }
 
 // looked checks what a look-up found.
-func (t *transaction) looked(at slot, v Value, ok bool, since glance, verb string) {
+func (t *transaction) looked(at address, v Value, ok bool, since glance, verb string) {
 	t.lookups.Add(1)
 	if t.telling { // the arguments cost more than all the rest
 		what := "a miss"
@@ -61,18 +61,18 @@ func (t *transaction) looked(at slot, v Value, ok bool, since glance, verb strin
 	}
 }
 
-func (t *transaction) at(s slot) place { return place{t.world.Caches[s.cache].Name, s} }
+func (t *transaction) at(s address) place { return place{t.world.Caches[s.cache].Name, s} }
 
-// A place is a slot to be told about.
+// A place is an address to be told about.
 type place struct {
-	name string
-	slot slot
+	name    string
+	address address
 }
 
 func (p place) String() string {
-	at := fmt.Sprintf("%q[%q]", p.name, p.slot.key)
-	if p.slot.who != "" {
-		at += " as " + p.slot.who
+	at := fmt.Sprintf("%q[%q]", p.name, p.address.key)
+	if p.address.who != "" {
+		at += " as " + p.address.who
 	}
 	return at
 }
@@ -87,7 +87,7 @@ func (t *transaction) row(s Step, key string) (Value, error) {
 		return v, err
 	}
 	if t.telling {
-		t.tell(t, "reads %v for %s", v, t.at(t.slot(s, key)))
+		t.tell(t, "reads %v for %s", v, t.at(t.address(s, key)))
 	}
 	return v, nil
 }
@@ -119,21 +119,21 @@ func (t *transaction) fill(tx Tx, s Step) error {
 
 func (t *transaction) tellSet(s Step, v Value) {
 	if t.telling {
-		t.tell(t, "sets %s to %v", t.at(t.slot(s, v.Key)), v)
+		t.tell(t, "sets %s to %v", t.at(t.address(s, v.Key)), v)
 	}
 }
 
 // set notes what was set, if nothing has come in between since it was begun; see
-// shared.calm.
+// transactionState.calm.
 func (t *transaction) set(s Step, v Value, since glance, then, now int) {
 	if t.readOnly || t.absent(s, v) && t.world.Caches[s.Cache].Absent < 0 {
 		return
 	}
-	at := t.slot(s, v.Key)
-	t.shared.mu.Lock()
-	defer t.shared.mu.Unlock()
+	at := t.address(s, v.Key)
+	t.transactionState.mu.Lock()
+	defer t.transactionState.mu.Unlock()
 	switch {
-	case t.flights == nil && (!t.calm(since, then, now) || since.before < t.cut[s.Cache] && t.cut[s.Cache] <= since.cuts):
+	case t.running == nil && (!t.calm(since, then, now) || since.before < t.cut[s.Cache] && t.cut[s.Cache] <= since.cuts):
 		t.belief.doubt(at)
 	case t.cut[s.Cache] <= since.cuts: // or it is not kept
 		delete(t.belief.unsure, at)

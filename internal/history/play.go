@@ -35,20 +35,20 @@ type play struct {
 	steps, lookups, hits, faults, refreshes atomic.Int64
 
 	mu         sync.Mutex
-	open       map[*shared]bool  // whether it was detached by a drop
-	flights    map[flight]flying // nil: Load may wait for others
+	open       map[*transactionState]bool // whether it was detached by a drop
+	running    map[loaderOf]loaderRuns    // nil: Load may wait for others
 	violations []*Violation
 	story      []string
 	telling    bool
 }
 
-// A flight is a loader that is running. Which value it loads makes no
+// A loaderOf is where a loader runs. Which value it loads makes no
 // difference: a wrong cache may take one for another.
-type flight struct{ server, cache int }
+type loaderOf struct{ server, cache int }
 
-// A flying is how many loaders of a transaction are running.
-type flying struct {
-	by *shared
+// A loaderRuns is how many loaders of a transaction are running.
+type loaderRuns struct {
+	by *transactionState
 	n  int
 }
 
@@ -57,7 +57,7 @@ type flying struct {
 // itself leaves nothing to chance.
 func Interleave(ctx context.Context, open Open, h History, story bool) (*Outcomes, error) {
 	return start(ctx, open, h, story, func(p *play) {
-		p.flights = map[flight]flying{}
+		p.running = map[loaderOf]loaderRuns{}
 		resume := map[player]func(Step) bool{}
 		var order []player
 		for _, s := range h.Steps {
@@ -86,13 +86,13 @@ type player struct{ tx, goroutine int }
 // transaction that is not open.
 func (p *play) player(who player) *transaction {
 	if who.goroutine == 0 {
-		return &transaction{play: p, shared: newShared(who.tx)}
+		return &transaction{play: p, transactionState: newTransactionState(who.tx)}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s := range p.open {
 		if s.id == who.tx {
-			return &transaction{play: p, shared: s, goroutine: who.goroutine}
+			return &transaction{play: p, transactionState: s, goroutine: who.goroutine}
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func Race(ctx context.Context, open Open, h History, story bool) (*Outcomes, err
 						return
 					}
 					t := p.player(order[i])
-					t.others = func(s *shared) (wait func()) {
+					t.others = func(s *transactionState) (wait func()) {
 						var group sync.WaitGroup
 						for _, who := range others[s.id] {
 							group.Go(func() { play(who, p.player(who)) })
@@ -179,7 +179,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 	if err != nil {
 		return nil, err
 	}
-	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*shared]bool{}, telling: story}
+	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*transactionState]bool{}, telling: story}
 	p.refreshing()
 	drive(p)
 	counts := map[string]uint64{}
@@ -241,19 +241,19 @@ func (p *play) tell(t *transaction, format string, args ...any) {
 }
 
 // began and left keep the open transactions, which a drop detaches.
-func (p *play) began(t *shared) {
+func (p *play) began(t *transactionState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open[t] = false
 }
 
-func (p *play) left(t *shared) {
+func (p *play) left(t *transactionState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, t)
 }
 
-func (p *play) opened(server int, database string) (open []*shared) {
+func (p *play) opened(server int, database string) (open []*transactionState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for t := range p.open {
@@ -264,7 +264,7 @@ func (p *play) opened(server int, database string) (open []*shared) {
 	return open
 }
 
-func (p *play) detach(open []*shared) {
+func (p *play) detach(open []*transactionState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range open {
@@ -274,23 +274,24 @@ func (p *play) detach(open []*shared) {
 	}
 }
 
-func (p *play) detached(t *shared) bool {
+func (p *play) detached(t *transactionState) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open[t]
 }
 
-// fly reports whether t may call Load: not where another transaction's loader
-// may be running that Load would wait for, when both are in one goroutine.
-func (p *play) fly(t *shared, cache int) (ok bool, landed func()) {
-	if p.flights == nil {
+// startLoader reports whether t may call Load. It may not where Load would wait for a
+// loader of another transaction that is in the same goroutine. The caller must call
+// ended when its loader has ended.
+func (p *play) startLoader(t *transactionState, cache int) (ok bool, ended func()) {
+	if p.running == nil {
 		return true, func() {}
 	}
-	f := flight{t.server, cache}
-	running := p.flights[f]
-	if running.n > 0 && running.by != t {
+	at := loaderOf{t.server, cache}
+	runs := p.running[at]
+	if runs.n > 0 && runs.by != t {
 		return false, nil
 	}
-	p.flights[f] = flying{t, running.n + 1}
-	return true, func() { p.flights[f] = flying{t, p.flights[f].n - 1} }
+	p.running[at] = loaderRuns{t, runs.n + 1}
+	return true, func() { p.running[at] = loaderRuns{t, p.running[at].n - 1} }
 }

@@ -31,7 +31,7 @@ func Recover(ctx context.Context, open Open, world World, within time.Duration) 
 
 func recoverFrom(ctx context.Context, open Open, world World, fault int, commits bool, within time.Duration) (took time.Duration, err error) {
 	out, openErr := start(ctx, open, History{World: world}, true, func(p *play) {
-		p.flights = map[flight]flying{}
+		p.running = map[loaderOf]loaderRuns{}
 		r := &recovery{play: p}
 		r.cached(ctx)
 		if commits {

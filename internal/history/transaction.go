@@ -22,7 +22,7 @@ var (
 // on the cache under test and on the simulated database.
 type transaction struct {
 	*play
-	*shared
+	*transactionState
 	goroutine int
 	feed      func() Step // waits for the next step; end when there are no more
 
@@ -33,7 +33,7 @@ type transaction struct {
 
 	// others starts the other goroutines, and returns what waits for them; nil
 	// if they start by themselves.
-	others func(*shared) (wait func())
+	others func(*transactionState) (wait func())
 }
 
 // run plays a transaction, or a drop, from its first step to its last.
@@ -78,7 +78,7 @@ func (t *transaction) pause() {
 func (t *transaction) begin(ctx context.Context, s Step) {
 	var ok bool
 	t.truth.arrive(t.servers)
-	if t.floor, t.tick, t.life, ok = t.truth.now(t.database); !ok {
+	if t.lowerBound, t.tick, t.life, ok = t.truth.now(t.database); !ok {
 		return // nobody uses a database that is not there
 	}
 	t.since = time.Now().Add(-t.world.Late)
@@ -89,11 +89,11 @@ func (t *transaction) begin(ctx context.Context, s Step) {
 		return
 	}
 	t.tx = tx
-	t.began(t.shared)
-	defer t.left(t.shared)
+	t.began(t.transactionState)
+	defer t.left(t.transactionState)
 	wait := func() {}
 	if t.others != nil {
-		wait = t.others(t.shared)
+		wait = t.others(t.transactionState)
 	}
 	t.body(ctx, tx, 0)
 	wait()
@@ -205,8 +205,8 @@ func (t *transaction) write(tx Tx, s Step) error {
 
 // owe notes that the caches that show a table are to be cleared.
 func (t *transaction) owe(table int) {
-	t.shared.mu.Lock()
-	defer t.shared.mu.Unlock()
+	t.transactionState.mu.Lock()
+	defer t.transactionState.mu.Unlock()
 	for i, c := range t.world.Caches {
 		if c.Table == table {
 			t.belief.owed[i] = true

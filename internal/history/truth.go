@@ -43,15 +43,15 @@ type row struct {
 type write struct {
 	row   row
 	by    int // transaction
-	state state
+	state writeStatus
 	at    int // commit that made it visible
 	until int // commit that overwrote it
 }
 
-type state uint8
+type writeStatus uint8
 
 const (
-	pending state = iota
+	pending writeStatus = iota
 	committed
 	undone
 )

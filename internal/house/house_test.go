@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/databases", "internal/singleflight", "internal/canon", "internal/codec", "internal/witness"},
 	{"memorybackend", "redisbackend"},
 	{"config", "internal/inspect", "internal/quiet", "internal/near", "internal/redistest"},
-	{"backend", "internal/cause", "internal/limits", "internal/nearest"},
+	{"backend", "internal/cause", "internal/limits", "internal/spelling"},
 }
 
 // aside are packages of tests, examples and tools. They may import anything, and

@@ -13,8 +13,8 @@ func TestNamesHaveABound(t *testing.T) {
 	}{
 		{"one byte", "a", ""},
 		{"several bytes a character", "发票", ""},
-		{"as long as may be", strings.Repeat("a", limits.LongestName), ""},
-		{"one byte longer", strings.Repeat("a", limits.LongestName+1), "txcache: cache name has 8193 bytes; it must have 8192 at most"},
+		{"as long as may be", strings.Repeat("a", limits.MaxName), ""},
+		{"one byte longer", strings.Repeat("a", limits.MaxName+1), "txcache: cache name has 8193 bytes; it must have 8192 at most"},
 		{"empty", "", "txcache: cache name is empty"},
 		{"half a character", "\xe5\x8f", `txcache: cache name "\xe5\x8f" is not valid UTF-8`},
 	} {
@@ -28,10 +28,10 @@ func TestNamesHaveABound(t *testing.T) {
 // A prefix may be empty and of any bytes, but has the same bound.
 func TestPrefixesHaveTheSameBound(t *testing.T) {
 	for name, wrong := range map[string]string{
-		"":     "",
-		"\xff": "",
-		strings.Repeat("\xff", limits.LongestName):   "",
-		strings.Repeat("\xff", limits.LongestName+1): "Options.Prefix has 8193 bytes; it must have 8192 at most",
+		"":                                       "",
+		"\xff":                                   "",
+		strings.Repeat("\xff", limits.MaxName):   "",
+		strings.Repeat("\xff", limits.MaxName+1): "Options.Prefix has 8193 bytes; it must have 8192 at most",
 	} {
 		if got := text(limits.Name("Options.Prefix", name)); got != wrong {
 			t.Errorf("Name of %d bytes says %q, want %q", len(name), got, wrong)

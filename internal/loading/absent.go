@@ -8,8 +8,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
-// ErrAbsent is what a loader returns, wrapped or not, to say that there is nothing
-// under the key. A loader that returns the error of a nested load does not make its
+// ErrAbsent says that there is nothing under a key; a loader returns it, wrapped or
+// not. A loader that returns the error of a nested load does not make its
 // own key absent: the order exists although its customer does not.
 var ErrAbsent = errors.New("txcache: absent")
 
@@ -17,7 +17,7 @@ var ErrAbsent = errors.New("txcache: absent")
 // key is absent.
 type absentError struct {
 	error
-	cache    *transaction.Core // nil: it says it of no single key
+	cache    *transaction.Core // nil: the error concerns no single key
 	database string
 	key      any // a transaction.Key of the cache
 }
@@ -39,7 +39,8 @@ func (c *Cache[K, V]) wrapAbsent(ctx context.Context, h transaction.Handle, err 
 	return a
 }
 
-// absentFor reports whether err, of a loader of key, says that key is absent.
+// absentFor reports whether err, which a loader of key has returned, says that key is
+// absent.
 func (c *Cache[K, V]) absentFor(h transaction.Handle, err error, key K) bool {
 	return isAbsent(err, func(a *absentError) bool {
 		k, ok := c.Key(h, key)
@@ -48,7 +49,7 @@ func (c *Cache[K, V]) absentFor(h transaction.Handle, err error, key K) bool {
 }
 
 // isAbsent is errors.Is(err, ErrAbsent), except that an absentError within err counts
-// only if counts is not nil and says so.
+// only if counts is not nil and returns true for it.
 func isAbsent(err error, counts func(*absentError) bool) bool {
 	if a, ok := err.(*absentError); ok {
 		return counts != nil && counts(a)

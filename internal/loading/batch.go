@@ -14,19 +14,19 @@ type item[K comparable, V any] struct {
 	cacheable bool
 	transaction.Result[V]
 	hit          bool
-	call         *singleflight.Call[*transaction.Transaction, transaction.Result[V]] // nil: nobody waits for it
-	callerErrors int                                                                 // others that have failed, for reasons that may be their own
+	call         *singleflight.Call[*transaction.Transaction, transaction.Result[V]] // nil: no other transaction waits for it
+	callerErrors int                                                                 // failures of other callers that may concern only them
 	alone        bool                                                                // it waits for no other load of the process
 
-	oldPayload []byte   // what is of no use any more in the place of its lease
-	uselessAt  int64    // when that goes, as near.Now counts; 0: it says so itself
+	oldPayload []byte   // what the lease record replaces: a payload that is of no use any more
+	uselessAt  int64    // when the backend would remove that payload, as near.Now counts; 0: the payload itself says when it ends
 	waited     bool     // another process had a lease
-	owners     []string // what the record of that lease says: its owner, and those that the owner waits for
+	owners     []string // of that lease's record: its owner, and those that the owner waits for
 }
 
-// maxCallerErrors is how many failures of other callers a load waits for, if they may
-// be their own. While the database is down, each caller would otherwise fail after
-// having waited for the one before.
+// maxCallerErrors is how many failures of other callers a load waits for, if these may
+// concern only those callers. Otherwise, while the database is down, each caller would
+// fail after it has waited for the one before.
 const maxCallerErrors = 2
 
 // A batch is the items that one transaction fetches or loads, for itself and for
@@ -41,11 +41,11 @@ type batch[K comparable, V any] struct {
 	leads   bool
 
 	definite  bool      // the loader's answer holds for other callers too
-	leaseEnds time.Time // when leases end that are taken now
+	leaseEnds time.Time // when a lease ends that the batch takes now
 }
 
-// add looks items up in the process, and adds to the batch those that are not found.
-// It returns those that others are loading already.
+// add looks items up in the process, and adds those that are not found to the batch.
+// It returns the items that other transactions are loading already.
 func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*item[K, V]) {
 	c, t := b.c, b.h.Transaction
 	may := t.ReadOnly && !t.InSavepoint() // nothing leaves a savepoint
@@ -91,7 +91,7 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 	return others
 }
 
-// finish ends the call that the batch leads for it, if it does.
+// finish ends the call for it, if the batch leads that call.
 func (b *batch[K, V]) finish(it *item[K, V], err error) {
 	if call := it.call; call != nil {
 		call.Result, call.Err, call.Abandoned = it.Result, err, false
@@ -99,8 +99,8 @@ func (b *batch[K, V]) finish(it *item[K, V], err error) {
 	}
 }
 
-// fail ends the call that the batch leads for it, if it does, as err may be of the
-// caller's own circumstances. The next caller that waits calls its own loader.
+// fail ends the call for it, if the batch leads that call, because err may concern only
+// this caller. The next waiting caller then calls its own loader.
 func (b *batch[K, V]) fail(it *item[K, V], err error) {
 	if it.call != nil {
 		it.call.Err = err
@@ -115,7 +115,7 @@ func (b *batch[K, V]) abandon(it *item[K, V]) {
 	}
 }
 
-// run asks the backend for what is to be fetched, and calls the loader for the rest.
+// run fetches the items of toFetch from the backend, and calls the loader for the rest.
 func (b *batch[K, V]) run(ctx context.Context) error {
 	led := b.toFetch
 	defer func() { // also if the loader panics
@@ -130,7 +130,7 @@ func (b *batch[K, V]) run(ctx context.Context) error {
 	return b.loadRest(ctx)
 }
 
-// fetch asks the backend. What that does not have is to be loaded.
+// fetch asks the backend. It adds the items that the backend does not have to toLoad.
 func (b *batch[K, V]) fetch(ctx context.Context) {
 	if len(b.toFetch) == 0 {
 		return
@@ -152,7 +152,7 @@ func (b *batch[K, V]) fetch(ctx context.Context) {
 	b.toFetch = nil
 }
 
-// loadRest calls the loader for what is to be loaded.
+// loadRest calls the loader for the items of toLoad.
 func (b *batch[K, V]) loadRest(ctx context.Context) error {
 	items := b.toLoad
 	b.toLoad = nil
@@ -191,8 +191,8 @@ func (b *batch[K, V]) loadRest(ctx context.Context) error {
 	return err
 }
 
-// useExpired uses values that have expired, as the loader has failed, if there is one
-// for each item; see CacheOptions.StaleFor.
+// useExpired uses expired values after the loader has failed, if there is one for each
+// item; see CacheOptions.StaleFor.
 func (b *batch[K, V]) useExpired(ctx context.Context, items []*item[K, V]) bool {
 	c := b.c
 	if c.StaleFor == 0 || ctx.Err() != nil {

@@ -28,14 +28,14 @@ type Settings struct {
 	Verify float64
 }
 
-// Init is to be called once, after that of what is embedded.
+// The caller must call Init once, after Init of the embedded cache.
 func (c *Cache[K, V]) Init(s *Store, o Settings) {
 	c.store, c.lease = s, o.Lease
 	s.add(&c.verify, o.Verify)
 }
 
-// Load returns the value under key, and if there is none, the one that load
-// returns, after having set it.
+// Load returns the value under key. If there is none, it calls load, sets the value
+// that load returns, and returns it.
 func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, load func(context.Context) (V, error)) (V, error) {
 	v, hit := c.Near(h, key)
 	if hit && !c.verify.any() {
@@ -63,7 +63,7 @@ func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, loa
 	return results[0].Value, nil
 }
 
-// oneResult is what a loader of one key has found.
+// oneResult returns what a loader of one key has found.
 func (c *Cache[K, V]) oneResult(h transaction.Handle, key K, v V, err error) ([]transaction.Result[V], error) {
 	if err != nil && c.absentFor(h, err, key) {
 		return []transaction.Result[V]{{Found: transaction.Absent}}, nil
@@ -71,9 +71,8 @@ func (c *Cache[K, V]) oneResult(h transaction.Handle, key K, v V, err error) ([]
 	return []transaction.Result[V]{{Value: v, Found: transaction.Present}}, err
 }
 
-// LoadMany returns the values under keys. It calls load, with those keys of which
-// nothing is known, each once, unless that is none of them, and sets what load
-// returns.
+// LoadMany returns the values under keys. It calls load with the keys of which nothing
+// is known, each once, unless there is no such key, and sets what load returns.
 func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
 	unique := make([]K, 0, len(keys))
 	seen := make(map[K]bool, len(keys))
@@ -86,7 +85,7 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys [
 		}
 	}
 	results, err := c.load(ctx, h, unique, func(ctx context.Context, missing []K) ([]transaction.Result[V], error) {
-		loaded, err := load(ctx, slices.Clone(missing)) // it may do with it what it likes
+		loaded, err := load(ctx, slices.Clone(missing)) // load may change its slice
 		results := make([]transaction.Result[V], len(missing))
 		for i, key := range missing {
 			v, ok := loaded[key]
@@ -149,8 +148,8 @@ func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, 
 	return results, nil
 }
 
-// await waits for what others load, and returns what is still to be had, because
-// they went away or must not be waited for.
+// await waits for the items that other transactions load. It returns those that are
+// still missing: the leader gave up, or t must not wait for it.
 func (c *Cache[K, V]) await(ctx context.Context, t *transaction.Transaction, items []*item[K, V]) (pending []*item[K, V], err error) {
 	for i, it := range items {
 		call := it.call
@@ -179,11 +178,11 @@ func (c *Cache[K, V]) await(ctx context.Context, t *transaction.Transaction, ite
 	return pending, nil
 }
 
-// errNoReturn is what a trace hears of a loader that panics.
+// errNoReturn is the error that a trace gets for a loader that panics.
 var errNoReturn = errors.New("txcache: the function did not return")
 
-// runLoader calls a loader for t, and counts. It returns for Keep how many cuts
-// there were before.
+// runLoader calls a loader for t, and counts. It returns, for Keep, how many cuts there
+// were before the call.
 func (c *Cache[K, V]) runLoader(ctx context.Context, t *transaction.Transaction, keys []K, load loader[K, V]) (results []transaction.Result[V], cuts uint64, err error) {
 	c.Counts.Loads.Add(1)
 	t.Loaders.Add(1)

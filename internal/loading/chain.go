@@ -35,10 +35,10 @@ func loaderContext(ctx context.Context, t *transaction.Transaction) context.Cont
 	return context.WithValue(ctx, chainKey{}, &chain{t, outer})
 }
 
-// blocked returns the transactions that cannot go on while a load of t with ctx
-// waits: t, those whose loaders enclose the load, and those in whose loaders one of
-// these has called loaders before. So a loader that uses its transaction but does not
-// pass its context on is found too.
+// blocked returns the transactions that cannot continue while a load of t with ctx
+// waits: t, the transactions whose loaders enclose the load, and those in whose loaders
+// one of these has called loaders before. So blocked also finds a loader that uses its
+// transaction but does not pass its context on.
 func blocked(ctx context.Context, t *transaction.Transaction) []*transaction.Transaction {
 	all := chainOf(ctx).appendTo([]*transaction.Transaction{t})
 	for i := 0; i < len(all); i++ {
@@ -47,7 +47,7 @@ func blocked(ctx context.Context, t *transaction.Transaction) []*transaction.Tra
 	return all
 }
 
-// appendTo appends the chain's transactions to those that all has not.
+// appendTo appends to all the transactions of the chain that it does not have yet.
 func (c *chain) appendTo(all []*transaction.Transaction) []*transaction.Transaction {
 	for ; c != nil; c = c.outer {
 		if !slices.Contains(all, c.t) {

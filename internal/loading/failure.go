@@ -14,13 +14,13 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
-// deadlineMargin is how long before a deadline a loader's error is taken to be of
-// that deadline: drivers set their time limits rather too early than too late.
+// deadlineMargin is how long before a deadline a loader's error is attributed to that
+// deadline: drivers usually set their time limits slightly too early.
 const deadlineMargin = 20 * time.Millisecond
 
-// callerEnded reports whether a loader that t called at began, with ctx, and that
-// has failed now, may have failed because its caller's time is over: t has ended, or
-// ctx has, or is about to.
+// callerEnded reports whether a loader that t called with ctx at began, and that has
+// failed now, may have failed because its caller has ended: t has ended, or ctx has
+// ended or is near its deadline.
 func callerEnded(ctx context.Context, t *transaction.Transaction, began time.Time) bool {
 	if ctx.Err() != nil || t.Ended() {
 		return true
@@ -29,9 +29,9 @@ func callerEnded(ctx context.Context, t *transaction.Transaction, began time.Tim
 	return ok && time.Until(deadline) < max(deadlineMargin, deadline.Sub(began)/10)
 }
 
-// isCallerError reports whether err, of a loader, may be of the circumstances of its
-// caller, so that the loader of another caller may succeed: a time limit, a connection,
-// the state of the database transaction, or what is absent for the caller.
+// isCallerError reports whether a loader's err may concern only its caller, so that
+// another caller's loader may succeed: a time limit, a connection, the state of the
+// database transaction, or an absence that only this caller sees.
 func isCallerError(err error) bool {
 	for _, own := range []error{
 		ErrAbsent, transaction.ErrTxDone,

@@ -11,23 +11,23 @@ import (
 )
 
 // Processes that need the same value agree that one of them loads it. That process
-// has the lease: it puts a record under the value's key, which the value replaces, or
-// which its time to live removes. (After Nishtala et al., "Scaling Memcache at
+// has the lease: it puts a record under the value's key; the value replaces the
+// record, or its TTL removes it. (After Nishtala et al., "Scaling Memcache at
 // Facebook", 2013.) As the token is part of the key, a lease is of one generation. // P4
 
-// How often a process looks whether another process's load has ended.
+// How often a process checks whether another process's load has ended.
 const (
 	minPoll = 2 * time.Millisecond
 	maxPoll = 20 * time.Millisecond
 )
 
-// noLeaseTTL is how long the record stays that tells processes to load without a
-// lease. Those that wait look more often.
+// noLeaseTTL is the TTL of the record that tells processes to load without a lease.
+// Waiting processes check more often than that.
 const noLeaseTTL = time.Second
 
-// loadLeased loads the items whose leases it gets, and waits for the others: no
-// longer than a lease, after which they are left to load. If the backend fails, it
-// does not wait. // P8
+// loadLeased loads the items whose leases it gets, and waits for the others, but no
+// longer than a lease; then it leaves them in toLoad. If the backend fails, it does not
+// wait. // P8
 func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 	if !b.needsLeases() {
 		return nil
@@ -82,14 +82,14 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 	return nil
 }
 
-// needsLeases reports whether the batch has to ask for leases.
+// needsLeases reports whether the batch must ask for leases.
 func (b *batch[K, V]) needsLeases() bool {
 	return b.leads && b.c.lease > 0 && b.c.Core.Store.Swapper != nil
 }
 
-// acquire asks for the leases of items. It returns those that were granted and those
-// that other processes have. Values that have come meanwhile end their calls, and
-// what each process loads for itself is to be loaded.
+// acquire asks for the leases of items. It returns the items whose leases were granted
+// and those whose leases other processes have. Values that have arrived meanwhile end
+// their calls; items that each process must load for itself go to toLoad.
 func (b *batch[K, V]) acquire(ctx context.Context, items []*item[K, V], record []byte) (mine, others []*item[K, V], err error) {
 	swaps := make([]backend.Swap, len(items))
 	for i, it := range items {
@@ -144,9 +144,9 @@ func (b *batch[K, V]) acquire(ctx context.Context, items []*item[K, V], record [
 	return mine, others, nil
 }
 
-// dropCycles writes into this process's lease records for which owners the batch is
-// going to wait. An item whose wait would close a cycle is to be loaded; dropCycles
-// returns the others.
+// dropCycles writes into this process's lease records for which owners the batch will
+// wait. Items whose wait would close a cycle go to toLoad; dropCycles returns the
+// others.
 func (b *batch[K, V]) dropCycles(ctx context.Context, items []*item[K, V], wait *leaseWait) (waits []*item[K, V]) {
 	if len(items) == 0 {
 		return nil
@@ -175,8 +175,8 @@ func (b *batch[K, V]) records(items []*item[K, V], record []byte) []backend.Swap
 	return swaps
 }
 
-// loadUnderLease calls the loader for what is to be loaded and for items whose leases
-// the batch has, and gives those back: what was loaded takes their place.
+// loadUnderLease calls the loader for the items of toLoad and for mine, whose leases
+// the batch has, and gives the leases back: the loaded values replace the records.
 func (b *batch[K, V]) loadUnderLease(ctx context.Context, mine []*item[K, V], owner string, record []byte) error {
 	b.toLoad = append(b.toLoad, mine...)
 	b.definite = false
@@ -197,9 +197,9 @@ func (b *batch[K, V]) loadUnderLease(ctx context.Context, mine []*item[K, V], ow
 	return nil
 }
 
-// release gives leases back. Those that have ended, and may be others' by now, are
-// left alone. If the loader's answer holds for other callers too, the record tells
-// them to load without a lease, instead of one after another.
+// release gives leases back. It does not touch leases that have ended, and may belong
+// to other processes now. If the loader's answer holds for other callers too, the record
+// tells them to load without a lease, instead of one after another.
 func (b *batch[K, V]) release(ctx context.Context, mine []*item[K, V], owner string, record []byte) {
 	if len(mine) == 0 {
 		return
@@ -209,7 +209,7 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*item[K, V], owner str
 	bytes := 0
 	for i, it := range mine {
 		left := b.c.StaleFor
-		if it.uselessAt != 0 { // it must not last longer for having been put back
+		if it.uselessAt != 0 { // the payload that is put back must not stay longer than it would have
 			left = min(left, time.Duration(it.uselessAt-near.Now()))
 		}
 		switch s := &swaps[i]; {
@@ -227,11 +227,11 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*item[K, V], owner str
 	}
 }
 
-// send gives what was loaded to the backend at once, for others are waiting, and
-// returns what is not there.
+// send sends the loaded values to the backend at once, because other processes wait for
+// them. It returns the items whose values are not there.
 func (b *batch[K, V]) send(ctx context.Context, mine []*item[K, V]) (unsent []*item[K, V]) {
 	c, t := b.c, b.h.Transaction
-	if t.Private(&c.Core) { // nobody asks for them any more
+	if t.Private(&c.Core) { // no process asks for them any more
 		return mine
 	}
 	values := make([]backend.Value, 0, len(mine))

@@ -17,27 +17,26 @@ import (
 // leases. So the record of a lease names its owner and the owners for which that
 // owner waits, directly or through others. A load that is about to wait for a lease
 // writes what it reads in that record into the records of all leases that cannot be
-// given back before it goes on. Each look carries that one step further, until a load
-// reads that an owner waits for itself, and loads for itself. (After Chandy, Misra
-// and Haas, "Distributed Deadlock Detection", 1983, with looks for messages.) What
-// a record says may be out of date: a load that is done for that reason is one too
-// many and no more.
+// given back before it goes on. Each check carries that one step further, until a load
+// reads that an owner waits for itself, and calls its own loader. (After Chandy, Misra
+// and Haas, "Distributed Deadlock Detection", 1983, with checks in place of messages.)
+// A record may be out of date: this costs a needless load and no more.
 //
-// A record without an owner says that each process loads without a lease.
+// A record without an owner says that each process must load without a lease.
 
-// anyOwner stands in a record for owners that there is no room for.
+// anyOwner stands in a record for owners for which it has no room.
 const anyOwner = "*"
 
-// parseRecord returns what a record says: the owner, and for whom that one waits.
+// parseRecord returns what a record says: the owner, and the owners for which it waits.
 func parseRecord(data []byte) []string {
 	text, _ := codec.LeaseText(data)
 	return strings.Fields(text)
 }
 
-// formatRecord returns as text what parseRecord returns.
+// formatRecord returns the text from which parseRecord returns owner and waits.
 func formatRecord(owner string, waits []string) string {
 	text := strings.Join(append([]string{owner}, waits...), " ")
-	if len(text) > codec.MaxLease {
+	if len(text) > codec.MaxLeaseText {
 		return owner + " " + anyOwner
 	}
 	return text
@@ -51,12 +50,12 @@ type leaseGroup struct {
 	encode func(dst []byte, text string) []byte
 
 	mu      sync.Mutex
-	records []backend.Swap // Old is what is there; nil if the lease is another's by now
+	records []backend.Swap // Old is what is there; nil if another process has the lease now
 	waits   map[*leaseWait][]string
 }
 
-// addWait notes that w makes the group wait for owners, and returns the changes that
-// the records need. The caller must give what came of them to swapped.
+// addWait records that w makes the group wait for owners, and returns the changes that
+// the records need. The caller must pass the results of these changes to swapped.
 func (l *leaseGroup) addWait(w *leaseWait, owners []string) (changes []backend.Swap, places []int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,7 +80,7 @@ func (l *leaseGroup) addWait(w *leaseWait, owners []string) (changes []backend.S
 	return changes, places
 }
 
-// swapped notes what was found where changes were to be made.
+// swapped records what the backend found in the places of changes.
 func (l *leaseGroup) swapped(changes []backend.Swap, places []int, found [][]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,12 +111,12 @@ func ownerOf(data []byte) string {
 
 // A leaseWait is a wait for leases of other processes.
 type leaseWait struct {
-	blocked []*transaction.Transaction // that cannot go on meanwhile
+	blocked []*transaction.Transaction // that cannot continue meanwhile
 	added   map[*leaseGroup]bool       // that were told of it
 }
 
-// groups returns the leases that cannot be given back while the wait lasts. Others of
-// the process may begin to wait for this one at any time.
+// groups returns the leases that cannot be given back while the wait lasts. Other
+// transactions of the process may begin to wait for this one at any time.
 func (w *leaseWait) groups() []*leaseGroup { return waiting.leasesBehind(w.blocked) }
 
 // waitsForOne reports whether the owner of a record may be waiting for one of groups.
@@ -127,8 +126,8 @@ func waitsForOne(record []string, groups []*leaseGroup) bool {
 	})
 }
 
-// write writes into the records of groups that they wait for owners. Where that fails
-// the next look tries again.
+// write writes into the records of groups that they wait for owners. After a failure
+// the next check tries again.
 func (w *leaseWait) write(ctx context.Context, groups []*leaseGroup, owners []string) {
 	type part struct {
 		of      *leaseGroup
@@ -162,17 +161,17 @@ func (w *leaseWait) write(ctx context.Context, groups []*leaseGroup, owners []st
 	}
 }
 
-// end ends the wait. It does not write the records again: what they say of others'
-// loads is over in a moment.
+// end ends the wait. It does not rewrite the records: they expire soon.
 func (w *leaseWait) end() {
 	for l := range w.added {
 		l.removeWait(w)
 	}
 }
 
-// swapRecords carries out swaps of records of owner, whatever these say by now.
+// swapRecords carries out swaps of records of owner, even if other loads have changed
+// these records.
 func swapRecords(ctx context.Context, s *transaction.Store, swaps []backend.Swap, owner string) error {
-	for range 2 { // what a record said may have been changed since
+	for range 2 { // another load may have changed a record since
 		found, err := s.Swapper.Swap(ctx, swaps)
 		if err != nil {
 			return err

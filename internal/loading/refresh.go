@@ -14,21 +14,20 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
-// RefreshEarly sets the function that loads values again which are hit, before they
-// expire.
+// RefreshEarly sets the function that loads hot values again before they expire.
 //
-// When to load is decided at random with each hit, the likelier the nearer the
-// expiry is and the longer loaders of the cache have taken so far, as is optimal
-// to avoid both stampedes and needless loads: Vattani, Chierichetti and
-// Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015, with
-// their β at 1.
+// Each hit decides at random whether to refresh. The probability rises as the expiry
+// comes closer, and with the time that the cache's loaders have taken so far. This is
+// optimal to avoid both stampedes and needless loads: Vattani, Chierichetti and
+// Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015, with their β
+// at 1.
 func (c *Cache[K, V]) RefreshEarly(load func(context.Context, transaction.Handle, K) (V, error)) {
 	c.refresher.Store(&load)
 	maybeRefresh := c.maybeRefresh
 	c.OnHit.Store(&maybeRefresh)
 }
 
-// maybeRefresh begins to refresh a value that was hit in g, if it is time.
+// maybeRefresh starts a refresh of a value that was hit in g, if it is time.
 func (c *Cache[K, V]) maybeRefresh(h transaction.Handle, g *transaction.Generation[K, V], key transaction.Key[K]) {
 	if !h.ReadOnly {
 		return
@@ -45,7 +44,7 @@ func (c *Cache[K, V]) maybeRefresh(h transaction.Handle, g *transaction.Generati
 	if !lead {
 		return
 	}
-	database, user := h.Database(), h.User // not the transaction, which may be long over
+	database, user := h.Database(), h.User // not the transaction, which may have ended by then
 	if !c.store.tasks.start(func(ctx context.Context) {
 		defer g.Loads.Finish(key, call)
 		c.refresh(ctx, g, key, database, user, expires)
@@ -54,7 +53,7 @@ func (c *Cache[K, V]) maybeRefresh(h transaction.Handle, g *transaction.Generati
 	}
 }
 
-// refresh loads a value again that g has until expires, for user, unless another
+// refresh loads again a value that g has until expires, for user, unless another
 // process has done so.
 func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, V], key transaction.Key[K], database string, user *canon.Context, expires int64) {
 	done, returned := false, false
@@ -87,7 +86,7 @@ func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation
 			return true
 		}
 	}
-	if c.Generation(t) != g { // cleared, or about to be: it is not wanted any more
+	if c.Generation(t) != g { // cleared, or about to be: the value is of no use
 		return false
 	}
 	t.Refresh = true

@@ -14,27 +14,27 @@ type Store struct {
 	// Begin begins a read-only transaction.
 	Begin func(ctx context.Context, database string) (*transaction.Transaction, error)
 
-	// OnStale is told of stale hits; nil: nobody is.
+	// OnStale gets stale hits; nil: it is not called.
 	OnStale func(context.Context, StaleHit)
 
 	tasks *tasks
 
-	// report is told of stale hits; if it is not nil, every hit is verified.
+	// report gets stale hits; if it is not nil, every hit is verified.
 	report atomic.Pointer[func(database, cache string, key, cached, loaded any)]
 
 	mu    sync.Mutex
 	rates []*rate // of all caches
 }
 
-// NewStore returns a store whose caches refresh with what begin begins.
+// NewStore returns a store whose caches refresh in transactions that begin begins.
 func NewStore(begin func(ctx context.Context, database string) (*transaction.Transaction, error), onStale func(context.Context, StaleHit)) *Store {
 	return &Store{Begin: begin, OnStale: onStale, tasks: newTasks()}
 }
 
-// Close stops what is loaded in the background.
+// Close stops the loads in the background.
 func (s *Store) Close() { s.tasks.close() }
 
-// VerifyAll verifies every hit in caches that there are and that will be, and
+// VerifyAll verifies every hit in the caches of the store, later ones included, and
 // reports those that are stale.
 func (s *Store) VerifyAll(report func(database, cache string, key, cached, loaded any)) {
 	s.mu.Lock()
@@ -45,7 +45,7 @@ func (s *Store) VerifyAll(report func(database, cache string, key, cached, loade
 	}
 }
 
-// add has the hits of a cache verified at that rate.
+// add makes verify the rate at which the hits of a cache are verified.
 func (s *Store) add(r *rate, verify float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

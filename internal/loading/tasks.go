@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// tasks are what a store does in the background.
+// tasks are the goroutines of a store in the background.
 type tasks struct {
 	ctx  context.Context // of all of them
 	stop context.CancelFunc
@@ -14,7 +14,7 @@ type tasks struct {
 	mu      sync.Mutex
 	running int
 	closing bool
-	idle    chan struct{} // closed when none is running any more, while closing
+	idle    chan struct{} // while closing, closed when none is running any more
 }
 
 // maxTasks bounds how many tasks run at once, so that refreshes do not overload the
@@ -26,7 +26,7 @@ func newTasks() *tasks {
 	return &tasks{ctx: ctx, stop: stop, idle: make(chan struct{})}
 }
 
-// start runs task in a goroutine, unless there are enough of them.
+// start runs task in a goroutine, unless maxTasks are running.
 func (s *tasks) start(task func(context.Context)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,8 +49,8 @@ func (s *tasks) end() {
 	}
 }
 
-// close tells the tasks to stop, and waits for them, a second at most: they run
-// functions of users.
+// close cancels the tasks, and waits for them, a second at most: they run functions of
+// users, which may not return.
 func (s *tasks) close() {
 	s.mu.Lock()
 	s.closing = true

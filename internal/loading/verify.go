@@ -10,8 +10,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
-// A StaleHit is a value that was cached and is not what its loader returns now,
-// although nobody has cleared the cache.
+// A StaleHit is a cached value that differs from what its loader returns now, although
+// no transaction has cleared the cache.
 type StaleHit struct {
 	Database string
 	Cache    string
@@ -20,13 +20,13 @@ type StaleHit struct {
 	Loaded   any // ErrAbsent if it is; must not be changed
 }
 
-// sampled reports whether a hit is to be verified.
+// sampled reports whether a hit must be verified.
 //
 // Only read-only transactions verify: a loader in a read-write transaction may see
 // changes that the transaction has not cleared yet.
 func (c *Cache[K, V]) sampled(h transaction.Handle) bool { return h.ReadOnly && c.verify.sample() }
 
-// A rate is a number from 0 to 1 that may change while others read it.
+// A rate is a number from 0 to 1 that may change while other goroutines read it.
 type rate struct{ bits atomic.Uint64 }
 
 func (r *rate) set(to float64) { r.bits.Store(math.Float64bits(to)) }
@@ -52,9 +52,8 @@ func (c *Cache[K, V]) compareSome(ctx context.Context, h transaction.Handle, ite
 	}
 }
 
-// compare verifies hits: it loads the keys as well, and where that shows a hit
-// to be stale, puts what was loaded in its place. If the loader fails all is
-// left as it is.
+// compare verifies hits: it loads the keys as well, and replaces a stale hit by the
+// loaded value. If the loader fails, compare changes nothing.
 func (c *Cache[K, V]) compare(ctx context.Context, h transaction.Handle, keys []K, hits []transaction.Result[V], load loader[K, V]) {
 	loaded, cuts, err := c.runLoader(ctx, h.Transaction, keys, load)
 	if err != nil {
@@ -96,9 +95,8 @@ func reported[V any](r transaction.Result[V]) any {
 	return r.Value
 }
 
-// current reports whether c is, for sure, at the generation still that t reads. A
-// loader can see only commits that were fenced before, so the backend knows of them
-// by now.
+// current reports whether c is certainly still at the generation that t reads. A loader
+// can see only commits that were fenced before, so the backend knows of them by now.
 func (c *Cache[K, V]) current(ctx context.Context, t *transaction.Transaction) bool {
 	_, _, _, err := c.Core.Store.Databases.Sync(ctx, t.Database(), 0)
 	return err == nil && !t.Ended() && !t.Private(&c.Core)

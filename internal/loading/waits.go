@@ -8,9 +8,9 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
-// An edge is a load that waits for one that another transaction leads.
+// An edge is a load that waits for a load that another transaction leads.
 type edge struct {
-	blocked []*transaction.Transaction // that cannot go on before done is closed
+	blocked []*transaction.Transaction // that cannot continue before done is closed
 	leader  *transaction.Transaction
 	done    <-chan struct{}
 }
@@ -19,8 +19,8 @@ type edge struct {
 // another, unless that would close a cycle. The nodes are transactions, not loads:
 // where several goroutines use one transaction it may refuse a wait without need.
 //
-// It is of the process and not of a store, as loaders may load from several
-// stores.
+// There is one for the process and not one for each store, as loaders may load from
+// several stores.
 type waitGraph struct {
 	mu    sync.Mutex
 	nodes map[*transaction.Transaction]*node
@@ -35,9 +35,8 @@ type node struct {
 
 var waiting = waitGraph{nodes: map[*transaction.Transaction]*node{}}
 
-// begin notes that e begins to wait, and reports false if it must not, as that
-// would close a cycle. Of two waits that would close one together the later sees
-// the earlier.
+// begin adds e, and returns false if e must not wait because it would close a cycle. The
+// mutex orders two waits that would close a cycle together; the later one is refused.
 func (g *waitGraph) begin(e *edge) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -51,7 +50,7 @@ func (g *waitGraph) begin(e *edge) bool {
 	return true
 }
 
-// end notes that e does not wait any more.
+// end removes e.
 func (g *waitGraph) end(e *edge) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,7 +64,8 @@ func (g *waitGraph) end(e *edge) {
 	}
 }
 
-// waitsFor reports whether t is one of others, or waits for one. g.mu is held.
+// waitsFor reports whether t is one of others, or waits for one of them. g.mu must be
+// held.
 func (g *waitGraph) waitsFor(t *transaction.Transaction, others []*transaction.Transaction) bool {
 	seen := map[*transaction.Transaction]bool{t: true}
 	for open := []*transaction.Transaction{t}; len(open) > 0; {
@@ -79,7 +79,7 @@ func (g *waitGraph) waitsFor(t *transaction.Transaction, others []*transaction.T
 		}
 		for e := range k.waits {
 			select {
-			case <-e.done: // its goroutine does not know yet
+			case <-e.done: // its goroutine has not noticed yet
 				continue
 			default:
 			}
@@ -92,7 +92,7 @@ func (g *waitGraph) waitsFor(t *transaction.Transaction, others []*transaction.T
 	return false
 }
 
-// addLeases notes that t has l; removeLeases undoes it.
+// addLeases records that t has l; removeLeases undoes it.
 func (g *waitGraph) addLeases(t *transaction.Transaction, l *leaseGroup) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,7 +107,7 @@ func (g *waitGraph) removeLeases(t *transaction.Transaction, l *leaseGroup) {
 }
 
 // leasesBehind returns the leases of the transactions in blocked and of all
-// transactions that wait for them: none of them can be given back while these wait.
+// transactions that wait for them: these leases cannot be given back meanwhile.
 func (g *waitGraph) leasesBehind(blocked []*transaction.Transaction) (all []*leaseGroup) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,7 +130,7 @@ func (g *waitGraph) leasesBehind(blocked []*transaction.Transaction) (all []*lea
 	return all
 }
 
-// node returns that of t. g.mu is held.
+// node returns the node of t. g.mu must be held.
 func (g *waitGraph) node(t *transaction.Transaction) *node {
 	k := g.nodes[t]
 	if k == nil {
@@ -140,16 +140,15 @@ func (g *waitGraph) node(t *transaction.Transaction) *node {
 	return k
 }
 
-// prune forgets t if nothing is known of it. g.mu is held.
+// prune removes t if it has no edge and no lease. g.mu must be held.
 func (g *waitGraph) prune(t *transaction.Transaction) {
 	if k := g.nodes[t]; len(k.waits)+len(k.awaited)+len(k.leases) == 0 {
 		delete(g.nodes, t)
 	}
 }
 
-// wait waits until done is closed, which leader does, no longer than ctx. It
-// reports false at once if leader may be waiting for t, or for a loader that
-// encloses the load with ctx.
+// wait waits until leader closes done or ctx ends. It returns false at once if leader
+// may be waiting for t, or for a loader that encloses the load with ctx.
 func wait(ctx context.Context, t, leader *transaction.Transaction, done <-chan struct{}) (bool, error) {
 	select {
 	case <-done:

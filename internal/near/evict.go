@@ -39,11 +39,11 @@ type policy struct {
 }
 
 const (
-	minWindow = 0.01 // of the size
-	maxWindow = 0.5
-	shrink    = 0.1 // by how much the window shrinks for an entry that leaves it for good
-	soon      = 3   // how many times sooner than the hand a key must come back
-	swept     = 4   // how many slots are searched for an expired entry, beyond those of the policy
+	minWindow    = 0.01 // of the size
+	maxWindow    = 0.5
+	shrink       = 0.1 // by how much the window shrinks for an entry that leaves it for good
+	returnFactor = 3   // how many times sooner than the hand a key must come back
+	maxSweep     = 4   // how many slots are searched for an expired entry, beyond those of the policy
 )
 
 func newPolicy(size, slots int) *policy {
@@ -95,7 +95,7 @@ func (p *policy) added(hash uint32, slot int) {
 func (p *policy) isSoon(left uint32) bool {
 	away := p.clock - left + uint32(p.window.len)
 	unused := max(p.round, p.clock-p.begun)
-	return soon*away < unused
+	return returnFactor*away < unused
 }
 
 // rejected notes that an entry with hash left the window for good.
@@ -181,7 +181,7 @@ func (v *eviction[K, V]) unused() (slot int, expired bool) {
 // sweep looks for an expired entry of the main part in a few slots, others at
 // each call.
 func (v *eviction[K, V]) sweep() (slot int, ok bool) {
-	for range swept {
+	for range maxSweep {
 		slot = v.sweeper
 		v.sweeper = (v.sweeper + v.stride) % v.slots
 		if e := v.table.slot(slot).Load(); e != nil && v.expired(e) && !v.window.has(slot) {

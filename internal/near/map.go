@@ -8,13 +8,13 @@ import (
 // A Map keeps at most a fixed number of values, each under a key. It is safe
 // for concurrent use.
 //
-// Whoever uses a Map computes the hashes of its keys: the same for the same
-// key, and well mixed, as those of hash/maphash are. Only the low 32 bits count.
+// The caller must give the hash of each key: equal keys must have equal hashes, well
+// mixed, as those of hash/maphash are. Only the low 32 bits count.
 type Map[K comparable, V any] struct {
 	// table is nil until the first Set. A search loads it once and then needs
 	// no lock, for these reasons.
 	//
-	// An entry does not change, so whoever has found one has a key, a value
+	// An entry does not change, so a search that finds one has a key, a value
 	// and an expiry that belong together. It stays in its slot, under its tag,
 	// until it is removed, and the buckets between its home and its slot are
 	// marked as passed before it gets its tag and as long as it is there. A new

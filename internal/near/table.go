@@ -75,7 +75,7 @@ const (
 func tagOf(hash uint32) uint64 { return max(1, uint64(hash&0xff)) }
 
 // matches returns a word with the highest bit of byte i set if slot i has tag.
-// Bits above a true match may be set wrongly: whoever uses them compares keys.
+// Bits above a true match may be set wrongly: the caller must compare keys.
 func matches(meta, tag uint64) uint64 {
 	x := meta ^ tag*lowBits
 	return (x - lowBits) &^ x & highBits

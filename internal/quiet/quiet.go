@@ -1,4 +1,4 @@
-// Package quiet logs the same trouble once in a while, not each time.
+// Package quiet logs repeated messages at most once in ten seconds.
 package quiet
 
 import (
@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// A Logger logs at most one record in a while of each subject, which is a message
-// about a database and a cache: one tenant's trouble hides neither another's nor
-// floods the log. Of one message no more subjects than maxSubjects get a record
-// in a while; others wait for one of these to be over.
+// A Logger logs at most one record every ten seconds for each message, database and
+// cache, so that one tenant's failures neither hide another's nor flood the log. Of one
+// message at most maxSubjects databases and caches get a record within that time.
 type Logger struct {
 	logger *slog.Logger
 
@@ -19,7 +18,7 @@ type Logger struct {
 	messages map[string]*heard // a few, as they are constants
 }
 
-// A heard says what was logged of a message lately, and how much was not.
+// A heard is what was logged of one message lately, and how much was suppressed.
 type heard struct {
 	subjects map[subject]*logged
 	others   int // records of subjects that are not among them
@@ -37,12 +36,12 @@ const (
 	maxSubjects = 100
 )
 
-// New returns one that writes to logger.
+// New returns a Logger that writes to logger.
 func New(logger *slog.Logger) *Logger {
 	return &Logger{logger: logger, messages: map[string]*heard{}}
 }
 
-// Warn logs message, unless it did so a moment ago for the same database and
+// Warn logs message, unless it did so in the last ten seconds for the same database and
 // cache. These are among attrs, which are pairs.
 func (q *Logger) Warn(ctx context.Context, message string, attrs ...any) {
 	suppressed, others, ok := q.ask(message, subjectOf(attrs), time.Now())

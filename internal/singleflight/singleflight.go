@@ -14,46 +14,45 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
-// A Group is the calls in progress for one generation of a cache. That they belong
-// to a generation is what keeps a transaction from getting the value of an older
-// one. Keys are of type K, leaders of type L, results of type R. The zero value is
-// ready. // P4
+// A Group is the calls in progress for one generation of a cache. Because calls belong
+// to a generation, a transaction cannot get the value of an older one. // P4
+//
+// Keys are of type K, leaders of type L, results of type R. The zero value is ready.
 type Group[K comparable, L, R any] struct {
 	mu    sync.Mutex
 	byKey map[K]*Call[L, R]
-	rests map[K]int64 // keys whose refresh has failed: until when none is tried
+	rests map[K]int64 // keys whose refresh has failed: until when none may begin
 }
 
-// maxRests bounds how many keys rest. A cache of which so many fail has more to
-// bear than a refresh too many.
+// maxRests bounds the number of keys that rest. In a cache where more refreshes fail,
+// one refresh too many does no harm.
 const maxRests = 1024
 
-// A Call is one in progress. What came of it may be read once Done is closed.
+// A Call is one call in progress. Its result may be read after Done is closed.
 type Call[L, R any] struct {
 	Leader    L
 	Done      chan struct{}
 	Result    R
 	Err       error
-	Abandoned bool // Result says nothing, and Err is the leader's alone
+	Abandoned bool // Result has no meaning, and Err concerns only the leader
 
 	rank Rank
 }
 
-// A Rank says who makes a call.
+// A Rank says for what a call is made.
 type Rank uint8
 
-// The ranks. A caller joins calls of its own rank and of higher ones, and takes the
-// place of lower ones: a refresh may be waiting for just the connection that a
-// request holds.
+// The ranks. A caller joins calls of its own rank and of higher ones, and replaces calls
+// of lower ones: a refresh may be waiting for the connection that a request holds.
 const (
 	Refresh Rank = iota // in the background; it leads nothing while the key rests
 	Within              // a loader that a refresh has called
 	Request
 )
 
-// Join returns the call for key. If there is none to join, and may says that the
-// caller may lead, the caller gets a new one to do so, as leader, and has to Finish
-// it. Otherwise Join returns nil.
+// Join returns the call for key. If the caller can join none, and may says that it may
+// lead, Join returns a new call that the caller leads, as leader; the caller must call
+// Finish for it. Otherwise Join returns nil.
 func (g *Group[K, L, R]) Join(key K, leader L, rank Rank, may bool) (c *Call[L, R], lead bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,8 +73,8 @@ func (g *Group[K, L, R]) Join(key K, leader L, rank Rank, may bool) (c *Call[L, 
 	return c, true
 }
 
-// Finish ends c, which its leader has led for key. It is abandoned unless the
-// leader has said otherwise in c before.
+// Finish ends c; its leader must call it, with the key of c. The call is abandoned
+// unless the leader has set Abandoned to false before.
 func (g *Group[K, L, R]) Finish(key K, c *Call[L, R]) {
 	g.mu.Lock()
 	if g.byKey[key] == c {
@@ -85,8 +84,7 @@ func (g *Group[K, L, R]) Finish(key K, c *Call[L, R]) {
 	close(c.Done)
 }
 
-// Rest lets no refresh of key begin for d: hits go on meanwhile, and must not each
-// try again.
+// Rest prevents refreshes of key for d. Otherwise each hit would try again.
 func (g *Group[K, L, R]) Rest(key K, d time.Duration) {
 	now := near.Now()
 	g.mu.Lock()

@@ -18,8 +18,8 @@ type Settings struct {
 	Size          int
 	OverlaySize   int
 	Duration      time.Duration // 0: until cleared
-	Absent        time.Duration // of what is absent; 0: as for values, negative: none
-	Jitter        float64       // of lifetimes
+	Absent        time.Duration // of absences; 0: as for values, negative: none
+	Jitter        float64       // of Duration
 	StaleFor      time.Duration
 	ContextFree   bool
 	IgnoreContext []string // besides Options.Ignored
@@ -36,7 +36,7 @@ type Core struct {
 	bit         uint64 // of Transaction.touched
 	contextFree bool
 	limited     bool // lifetime is the backend's
-	timed       bool // the backend is asked how old what it keeps is
+	timed       bool // the backend can say how old its values are
 	Warm        bool
 	ignored     *canon.Ignored
 
@@ -53,17 +53,17 @@ type Core struct {
 	Counts          Counters
 }
 
-// types is what a Core cannot do without the types of its keys and values. Its
-// Cache does it: only that looks into its generations and overlays.
+// types has what a Core cannot do without the types of its keys and values. Its Cache
+// does it: only the Cache looks into its generations and overlays.
 type types interface {
 	databases.Contents
 
-	// publish puts the values of an overlay into a generation, and into out what
-	// the backend is to keep. It returns how many there were.
+	// publish puts the values of an overlay into a generation, and those that the
+	// backend should keep into out. It returns how many values there were.
 	publish(overlay, generation any, out *outbox) (published int)
 
 	count(overlay any) int // how many values there are
-	lose(overlay any)      // forgets all values, as if there had been no room for them
+	lose(overlay any)      // drops all values, as if there had been no room for them
 }
 
 // A Cache is a cache as transactions read and set it. It is safe for concurrent
@@ -72,14 +72,15 @@ type Cache[K comparable, V any] struct {
 	Keys  *canon.Keys[K]
 	Codec *codec.Codec[V]
 
-	// OnHit, if set, is called with each hit of a value that others may read too.
+	// OnHit, if set, is called with each hit of a value that other transactions may
+	// read too.
 	OnHit atomic.Pointer[func(h Handle, g *Generation[K, V], key Key[K])]
 
 	Core
 }
 
-// Init makes c a cache of s by that name, which must be good. It reports false if
-// the name is taken. An error is of the type of the keys.
+// Init makes c a cache of s by that name, which must be valid. It returns false if
+// the name is taken. An error concerns the type of the keys.
 func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err error) {
 	if c.Keys, err = canon.NewKeys[K](); err != nil {
 		return false, err
@@ -95,7 +96,8 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 	if core.lifetime == 0 {
 		core.lifetime, core.limited = s.longest, s.longest > 0
 	}
-	// What a value is kept for is the sum, and when it expires is told from that.
+	// A stored value's TTL is lifetime plus StaleFor; its expiry is computed from
+	// that sum.
 	core.StaleFor = min(o.StaleFor, math.MaxInt64-core.lifetime)
 	if !s.add(core, o.IgnoreContext) {
 		return false, nil
@@ -107,7 +109,7 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 	return true, nil
 }
 
-// Usable returns the error for using the cache in t, if that cannot be.
+// Usable returns an error if the cache cannot be used in t.
 func (c *Core) Usable(t *Transaction) error {
 	if t.Store != c.Store {
 		return fmt.Errorf("txcache: cache %q and the transaction are of different stores", c.Name)
@@ -115,10 +117,10 @@ func (c *Core) Usable(t *Transaction) error {
 	return nil
 }
 
-// Remembers reports whether it is remembered what is absent.
+// Remembers reports whether the cache keeps absences.
 func (c *Core) Remembers() bool { return c.absence >= 0 }
 
-// Lifetime returns how long a value is good for; 0 for ever.
+// Lifetime returns how long a value stays valid; 0 for ever.
 func (c *Core) Lifetime() time.Duration { return c.lifetime }
 
 // New is for databases.

@@ -5,9 +5,8 @@ import (
 	"unsafe"
 )
 
-// Counters are what one cache counts. Hits and misses are on everyone's path,
-// so they are spread over stripes that goroutines on different processors
-// hardly ever share.
+// Counters are what one cache counts. Every look-up counts a hit or a miss, so these
+// are spread over stripes that goroutines on different processors hardly ever share.
 type Counters struct {
 	stripes [stripes]stripe
 

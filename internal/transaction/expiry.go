@@ -7,18 +7,19 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
-// life returns how long a value, or an absence, of the cache is good for at most
-// after it was set; 0 for ever.
-func (c *Core) life(absent bool) time.Duration {
+// ttl returns how long a value, or an absence, of the cache stays valid at most after
+// it was set; 0 for ever.
+func (c *Core) ttl(absent bool) time.Duration {
 	if absent && c.absence > 0 && (c.lifetime == 0 || c.absence < c.lifetime) {
 		return c.absence
 	}
 	return c.lifetime
 }
 
-// expiry returns when what is set now expires, as near.Now counts; 0 for never.
+// expiry returns when an entry that is set now expires, as near.Now counts; 0 for
+// never.
 func (c *Core) expiry(absent bool) int64 {
-	lifetime := c.life(absent)
+	lifetime := c.ttl(absent)
 	if lifetime == 0 {
 		return 0
 	}

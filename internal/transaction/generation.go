@@ -19,7 +19,7 @@ type Key[K comparable] struct {
 
 // A Generation is what a Cache[K, V] holds in one database under one token.
 type Generation[K comparable, V any] struct {
-	// Loads are those in progress. It is for package loading alone.
+	// Loads are the loads in progress. Only package loading uses it.
 	Loads singleflight.Group[Key[K], *Transaction, Result[V]]
 
 	of   *Core
@@ -55,7 +55,7 @@ func (g *Generation[K, V]) empty() {
 	}
 }
 
-// get is Find where only a value is of interest.
+// get is Find for a caller that needs only a value.
 func (g *Generation[K, V]) get(t *Transaction, key Key[K]) (v V, ok bool) {
 	if g.near == nil {
 		return v, false
@@ -63,9 +63,9 @@ func (g *Generation[K, V]) get(t *Transaction, key Key[K]) (v V, ok bool) {
 	return g.value(t, key, key.hash())
 }
 
-// value returns the value under key. One that has no duration of its own, and
-// goes because the backend keeps none for longer than some hours, is good for t
-// if it was when t began, which saves the reading of the clock.
+// value returns the value under key. If the backend's TTL is its only limit, value
+// compares its expiry with the time when t began, which saves a reading of the clock
+// for each hit.
 func (g *Generation[K, V]) value(t *Transaction, key Key[K], hash uint64) (v V, ok bool) {
 	if g.of.limited {
 		return g.near.GetAt(key, hash, t.times.Began)
@@ -91,7 +91,7 @@ func (g *Generation[K, V]) Find(t *Transaction, key Key[K]) (r Result[V]) {
 }
 
 // Expires returns when the value under key expires or has expired, as near.Now
-// counts; not ok if there is none, or it never does.
+// counts; ok is false if there is no value, or it never expires.
 func (g *Generation[K, V]) Expires(key Key[K]) (at int64, ok bool) {
 	if g.near == nil {
 		return 0, false
@@ -100,8 +100,7 @@ func (g *Generation[K, V]) Expires(key Key[K]) (at int64, ok bool) {
 	return expires, ok && expires != 0
 }
 
-// Expired returns a value that has expired since, if that is less than within
-// ago.
+// Expired returns the value under key if it expired less than within ago.
 func (g *Generation[K, V]) Expired(key Key[K], within time.Duration) (v V, ok bool) {
 	if g.near == nil {
 		return v, false
@@ -110,7 +109,7 @@ func (g *Generation[K, V]) Expired(key Key[K], within time.Duration) (v V, ok bo
 	return v, ok && expires != 0 && near.Now()-expires < int64(within)
 }
 
-// set keeps what is known of key, in place of what was known before.
+// set stores e under key, in place of what was known of key before.
 func (g *Generation[K, V]) set(key Key[K], e entry[V]) {
 	if g.near == nil {
 		return
@@ -131,7 +130,7 @@ func (g *Generation[K, V]) set(key Key[K], e entry[V]) {
 	g.near.Expire(key, hash)
 }
 
-// forget lets the value under key go.
+// forget removes the value under key.
 func (g *Generation[K, V]) forget(key Key[K]) {
 	if g.near != nil {
 		g.near.Expire(key, key.hash())

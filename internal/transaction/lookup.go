@@ -7,8 +7,8 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/databases"
 )
 
-// Near looks for a value where that is fast: nothing stands between the transaction
-// and a value in the near cache. It counts only hits.
+// Near looks for a value in the near cache, if the transaction may read it without
+// further checks. It counts only hits.
 func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 	g := c.direct(h.Transaction)
 	if g == nil || c.Keys.Checked() && !c.Keys.Stable(key) {
@@ -28,8 +28,8 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 	return v, ok
 }
 
-// direct returns the generation to read where nothing stands between it and the
-// transaction, nil where Find has to look closer.
+// direct returns the generation that the transaction may read without further checks,
+// or nil where Find must look closer.
 func (c *Cache[K, V]) direct(t *Transaction) *Generation[K, V] {
 	if t.Store != c.Store {
 		return nil
@@ -41,7 +41,7 @@ func (c *Cache[K, V]) direct(t *Transaction) *Generation[K, V] {
 	return g
 }
 
-// userOf returns the part of the key that the user context is; not ok if it has no
+// userOf returns the user context's part of the key; ok is false if the context has no
 // canonical form, so that nothing may be shared.
 func (c *Cache[K, V]) userOf(h Handle) (canon.ID, bool) {
 	if c.contextFree {
@@ -50,8 +50,8 @@ func (c *Cache[K, V]) userOf(h Handle) (canon.ID, bool) {
 	return h.User.ID(c.ignored)
 }
 
-// Key returns key in the user context of the handle; not ok if nothing can be cached
-// under it.
+// Key returns key in the user context of the handle; ok is false if nothing can be
+// cached under it.
 func (c *Cache[K, V]) Key(h Handle, key K) (Key[K], bool) {
 	if h.Store != c.Store || c.Keys.Checked() && !c.Keys.Stable(key) {
 		return Key[K]{Key: key}, false
@@ -60,7 +60,7 @@ func (c *Cache[K, V]) Key(h Handle, key K) (Key[K], bool) {
 	return Key[K]{key, user}, ok
 }
 
-// Find looks for a key wherever the transaction may, and counts.
+// Find looks for a key in all places that the transaction may read, and counts.
 func (c *Cache[K, V]) Find(ctx context.Context, h Handle, key K) Result[V] {
 	k, r, g := c.findHere(h, key)
 	switch {
@@ -73,7 +73,7 @@ func (c *Cache[K, V]) Find(ctx context.Context, h Handle, key K) Result[V] {
 	return c.Ask(ctx, h.Transaction, g, []Key[K]{k})[0]
 }
 
-// FindMany is Find for several keys. It returns the values that there are.
+// FindMany is Find for several keys. It returns the values that it finds.
 func (c *Cache[K, V]) FindMany(ctx context.Context, h Handle, keys []K) map[K]V {
 	values := make(map[K]V, len(keys))
 	var missing []Key[K]
@@ -97,8 +97,8 @@ func (c *Cache[K, V]) FindMany(ctx context.Context, h Handle, keys []K) map[K]V 
 	return values
 }
 
-// findHere looks for a key within the process, and counts it unless the backend is to
-// be asked in g.
+// findHere looks for a key within the process, and counts, unless the caller must ask
+// the backend, in g.
 func (c *Cache[K, V]) findHere(h Handle, key K) (k Key[K], r Result[V], g *Generation[K, V]) {
 	k, ok := c.Key(h, key)
 	if ok {
@@ -134,8 +134,8 @@ func (c *Cache[K, V]) Ask(ctx context.Context, t *Transaction, g *Generation[K, 
 	return results
 }
 
-// Lookup looks for a key within the process. If nothing is known of it, g is
-// the generation to ask the backend for it, and to load for; nil if the cache is
+// Lookup looks for a key within the process. If nothing is known of the key, g is the
+// generation for which the caller may fetch and load it, or nil if the cache is
 // private.
 func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Generation[K, V]) {
 	if t.touched.Load()&c.bit != 0 {
@@ -150,8 +150,8 @@ func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Genera
 	return r, g
 }
 
-// own looks for what the transaction itself has set. If it has set nothing
-// there, open says whether it may see what others have.
+// own looks for what the transaction itself has set under key. If it has set nothing
+// there, open says whether it may read the entries of other transactions.
 func (c *Cache[K, V]) own(t *Transaction, key Key[K]) (r Result[V], open bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -174,8 +174,8 @@ func (c *Cache[K, V]) own(t *Transaction, key Key[K]) (r Result[V], open bool) {
 	return r, open && !l.cleared && !w.cleared && !l.afresh
 }
 
-// ReadAfresh hides from the transaction what others have set in c: the loader of a
-// refresh may be one that looks into the cache first.
+// ReadAfresh hides from the transaction what other transactions have set in c: the
+// loader of a refresh may look into the cache first.
 func (t *Transaction) ReadAfresh(c *Core) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

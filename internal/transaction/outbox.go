@@ -10,17 +10,16 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
-// What an outbox sends in one call. A piece ends with the value that reaches
-// either limit, so that a transaction of any size encodes little at a time.
+// The limits of what an outbox sends in one call. A piece ends with the value that
+// reaches either limit, so that a transaction of any size encodes little at a time.
 const (
 	pieceValues = 1024
 	pieceBytes  = 1 << 20
 )
 
-// An outbox gives the values of one transaction to the backend, piece by piece.
-// What the backend does not take is loaded again by those who need it. A piece that
-// it refuses, for one value maybe, stops none of the others, unless it goes on
-// failing for as long as databases.Patience.
+// An outbox sends the values of one transaction to the backend, piece by piece. A value
+// that the backend does not take is a miss later. After a failed piece the outbox goes
+// on with the others, unless pieces have failed for longer than databases.Patience.
 type outbox struct {
 	ctx      context.Context
 	store    *Store
@@ -28,13 +27,13 @@ type outbox struct {
 
 	values []backend.Value
 	bytes  int
-	caches []*Core // that values are of
+	caches []*Core // whose values it has
 	failed []*Core // that have lost a value
 	since  int64   // when the first piece failed, as near.Now counts; 0: none has
 }
 
-// newOutbox returns an empty outbox. A caller that leaves does not cut what it
-// sends: others can use what the caller has loaded.
+// newOutbox returns an empty outbox. The end of ctx does not stop it: other
+// transactions can use the values.
 func (t *Transaction) newOutbox(ctx context.Context) *outbox {
 	return &outbox{ctx: context.WithoutCancel(ctx), store: t.Store, database: t.Database()}
 }
@@ -50,7 +49,7 @@ func (o *outbox) add(c *Core, v backend.Value) {
 	}
 }
 
-// send sends the values that have gathered.
+// send sends the values that were added since the last piece.
 func (o *outbox) send() {
 	if len(o.values) == 0 {
 		return
@@ -66,7 +65,7 @@ func (o *outbox) send() {
 	o.values, o.caches, o.bytes = o.values[:0], o.caches[:0], 0
 }
 
-// deliver sends a piece, and reports whether the backend has taken all of it.
+// deliver sends a piece, and reports whether the backend took all of it.
 func (o *outbox) deliver() bool {
 	if o.since != 0 && near.Now()-o.since > int64(databases.Patience) {
 		return false
@@ -82,7 +81,7 @@ func (o *outbox) deliver() bool {
 	return false
 }
 
-// close sends what is left, and counts what could not be sent.
+// close sends the remaining values, and counts those that could not be sent.
 func (o *outbox) close() {
 	o.send()
 	for _, c := range o.failed {
@@ -90,8 +89,9 @@ func (o *outbox) close() {
 	}
 }
 
-// PatienceWith is for how long a backend may be busy with n values of so many
-// bytes: with many it takes longer, and is not away.
+// PatienceWith returns how long a call with n values of so many bytes may take: a
+// backend that is busy with many values takes longer than databases.Patience, and is
+// not away.
 func PatienceWith(n, bytes int) time.Duration {
 	return databases.Patience + time.Duration(n)*100*time.Microsecond + time.Duration(bytes)*time.Microsecond
 }

@@ -12,14 +12,15 @@ type overlay[K comparable, V any] struct {
 	cache  *Cache[K, V]
 	values map[Key[K]]entry[V]
 
-	// partial is set once a value of a read-write transaction had to go because
-	// of Options.OverlaySize. From then on the cache's other values are not looked
-	// at: one of them may be older than the one that went. // P1
+	// partial is set when a value of a read-write transaction was dropped because
+	// of Options.OverlaySize. From then on the transaction does not read other
+	// transactions' values of this cache: one of them may be older than the dropped
+	// one. // P1
 	partial bool
 }
 
-// get returns what the transaction has set under key. If it has set nothing,
-// open says whether to look further.
+// get returns what the transaction has set under key. If it has set nothing, open says
+// whether the caller may look further.
 func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
 	e, ok := o.values[key]
 	switch {
@@ -33,11 +34,11 @@ func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
 	return Result[V]{Value: e.value, Found: Present}, true
 }
 
-// set keeps e under key, for a transaction that has done w.
+// set stores e under key, for the transaction whose work is w.
 func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
 	before, was := o.values[key]
 	if w.savepoints > 0 {
-		if e.step = before.step; e.step <= w.mark { // once a savepoint is enough
+		if e.step = before.step; e.step <= w.savedAt { // once a savepoint is enough
 			w.record(0, func() {
 				if was {
 					o.values[key] = before

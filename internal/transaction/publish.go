@@ -8,8 +8,8 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// Fence returns the fence for what the transaction has cleared, nil
-// if that is nothing. The transaction has ended.
+// Fence returns the fence for the caches that the transaction has cleared, or nil if
+// there is none. The transaction must have ended.
 func (t *Transaction) Fence() *backend.Fence {
 	w := t.work
 	if w == nil {
@@ -30,7 +30,7 @@ func (t *Transaction) Fence() *backend.Fence {
 }
 
 // Token returns the generation that the cache of that name had when the transaction
-// began, as far as that is known.
+// began; its token is "" if the transaction does not know it.
 func (t *Transaction) Token(cache string) backend.Generation {
 	g := backend.Generation{Cache: cache}
 	if t.view.State != nil {
@@ -39,10 +39,9 @@ func (t *Transaction) Token(cache string) backend.Generation {
 	return g
 }
 
-// Publish gives to others what the transaction has set, after its commit, and where
-// it has only read, after any end. warm is the token of generations that this
-// transaction's own clear has started, "" if there was none. The transaction has
-// ended.
+// Publish gives to other transactions what this one has set: after its commit, and if
+// it is read-only after any end. warm is the token of the generations that its own
+// clear has started, "" if there was none. The transaction must have ended.
 func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 	w := t.work
 	if w == nil {
@@ -72,8 +71,9 @@ func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 	}
 }
 
-// Flush gives to others what a read-only transaction has set so far, once that is
-// a piece of an outbox: what a transaction keeps does not grow with what it reads.
+// Flush gives to other transactions what a read-only transaction has set so far, once
+// that is enough for a piece of an outbox. So the memory of a transaction does not
+// grow with what it reads.
 func (t *Transaction) Flush(ctx context.Context) {
 	if !t.ReadOnly || t.Store.Values == nil {
 		return
@@ -89,16 +89,17 @@ func (t *Transaction) Flush(ctx context.Context) {
 	}
 }
 
-// A readied is an overlay that the transaction has let go of, for its generation.
+// A readied is an overlay that was taken from its transaction, with the generation for
+// its values.
 type readied struct {
 	cache      *Core
 	overlay    any
 	generation any
 }
 
-// take takes from the transaction what Flush gives to others. The transaction
-// finds it afterwards where others do. Nothing leaves a savepoint that is open,
-// nor a cache that is private.
+// take takes from the transaction the values that Flush gives to others. The
+// transaction finds them afterwards where others do. Values of an open savepoint stay,
+// and so do those of a private cache.
 func (t *Transaction) take() (ready []readied) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

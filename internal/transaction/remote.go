@@ -10,9 +10,9 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
-// Fetch asks the backend, if it keeps any, for the values under keys in
-// generation g, in one call, and keeps what it finds near. What an error has
-// kept from being found is a miss. // P8, P9
+// Fetch asks the backend, if it keeps values, once for those under keys in generation
+// g, and stores them in the near cache. A value that could not be read because of an
+// error is a miss. // P8, P9
 func (c *Cache[K, V]) Fetch(ctx context.Context, t *Transaction, g *Generation[K, V], keys []Key[K]) []Result[V] {
 	results := make([]Result[V], len(keys))
 	s := c.Store
@@ -27,14 +27,14 @@ func (c *Cache[K, V]) Fetch(ctx context.Context, t *Transaction, g *Generation[K
 	var data [][]byte
 	var left []time.Duration
 	var err error
-	asked := near.Now() // before the call: what is left is rather less
+	asked := near.Now() // before the call: the time left is rather too short than too long
 	if c.timed {
 		data, left, err = s.timed.GetTimed(ctx, remote)
 	} else {
 		data, err = s.Values.Get(ctx, remote)
 	}
 	end(err)
-	if err != nil && ctx.Err() == nil { // else the caller has left, and the backend is well
+	if err != nil && ctx.Err() == nil { // else the caller has ended, and the backend is well
 		c.Counts.RemoteErrors.Add(1)
 		s.Log.Warn(ctx, "remote read", "database", t.Database(), "cache", c.Name, "error", err)
 	}
@@ -51,26 +51,25 @@ func (c *Cache[K, V]) Fetch(ctx context.Context, t *Transaction, g *Generation[K
 	return results
 }
 
-// Receive takes what the backend has answered with for key, outside of Fetch, and
-// keeps it near if it is any good. If it is not, leased says that another process
-// is loading the value.
+// Receive decodes the backend's answer for key, outside of Fetch, and stores it near if
+// it is valid. leased reports that the answer is the record of another process's lease.
 func (c *Cache[K, V]) Receive(ctx context.Context, t *Transaction, g *Generation[K, V], key Key[K], data []byte) (r Result[V], leased bool) {
 	if c.timed {
 		if _, _, err := c.Codec.Decode(data); err != codec.ErrLease {
-			return c.Fetch(ctx, t, g, []Key[K]{key})[0], false // which tells how old it is
+			return c.Fetch(ctx, t, g, []Key[K]{key})[0], false // Fetch learns how old it is
 		}
 	}
 	return c.take(ctx, t, g, key, kept{data: data, asked: near.Now()})
 }
 
-// kept is what the backend has under a key.
+// A kept is what the backend has under a key.
 type kept struct {
 	data  []byte
 	left  time.Duration // how long it stays there, negative for ever; if the cache is timed
 	asked int64         // when the backend was asked, as near.Now counts
 }
 
-// take is Receive for what the backend has told all of.
+// take is Receive for an answer whose age is known.
 func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K, V], key Key[K], k kept) (r Result[V], leased bool) {
 	value, expires, err := c.Codec.Decode(k.data)
 	e := entry[V]{value: value, absent: err == codec.ErrAbsent}
@@ -108,37 +107,37 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 	return r, false
 }
 
-// left returns how long what the backend has kept is good for yet, if that is
-// limited; not ok if it is not to be believed. It is never more than the cache's
-// own values have.
+// left returns how long a value that the backend has stays valid, if that is limited.
+// It is never longer than the TTL of the cache's own values. ok is false if the time
+// cannot be right.
 //
-// The backend tells it by its own clock, if it can: stays is how long it keeps
-// the value, which has StaleFor to go when it expires. Where that is longer than
-// any value of the cache is kept, it was set with another Duration, or the clock
-// was set back. Else it rests on the clock of the process that has set the value,
-// which has said when it expires.
+// The backend gives the time by its own clock, if it can: stays is how long it keeps
+// the value, which is StaleFor longer than the value is valid. If stays is longer than
+// this cache keeps any value, the value was set with another Duration, or the clock was
+// set back. If the backend cannot give the time, left uses the expiry in the payload,
+// which comes from the clock of the process that has set the value.
 func (c *Core) left(stays time.Duration, expires time.Time, absent bool) (left time.Duration, limited, ok bool) {
-	life := c.life(absent)
+	ttl := c.ttl(absent)
 	if !c.timed {
 		if expires.IsZero() {
-			return life, life > 0, true
+			return ttl, ttl > 0, true
 		}
-		if left = time.Until(expires); life > 0 {
-			left = min(left, life)
+		if left = time.Until(expires); ttl > 0 {
+			left = min(left, ttl)
 		}
 		return left, true, true
 	}
 	if stays < 0 {
-		return 0, false, life == 0
+		return 0, false, ttl == 0
 	}
 	if left = stays; !absent {
 		left -= c.StaleFor
 	}
-	return left, true, life == 0 || left <= life
+	return left, true, ttl == 0 || left <= ttl
 }
 
-// encode returns what is to be kept remotely of an entry that has left to live,
-// 0 for no limit; not ok if its value cannot be encoded, or is too large.
+// encode returns what the backend should keep of an entry that stays valid for left, 0
+// for no limit; ok is false if its value cannot be encoded, or is too large.
 func (c *Cache[K, V]) encode(database string, g *Generation[K, V], key Key[K], e entry[V], left time.Duration) (backend.Value, bool) {
 	var expires time.Time
 	if left > 0 {
@@ -169,9 +168,9 @@ func (c *Cache[K, V]) encode(database string, g *Generation[K, V], key Key[K], e
 	return backend.Value{Key: c.RemoteKey(database, g, key), Data: data, TTL: left}, true
 }
 
-// RemoteKey returns the address of a value. Keys of caches that depend on the
-// context begin with a tilde, which no key's own text does, so that they never
-// meet those of a cache of that name that does not.
+// RemoteKey returns the address of a value. Keys of context-dependent caches begin with
+// a tilde. No key text begins with one, so they differ from keys of a context-free
+// cache of the same name.
 func (c *Cache[K, V]) RemoteKey(database string, g *Generation[K, V], key Key[K]) backend.Key {
 	text := c.Keys.Text(key.Key)
 	if !c.contextFree {
@@ -180,8 +179,8 @@ func (c *Cache[K, V]) RemoteKey(database string, g *Generation[K, V], key Key[K]
 	return backend.Key{Database: database, Cache: c.Name, Schema: c.Codec.Schema(), Token: g.at, Key: text}
 }
 
-// SetRemote keeps values in the backend, all in one call, and reports whether it
-// did. What it cannot keep is loaded again by whoever needs it.
+// SetRemote sends values to the backend in one call, and reports whether it succeeded.
+// Values that were not stored are misses later.
 func (s *Store) SetRemote(ctx context.Context, database string, values []backend.Value) bool {
 	if len(values) == 0 {
 		return true

@@ -4,19 +4,19 @@ package transaction
 type Result[V any] struct {
 	Value V
 	Found Found
-	Gone  int64 // when what has expired is of no use any more, as near.Now counts; 0: it says so itself
+	Gone  int64 // when an expired value is of no use any more, as near.Now counts; 0: its payload says so
 }
 
-// Found says what a look-up found.
+// A Found is what a look-up found.
 type Found uint8
 
-// What may be found.
+// What a look-up may find.
 const (
 	Unknown Found = iota
 	Present
-	Absent  // it is known that the database has nothing there
-	Expired // the value is good only if there is no better one; see CacheOptions.StaleFor
+	Absent  // the database is known to have nothing there
+	Expired // the value may be used only if the loader fails; see CacheOptions.StaleFor
 )
 
-// Known reports whether the database need not be asked.
+// Known reports whether the caller need not ask the database.
 func (f Found) Known() bool { return f == Present || f == Absent }

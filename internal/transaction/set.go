@@ -11,12 +11,12 @@ import (
 // An entry is one value that a transaction sets.
 type entry[V any] struct {
 	value   V
-	absent  bool  // there is none: the database has nothing there
+	absent  bool  // there is no value: the database has nothing there
 	expires int64 // as near.Now counts; 0: never
 	near    bool  // in the near cache already
 	remote  bool  // in the backend already
 
-	step uint64 // the step in which a savepoint has recorded what was there before; 0: none
+	step uint64 // the step that recorded what was there before, for a savepoint; 0: none
 }
 
 // Set sets the value under key, if it can be kept.
@@ -29,7 +29,7 @@ func (c *Cache[K, V]) SetAbsent(h Handle, key K) {
 	}
 }
 
-// put sets what is known of a key, if it can be kept.
+// put sets an entry under a key, if it can be kept.
 func (c *Cache[K, V]) put(h Handle, key K, e entry[V]) {
 	k, ok := c.Key(h, key)
 	if !ok {
@@ -41,8 +41,8 @@ func (c *Cache[K, V]) put(h Handle, key K, e entry[V]) {
 	}
 }
 
-// set puts what is known of a key where the transaction may put it. It reports
-// whether the transaction has enough to flush.
+// set puts an entry where the transaction may put it. It reports whether the
+// transaction has enough to flush.
 func (c *Cache[K, V]) set(t *Transaction, key Key[K], e entry[V]) (full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,7 +50,7 @@ func (c *Cache[K, V]) set(t *Transaction, key Key[K], e entry[V]) (full bool) {
 	return t.ReadOnly && t.work != nil && t.work.unsent >= pieceValues
 }
 
-// setLocked is set. t.mu is held.
+// setLocked is set. t.mu must be held.
 func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	if t.done {
 		return
@@ -78,11 +78,11 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	t.work.unsent++
 }
 
-// Keep sets what was loaded by a call that began when the transaction had had so
-// many cuts, unless there was one meanwhile.
+// Keep sets a loaded value unless a cut that concerns the cache has happened since the
+// loader was called; cuts is their number before that call.
 func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 	if r.Found == Absent && !c.Remembers() {
-		if h.ReadOnly { // it is not remembered, but nor is what was there before
+		if h.ReadOnly { // the absence is not kept, but nor is what was there before
 			c.drop(h, key)
 		}
 		return
@@ -99,13 +99,13 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 	}
 }
 
-// Replace keeps r, as Keep does, in the place of a value that is cached.
+// Replace keeps r, as Keep does, in place of a cached value.
 func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V], cuts uint64) {
 	c.Keep(h, key, r, cuts)
 	if r.Found != Absent || c.Remembers() || c.Store.Values == nil {
 		return
 	}
-	// What the backend has is replaced by an absence that is over at once.
+	// An absence that expires at once replaces what the backend has.
 	k, ok := c.Key(h, key)
 	g := c.Generation(h.Transaction)
 	if !ok || g == nil || h.InSavepoint() {
@@ -118,8 +118,7 @@ func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V],
 	}
 }
 
-// drop forgets what a read-only transaction has read under key, and others have in
-// the process.
+// drop removes what this read-only transaction and this process have under key.
 func (c *Cache[K, V]) drop(h Handle, key K) {
 	k, ok := c.Key(h, key)
 	if !ok {
@@ -143,9 +142,9 @@ func (c *Cache[K, V]) drop(h Handle, key K) {
 	}
 }
 
-// Unsent returns what the backend is to keep of a key that the transaction has set,
-// and marks it as known there; not ok if there is nothing, it is about to expire,
-// or a savepoint is open, which may be undone.
+// Unsent returns the value that the backend should keep under a key that the
+// transaction has set, and notes that the backend has it. ok is false if there is no
+// such value, if it is about to expire, or if a savepoint is open, which may be undone.
 func (c *Cache[K, V]) Unsent(t *Transaction, g *Generation[K, V], key Key[K]) (v backend.Value, ok bool) {
 	e, ok := c.entryOf(t, key)
 	left := time.Duration(0)
@@ -177,8 +176,8 @@ func (c *Cache[K, V]) entryOf(t *Transaction, key Key[K]) (e entry[V], ok bool) 
 	return e, ok
 }
 
-// overlayOf returns what t has set in the cache, nil if that is nothing. t.mu is
-// held.
+// overlayOf returns what t has set in the cache, or nil if it has set nothing. t.mu
+// must be held.
 func (c *Cache[K, V]) overlayOf(t *Transaction) *overlay[K, V] {
 	if t.work == nil || t.work.caches[&c.Core] == nil {
 		return nil
@@ -187,8 +186,8 @@ func (c *Cache[K, V]) overlayOf(t *Transaction) *overlay[K, V] {
 	return o
 }
 
-// Generation returns the generation that t reads and fills with others, nil if the
-// cache is private because of what others do.
+// Generation returns the generation that t shares with other transactions, or nil if
+// the cache is private because of what others do.
 func (c *Cache[K, V]) Generation(t *Transaction) *Generation[K, V] {
 	g, _ := t.shared(&c.Core).(*Generation[K, V])
 	return g

@@ -20,7 +20,7 @@ type Options struct {
 	NoNear    bool         // values are kept in the backend only, if it keeps any
 	Ignored   []string     // keys of user contexts that make no difference to any cache
 
-	Fence         time.Duration // for how long a fence stands
+	Fence         time.Duration // the lease of a fence
 	CommitTimeout time.Duration // of the commit function
 	NotCommitted  func(error) bool
 }
@@ -35,15 +35,15 @@ type Store struct {
 
 	Values  backend.Values  // nil if the backend keeps none
 	Swapper backend.Swapper // nil if the backend keeps no values, or cannot
-	timed   backend.Timed   // nil if the backend keeps no values, or does not tell for how long
-	longest time.Duration   // for which Values keeps any; 0: no limit
-	largest int             // that Values keeps; 0: no limit
+	timed   backend.Timed   // nil if the backend keeps no values, or does not say for how long
+	longest time.Duration   // for which Values keeps a value; 0: no limit
+	largest int             // value that Values keeps; 0: no limit
 
-	// Witness is told of values that are cached; nil: nobody is.
+	// Witness is called with each value that is cached; nil: it is not called.
 	Witness atomic.Pointer[witness.Func]
 
 	// ignored are the keys of user contexts that make no difference to any cache,
-	// ignoredBySome all those that make none to some cache.
+	// ignoredBySome those that make no difference to at least one cache.
 	ignored       *canon.Ignored
 	ignoredBySome atomic.Pointer[canon.Ignored]
 
@@ -81,7 +81,7 @@ func (s *Store) Caches() []*Core {
 	return s.caches
 }
 
-// add gives c, which ignores those keys, its ID; it reports false if its name is
+// add gives c, which ignores those keys, its ID. It returns false if its name is
 // taken.
 func (s *Store) add(c *Core, ignored []string) bool {
 	s.mu.Lock()

@@ -30,16 +30,16 @@ type Handle struct {
 type Transaction struct {
 	Store    *Store
 	ReadOnly bool
-	Refresh  bool         // it is of a refresh
+	Refresh  bool         // it is the transaction of a refresh
 	Loaders  atomic.Int32 // that run in it
 
 	db    *databases.Database
 	view  *databases.View // what it began with
 	times databases.Times
 
-	// touched has the bit of every cache that the transaction has set or
-	// cleared something in, or all bits once it has ended: a cache whose bit
-	// is missing is read without taking mu.
+	// touched has the bit of every cache in which the transaction has set or
+	// cleared something, or all bits once it has ended: a look-up in a cache whose
+	// bit is missing does not take mu.
 	touched atomic.Uint64
 
 	mu   sync.Mutex
@@ -49,8 +49,8 @@ type Transaction struct {
 
 const allCaches = ^uint64(0)
 
-// Begin makes t a transaction that begins with what Registry.Sync has returned. It
-// is to be called once, before anything else.
+// Begin makes t a transaction that begins with what Registry.Sync has returned. The
+// caller must call it once, before any other method.
 func (t *Transaction) Begin(s *Store, db *databases.Database, v *databases.View, at databases.Times, readOnly bool) {
 	t.Store, t.db, t.view, t.times, t.ReadOnly = s, db, v, at, readOnly
 }
@@ -58,8 +58,8 @@ func (t *Transaction) Begin(s *Store, db *databases.Database, v *databases.View,
 // Database returns the name of the transaction's database.
 func (t *Transaction) Database() string { return t.db.Name }
 
-// SyncedAt returns when what the transaction began with was known to be the newest,
-// the zero time if it never was.
+// SyncedAt returns when the state that the transaction began with was last known to be
+// the newest, or the zero time if it never was.
 func (t *Transaction) SyncedAt() time.Time {
 	if t.times.Synced == 0 {
 		return time.Time{}
@@ -69,7 +69,7 @@ func (t *Transaction) SyncedAt() time.Time {
 	if t.work != nil && !t.work.syncedAt.IsZero() {
 		return t.work.syncedAt
 	}
-	now := time.Now() // before the other clock, so that it is rather too early
+	now := time.Now() // before the other clock, so that the result is early rather than late
 	at := now.Add(time.Duration(t.times.Synced - near.Now()))
 	if !t.done {
 		t.worked().syncedAt = at
@@ -77,8 +77,8 @@ func (t *Transaction) SyncedAt() time.Time {
 	return at
 }
 
-// End marks the transaction as finished, and reports false if it was. Nobody but
-// the caller changes its work from then on, until Forget.
+// End marks the transaction as finished, and returns false if it was finished already.
+// Only the caller changes its work from then on, until Forget.
 func (t *Transaction) End() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,8 +90,9 @@ func (t *Transaction) End() bool {
 	return true
 }
 
-// Rollback ends the transaction, and gives what it has read, and not sent yet, to a
-// backend that keeps values; what is sent has the values of ctx, and not its end.
+// Rollback ends the transaction. If the transaction is read-only, Rollback sends the
+// values that it has read and not sent yet to a backend that keeps values, with the
+// values of ctx; it does not end with ctx.
 func (t *Transaction) Rollback(ctx context.Context) error {
 	if !t.End() {
 		return ErrTxDone
@@ -106,11 +107,11 @@ func (t *Transaction) Rollback(ctx context.Context) error {
 	return nil
 }
 
-// Worked reports whether there is anything to publish, fence or forget. The
-// transaction has ended.
+// Worked reports whether there is anything to publish, fence or forget. The transaction
+// must have ended.
 func (t *Transaction) Worked() bool { return t.work != nil }
 
-// Forget lets go of what the transaction, which has ended, has done.
+// Forget drops the work of the transaction, which must have ended.
 func (t *Transaction) Forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -127,9 +128,9 @@ func (t *Transaction) Ended() bool {
 // detached reports whether the database was dropped since the transaction began.
 func (t *Transaction) detached() bool { return t.view.Replaced(t.db.Newest()) }
 
-// shared returns the generation of c that the transaction reads and fills with
-// others; nil if c is private because of what others do: there is no state, it
-// is fenced, or the process has learnt of a newer generation.
+// shared returns the generation of c that the transaction shares with others, or nil
+// if c is private because of what others do: there is no state, c is fenced, or the
+// process has learnt of a newer generation.
 func (t *Transaction) shared(c *Core) any {
 	g := t.db.Contents(t.view, &c.Cache)
 	if newest := t.db.Newest(); g != nil && newest != t.view && t.db.Contents(newest, &c.Cache) != g {
@@ -151,8 +152,8 @@ func (t *Transaction) Savepoint(fn func() error) error {
 	}
 	w := t.worked()
 	w.savepoints++
-	mark := w.steps
-	w.mark = mark
+	savedAt := w.steps
+	w.savedAt = savedAt
 	t.mu.Unlock()
 
 	kept := false
@@ -164,7 +165,7 @@ func (t *Transaction) Savepoint(fn func() error) error {
 		}
 		if !kept {
 			w.cutAll()
-			for n := len(w.undo); n > 0 && w.undo[n-1].number > mark; n-- { // P2
+			for n := len(w.undo); n > 0 && w.undo[n-1].number > savedAt; n-- { // P2
 				w.undone()
 			}
 		}
@@ -210,8 +211,7 @@ func (t *Transaction) ClearAll() error {
 	return nil
 }
 
-// changeable returns the error for clearing something, if that cannot be. t.mu
-// is held.
+// changeable returns an error if the transaction cannot clear. t.mu must be held.
 func (t *Transaction) changeable() error {
 	switch {
 	case t.done:
@@ -222,15 +222,15 @@ func (t *Transaction) changeable() error {
 	return nil
 }
 
-// Refuse notes that a clear was answered with err, which it returns: the
-// transaction must not commit as if the clear had been done.
+// Refuse records that a clear was refused with err, and returns err: the transaction
+// must not commit as if the clear had been done.
 func (t *Transaction) Refuse(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.refuse(err)
 }
 
-// refuse is Refuse. t.mu is held.
+// refuse is Refuse. t.mu must be held.
 func (t *Transaction) refuse(err error) error {
 	if t.done {
 		return err
@@ -242,8 +242,8 @@ func (t *Transaction) refuse(err error) error {
 	return err
 }
 
-// Refused returns the error of the commit if a clear was refused. The transaction
-// has ended.
+// Refused returns the error that a commit must return because a clear was refused. The
+// transaction must have ended.
 func (t *Transaction) Refused() error {
 	if t.work == nil {
 		return nil
@@ -251,8 +251,8 @@ func (t *Transaction) Refused() error {
 	return t.work.refused
 }
 
-// AddAround notes that the transaction calls loaders within those of others. It is
-// forgotten when the transaction has ended.
+// AddAround records that the transaction calls loaders within the loaders of others,
+// until it has ended.
 func (t *Transaction) AddAround(others []*Transaction) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -262,8 +262,8 @@ func (t *Transaction) AddAround(others []*Transaction) {
 	}
 }
 
-// AppendAround returns all, and those others that AddAround was told of that are not
-// among them.
+// AppendAround appends to all the transactions that AddAround has recorded and that all
+// does not have yet.
 func (t *Transaction) AppendAround(all []*Transaction) []*Transaction {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -2,34 +2,34 @@ package transaction
 
 import "time"
 
-// A work is what a transaction has done. Those that only read have none.
+// A work is what a transaction has done. A transaction that has only read what was
+// cached has none.
 type work struct {
-	syncedAt time.Time        // once it was asked for
-	unsent   int              // how many values were set since flush has sent some
+	syncedAt time.Time        // 0 until SyncedAt is called
+	unsent   int              // how many values were set since the last flush
 	cleared  bool             // by ClearAll
-	refused  error            // of the commit, as a clear was refused; nil: none was
+	refused  error            // what the commit must return because a clear was refused; nil: none was
 	caches   map[*Core]*local // those set or cleared
 	around   []*Transaction   // see AddAround
 
-	// What was done while savepoints were open, oldest first. No number is given
-	// twice, so that savepoints of several goroutines, which may overlap, undo
-	// what came after they began, and nothing else.
+	// What was done while savepoints were open, oldest first. Numbers are never
+	// reused. So savepoints of several goroutines, which may overlap, undo exactly
+	// what was done after they began.
 	savepoints int // that are open
 	undo       []step
-	undoSize   int    // how many values the steps of undo keep, about
-	undoLimit  int    // from which on that is compared with what there is
+	undoSize   int    // about how many values the steps of undo keep
+	undoLimit  int    // the undoSize from which on record compares it with the number of values
 	steps      uint64 // the number of the last step
-	mark       uint64 // the number of the last step before the latest savepoint
+	savedAt    uint64 // the number of the last step before the latest savepoint
 
-	// A cut is a clear, a clear of all caches or the undo of a savepoint. What a
-	// goroutine began to load before a cut is not kept after it: it may have been
-	// read before a change of the transaction's own, or may show one that was
-	// undone.
+	// A cut is a clear, a clear of all caches or the undo of a savepoint. A value
+	// whose load began before a cut is not kept after it: the load may have read
+	// what was there before a change, or what was undone.
 	cuts uint64 // how many there were
 	cut  uint64 // the number of the last one that concerned all caches
 }
 
-// A step is one change, and how to undo it.
+// A step is one change, with the function that undoes it.
 type step struct {
 	number uint64
 	size   int // how many values it keeps
@@ -38,13 +38,13 @@ type step struct {
 
 // A local is what a transaction holds of one cache.
 type local struct {
-	overlay any // nil if nothing was set; its cache knows what it is
+	overlay any // nil if nothing was set; only its cache knows its type
 	cleared bool
-	afresh  bool   // nothing that others have set is read
+	afresh  bool   // the transaction reads nothing that others have set
 	cut     uint64 // the number of the last cut that concerned this cache alone
 }
 
-// worked returns the transaction's work. t.mu is held.
+// worked returns the transaction's work. t.mu must be held.
 func (t *Transaction) worked() *work {
 	if t.work == nil {
 		t.work = &work{}
@@ -52,21 +52,22 @@ func (t *Transaction) worked() *work {
 	return t.work
 }
 
-// InSavepoint reports whether a savepoint is open: what is set meanwhile may be
-// undone, and is nobody else's until then.
+// InSavepoint reports whether a savepoint is open: what is set meanwhile may be undone,
+// and no other transaction may see it until the savepoint has ended.
 func (t *Transaction) InSavepoint() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.work != nil && t.work.savepoints > 0
 }
 
-// minUndo is how many values may be kept for undoing, however few there are.
+// minUndo is how many values the undo log may always keep, however few values the
+// transaction has.
 const minUndo = 10_000
 
-// record keeps what undoes a change while a savepoint is open; size is how many
-// values that are. Where steps keep far more than there is, as values have had to
-// make room for others again and again, they are given up: to undo is then to
-// forget all that was set, which is a miss, and to clear what was cleared. // P10
+// record keeps the function that undoes a change while a savepoint is open; size is how
+// many values it keeps. If the steps keep far more values than the transaction has, as
+// values were overwritten or dropped again and again, one step that drops all values
+// replaces them: an undo then costs misses, and clears are kept. // P10
 func (w *work) record(size int, undo func()) {
 	if w.savepoints == 0 {
 		return
@@ -81,7 +82,7 @@ func (w *work) record(size int, undo func()) {
 	}
 }
 
-// undone carries out and removes the last step.
+// undone undoes the last step, and removes it.
 func (w *work) undone() {
 	last := &w.undo[len(w.undo)-1]
 	last.undo()
@@ -90,7 +91,7 @@ func (w *work) undone() {
 	w.undo = w.undo[:len(w.undo)-1]
 }
 
-// values returns how many values there are.
+// values returns how many values the transaction has.
 func (w *work) values() (n int) {
 	for c, l := range w.caches {
 		n += l.size(c)
@@ -98,8 +99,8 @@ func (w *work) values() (n int) {
 	return n
 }
 
-// lose forgets all that was set. It is no longer known what others may have set
-// before, so that nothing of theirs is read either. // P1, P2
+// lose drops all that the transaction has set. A value of another transaction may be
+// older than a dropped one, so the transaction reads none of them any more. // P1, P2
 func (w *work) lose() {
 	for c, l := range w.caches {
 		if l.overlay != nil {
@@ -108,7 +109,7 @@ func (w *work) lose() {
 	}
 }
 
-// size is how many values the transaction has set in the cache c.
+// size returns how many values the transaction has set in the cache c.
 func (l *local) size(c *Core) int {
 	if l.overlay == nil {
 		return 0
@@ -116,7 +117,7 @@ func (l *local) size(c *Core) int {
 	return c.types.count(l.overlay)
 }
 
-// Cuts returns how many cuts there were.
+// Cuts returns how many cuts there have been.
 func (t *Transaction) Cuts() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,8 +127,8 @@ func (t *Transaction) Cuts() uint64 {
 	return t.work.cuts
 }
 
-// cutSince reports whether there was a cut that concerned c since there had been
-// so many. t.mu is held.
+// cutSince reports whether a cut that concerns c has happened since there were so many
+// cuts. t.mu must be held.
 func (t *Transaction) cutSince(cuts uint64, c *Core) bool {
 	w := t.work
 	if w == nil || w.cuts == cuts {
@@ -137,13 +138,13 @@ func (t *Transaction) cutSince(cuts uint64, c *Core) bool {
 	return w.cut > cuts || l != nil && l.cut > cuts
 }
 
-// cutAll notes a cut that concerns all caches.
+// cutAll records a cut that concerns all caches.
 func (w *work) cutAll() {
 	w.cuts++
 	w.cut = w.cuts
 }
 
-// local returns what the transaction holds of c. t.mu is held.
+// local returns what the transaction holds of c. t.mu must be held.
 func (t *Transaction) local(c *Core) *local {
 	w := t.worked()
 	l := w.caches[c]

@@ -36,7 +36,7 @@ func (s Scheme) server(caches []history.CacheSpec) *server {
 	if s.Key == nil {
 		s.Key = apart
 	}
-	return &server{scheme: s, caches: caches, values: map[any]entry{}, cleared: map[named]int{}, counters: map[named]int{}}
+	return &server{scheme: s, caches: caches, values: map[any]entry{}, cleared: map[cacheKey]int{}, counters: map[cacheKey]int{}}
 }
 
 // A server keeps the values of all.
@@ -46,17 +46,17 @@ type server struct {
 
 	mu       sync.Mutex
 	values   map[any]entry
-	clock    int           // counts what happens
-	cleared  map[named]int // when, by the clock
-	counters map[named]int
+	clock    int              // counts what happens
+	cleared  map[cacheKey]int // when, by the clock
+	counters map[cacheKey]int
 }
 
-// named is a cache of a database.
-type named struct{ database, cache string }
+// A cacheKey is a cache of a database.
+type cacheKey struct{ database, cache string }
 
 // An entry is a value and where it is to be found to be deleted.
 type entry struct {
-	named
+	cacheKey
 	value  history.Value
 	absent bool // in an overlay: there is none
 }
@@ -69,7 +69,7 @@ func (s *server) Begin(_ context.Context, database string, readOnly bool) (histo
 	if s.scheme.Counted {
 		t.counters = make([]int, len(s.caches))
 		for cache := range s.caches {
-			t.counters[cache] = s.counters[t.named(cache)]
+			t.counters[cache] = s.counters[t.cacheKey(cache)]
 		}
 	}
 	return &tx{transaction: t}, nil
@@ -83,8 +83,8 @@ func (s *server) Drop(_ context.Context, database string) error {
 	}
 	s.clock++
 	for _, c := range s.caches {
-		s.note(named{database, c.Name})
-		s.invalidate(named{database, c.Name})
+		s.note(cacheKey{database, c.Name})
+		s.invalidate(cacheKey{database, c.Name})
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (s *server) Drop(_ context.Context, database string) error {
 func (s *server) Close() error { return nil }
 
 // get returns the value under a key of a cache, to who began then.
-func (s *server) get(n named, began int, key any) (history.Value, bool) {
+func (s *server) get(n cacheKey, began int, key any) (history.Value, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.scheme.Bounded && began < s.cleared[n] {
@@ -107,27 +107,27 @@ func (s *server) set(values overlay, began int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, e := range values {
-		if !e.absent && (!s.scheme.Bounded || began >= s.cleared[e.named]) {
+		if !e.absent && (!s.scheme.Bounded || began >= s.cleared[e.cacheKey]) {
 			s.values[key] = e
 		}
 	}
 }
 
 // note takes the time of a clear. s.mu is held.
-func (s *server) note(n named) {
+func (s *server) note(n cacheKey) {
 	s.clock++
 	s.cleared[n] = s.clock
 }
 
 // invalidate lets nobody who begins from now on see what a cache has. s.mu is
 // held.
-func (s *server) invalidate(n named) {
+func (s *server) invalidate(n cacheKey) {
 	if s.scheme.Counted {
 		s.counters[n]++
 		return
 	}
 	for key, e := range s.values {
-		if e.named == n {
+		if e.cacheKey == n {
 			delete(s.values, key)
 		}
 	}

@@ -30,7 +30,7 @@ type transaction struct {
 	cuts    map[int]int // by cache: how often it was cleared, or a savepoint undone
 }
 
-func (t *transaction) named(cache int) named { return named{t.database, t.caches[cache].Name} }
+func (t *transaction) cacheKey(cache int) cacheKey { return cacheKey{t.database, t.caches[cache].Name} }
 
 // An overlay is what a transaction keeps to itself.
 type overlay map[any]entry
@@ -69,7 +69,7 @@ func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool)
 	if t.cleared[cache] && !t.scheme.Through {
 		return history.Value{}, false
 	}
-	return t.get(t.named(cache), t.began, at)
+	return t.get(t.cacheKey(cache), t.began, at)
 }
 
 func (t *tx) GetMany(ctx context.Context, cache int, keys []string) map[string]history.Value {
@@ -89,7 +89,7 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 	cuts := t.cut(cache)
 	v, err := load(ctx)
 	if absent := errors.Is(err, history.ErrAbsent); err == nil || absent {
-		t.keep(cache, cuts, map[string]entry{key: {t.named(cache), v, absent}})
+		t.keep(cache, cuts, map[string]entry{key: {t.cacheKey(cache), v, absent}})
 	}
 	return v, err
 }
@@ -99,7 +99,7 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 func (t *tx) SetAbsent(cache int, key string) {
 	t.private.Lock()
 	defer t.private.Unlock()
-	t.put(cache, key, entry{t.named(cache), history.Value{}, true})
+	t.put(cache, key, entry{t.cacheKey(cache), history.Value{}, true})
 }
 
 func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
@@ -122,7 +122,7 @@ func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(c
 	entries := map[string]entry{}
 	for _, key := range missing {
 		v, ok := loaded[key]
-		entries[key] = entry{t.named(cache), v, !ok}
+		entries[key] = entry{t.cacheKey(cache), v, !ok}
 	}
 	t.keep(cache, cuts, entries)
 	return found, nil
@@ -151,7 +151,7 @@ func (t *tx) keep(cache, cuts int, loaded map[string]entry) {
 func (t *tx) Set(cache int, key string, value history.Value) {
 	t.private.Lock()
 	defer t.private.Unlock()
-	t.put(cache, key, entry{t.named(cache), value, false})
+	t.put(cache, key, entry{t.cacheKey(cache), value, false})
 }
 
 // put is Set, with t.private held.
@@ -228,13 +228,13 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 }
 
 // each does something with every cache that the transaction has cleared.
-func (t *transaction) each(do func(*server, named)) {
+func (t *transaction) each(do func(*server, cacheKey)) {
 	t.private.Lock()
 	defer t.private.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for cache := range t.cleared {
-		do(t.server, t.named(cache))
+		do(t.server, t.cacheKey(cache))
 	}
 }
 

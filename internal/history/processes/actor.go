@@ -16,9 +16,9 @@ import (
 type actor struct {
 	*Worker
 	*rand.Rand
-	number int
-	txs    int
-	floor  floor
+	number     int
+	txs        int
+	lowerBound lowerBound
 
 	// What it has counted since it last told the board.
 	lookups, hits uint64
@@ -27,7 +27,7 @@ type actor struct {
 
 func newActor(w *Worker, number int) *actor {
 	return &actor{
-		Worker: w, number: number, floor: newFloor(), shared: make([]uint64, len(world.Databases)),
+		Worker: w, number: number, lowerBound: newLowerBound(), shared: make([]uint64, len(world.Databases)),
 		Rand: rand.New(rand.NewPCG(w.plan.Seed, uint64(w.plan.Worker)<<48|uint64(w.plan.Life)<<16|uint64(number))),
 	}
 }

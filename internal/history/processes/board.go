@@ -16,7 +16,7 @@ type Board struct {
 	words []uint64
 	data  []byte
 
-	counters, lives, floors, heads, events, deaths, stops, shared, writes []uint64
+	counters, lives, lowerBounds, heads, events, deaths, stops, shared, writes []uint64
 }
 
 // maxWrites bounds the writes of a run.
@@ -66,7 +66,7 @@ func (b *Board) layout() {
 		{&b.counters, int(lastSignal)},
 		{&b.lives, len(world.Databases)},
 		{&b.shared, len(world.Databases)},
-		{&b.floors, rows},
+		{&b.lowerBounds, rows},
 		{&b.heads, rows},
 		{&b.events, rows * rowEvents * eventWords},
 		{&b.deaths, int(lastPoint)},

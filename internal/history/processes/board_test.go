@@ -36,7 +36,7 @@ func TestFaultDelaysWhatAllMustKnow(t *testing.T) {
 			b.sent(n, r, b.Count(Faults))
 			test.do(b)
 			b.saw(r, v)
-			f := newFloor()
+			f := newLowerBound()
 			if f.read(b); f.rows[r] != v && test.want == v || f.rows[r] == v && test.want != v {
 				t.Errorf("all must know of %v, want %v", f.rows[r], test.want)
 			}
@@ -51,7 +51,7 @@ func TestHorizonIsAsFarAsTheStoreMayBeLate(t *testing.T) {
 	const late = 50 * time.Millisecond
 	prompt, slow := newHorizon(b, 0), newHorizon(b, late)
 	look := func(h *horizon, r row) version {
-		f := newFloor()
+		f := newLowerBound()
 		h.look(f)
 		return f.rows[r]
 	}
@@ -77,7 +77,7 @@ func TestHorizonIsAsFarAsTheStoreMayBeLate(t *testing.T) {
 	}
 }
 
-// A floor, an event and a count written by one mapping of a board are read
+// A lower bound, an event and a count written by one mapping of a board are read
 // through another, as another process has it.
 func TestBoardIsShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "board")

@@ -7,16 +7,16 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// A slot is where a value is kept.
-type slot struct{ cache, key, person int }
+// An address is where a value is kept.
+type address struct{ cache, key, person int }
 
-func (s slot) String() string {
+func (s address) String() string {
 	return fmt.Sprintf("%q[%q] as %q", world.Caches[s.cache].Name, world.Keys[s.key], who(s.cache, s.person))
 }
 
-// in returns the slot that s is the same as: those who make no difference are
+// in returns the address that s is the same as: those who make no difference are
 // one.
-func (s slot) in() slot {
+func (s address) in() address {
 	if world.Caches[s.cache].ContextFree {
 		s.person = 0
 	}
@@ -25,13 +25,13 @@ func (s slot) in() slot {
 
 // A belief is what a transaction must see of its own.
 type belief struct {
-	sets    map[slot]history.Value // since the last clear of their cache
+	sets    map[address]history.Value // since the last clear of their cache
 	cleared map[int]bool
 	owed    map[int]bool // caches to be cleared before the commit
 }
 
 func newBelief() belief {
-	return belief{sets: map[slot]history.Value{}, cleared: map[int]bool{}, owed: map[int]bool{}}
+	return belief{sets: map[address]history.Value{}, cleared: map[int]bool{}, owed: map[int]bool{}}
 }
 
 func (b belief) clone() belief {
@@ -41,23 +41,25 @@ func (b belief) clone() belief {
 func (b belief) clear(cache int) {
 	b.cleared[cache] = true
 	delete(b.owed, cache)
-	maps.DeleteFunc(b.sets, func(s slot, _ history.Value) bool { return s.cache == cache })
+	maps.DeleteFunc(b.sets, func(s address, _ history.Value) bool { return s.cache == cache })
 }
 
 // value returns what a cache is to show of a row.
-func (t *transaction) value(s slot, v version) history.Value {
+func (t *transaction) value(s address, v version) history.Value {
 	return history.Value{
 		Database: world.Databases[t.database], Life: v.life(), Cache: world.Caches[s.cache].Name, Key: world.Keys[s.key],
 		Who: who(s.cache, s.person), Write: v.write(),
 	}
 }
 
-func (t *transaction) row(s slot) row { return rowOf(t.database, world.Caches[s.cache].Table, s.key) }
+func (t *transaction) row(s address) row {
+	return rowOf(t.database, world.Caches[s.cache].Table, s.key)
+}
 
 // judge returns the rule that a hit of v at s violates, "" if none. Detached
 // says that its database was dropped in this process since the transaction
 // began and before the look-up.
-func (t *transaction) judge(s slot, v history.Value, detached bool) (history.Rule, string) {
+func (t *transaction) judge(s address, v history.Value, detached bool) (history.Rule, string) {
 	got, r := versionOf(v.Life, v.Write), t.row(s)
 	if v != t.value(s, got) {
 		return history.Island, "that is another's"
@@ -70,8 +72,8 @@ func (t *transaction) judge(s slot, v history.Value, detached bool) (history.Rul
 		return history.Ended, "it has ended"
 	case detached:
 		return history.Dropped, "the database was dropped here since it began"
-	case v.Life < t.floor.lives[t.database]:
-		return history.Dropped, fmt.Sprintf("life %d of the database began before it did", t.floor.lives[t.database])
+	case v.Life < t.lowerBound.lives[t.database]:
+		return history.Dropped, fmt.Sprintf("life %d of the database began before it did", t.lowerBound.lives[t.database])
 	}
 	standing, mine := t.session.made[v.Write]
 	switch {
@@ -92,8 +94,8 @@ func (t *transaction) judge(s slot, v history.Value, detached bool) (history.Rul
 			return history.Own, fmt.Sprintf("it wrote w%d itself and cleared the cache", own)
 		}
 	}
-	if got < t.floor.rows[r] {
-		return history.Stale, fmt.Sprintf("%v was committed before it began", t.floor.rows[r])
+	if got < t.lowerBound.rows[r] {
+		return history.Stale, fmt.Sprintf("%v was committed before it began", t.lowerBound.rows[r])
 	}
 	return "", ""
 }

@@ -44,7 +44,7 @@ func (t *transaction) commit(ctx context.Context) error {
 	})
 	t.ended = true
 	c.returned(err)
-	return errors.Join(err, t.gets(ctx, t.tx, t.slot(), 1))
+	return errors.Join(err, t.gets(ctx, t.tx, t.address(), 1))
 }
 
 // A commitment is the end of a transaction.

@@ -18,17 +18,17 @@
 // cache, key and user it was loaded.
 //
 // Nobody keeps a log. What has to be known of everybody is on a [Board], memory
-// that all processes share and that outlives them: for each row a floor, the
+// that all processes share and that outlives them: for each row a lower bound, the
 // newest version that is known to be committed, because its commit has answered or
 // because somebody has seen it in the database; for each number whether it was
 // sent to be committed, or undone for certain; the last events of each row, for
 // the story of a violation; and all counts. Before Store.Begin a transaction
-// takes a copy of the floors. A hit that is older than its floor violates P3 or
+// takes a copy of the lower bounds. A hit that is older than its lower bound violates P3 or
 // P4, one that was never sent to be committed P1, one that was undone P2, and one
 // of another database, life, cache, key or user P7. The rules, and what users
 // promise, are those of package history.
 //
-// Where a store may be late, the floors are those of so long ago for what other
+// Where a store may be late, the lower bounds are those of so long ago for what other
 // processes did. A fault that may take fences down, if it comes between a
 // transaction's fence and its database's commit, delays what that has written,
 // for others, until its clear has arrived. Nothing else is forgiven.

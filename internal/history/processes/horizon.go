@@ -22,7 +22,7 @@ type horizon struct {
 // A sight is what everybody had to know of at some moment.
 type sight struct {
 	at time.Time
-	floor
+	lowerBound
 }
 
 // sights is how many of them are taken in the time that the store may be late.
@@ -39,7 +39,7 @@ func (h *horizon) did(r row, v version) { raise(&h.rows[r], uint64(v)) }
 func (h *horizon) made(database, life int) { raise(&h.lives[database], uint64(life)) }
 
 // look makes f what a transaction that begins now must know of.
-func (h *horizon) look(f floor) {
+func (h *horizon) look(f lowerBound) {
 	if h.late == 0 {
 		f.read(h.board)
 	} else {
@@ -53,12 +53,12 @@ func (h *horizon) look(f floor) {
 	}
 }
 
-func (h *horizon) lookBack(f floor) {
+func (h *horizon) lookBack(f lowerBound) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
 	if n := len(h.passed); n == 0 || now.Sub(h.passed[n-1].at) > h.late/sights {
-		s := sight{floor: newFloor()}
+		s := sight{lowerBound: newLowerBound()}
 		s.read(h.board)
 		s.at = time.Now() // after it was read
 		h.passed = append(h.passed, s)
@@ -68,7 +68,7 @@ func (h *horizon) lookBack(f floor) {
 		h.passed = h.passed[1:]
 	}
 	if s := h.passed[0]; !s.at.After(then) {
-		f.copy(s.floor)
+		f.copy(s.lowerBound)
 		return
 	}
 	clear(f.rows)

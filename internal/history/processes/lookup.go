@@ -7,13 +7,13 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// slot returns some slot.
-func (t *transaction) slot() slot {
-	return slot{t.IntN(len(world.Caches)), t.IntN(len(world.Keys)), t.IntN(len(world.People))}
+// address returns some address.
+func (t *transaction) address() address {
+	return address{t.IntN(len(world.Caches)), t.IntN(len(world.Keys)), t.IntN(len(world.People))}
 }
 
-// as returns a handle as the person of a slot.
-func (t *transaction) as(tx history.Tx, s slot) history.Tx {
+// as returns a handle as the person of an address.
+func (t *transaction) as(tx history.Tx, s address) history.Tx {
 	p := world.People[s.person]
 	p.Client = t.IntN(3)
 	return tx.As(p)
@@ -21,9 +21,9 @@ func (t *transaction) as(tx history.Tx, s slot) history.Tx {
 
 func (t *transaction) detached() bool { return t.drops != t.actor.drops[t.database].Load() }
 
-// gets looks up a slot and those around it, n times. In a read-only transaction
+// gets looks up an address and those around it, n times. In a read-only transaction
 // it loads what is missing, so that there is something to be had.
-func (t *transaction) gets(ctx context.Context, tx history.Tx, s slot, n int) error {
+func (t *transaction) gets(ctx context.Context, tx history.Tx, s address, n int) error {
 	as := t.as(tx, s)
 	for range n {
 		detached := t.detached()
@@ -48,7 +48,7 @@ func (t *transaction) gets(ctx context.Context, tx history.Tx, s slot, n int) er
 	return nil
 }
 
-func (t *transaction) getMany(ctx context.Context, tx history.Tx, s slot) {
+func (t *transaction) getMany(ctx context.Context, tx history.Tx, s address) {
 	detached := t.detached()
 	found := t.as(tx, s).GetMany(ctx, s.cache, world.Keys)
 	for s.key = range world.Keys {
@@ -61,7 +61,7 @@ func (t *transaction) getMany(ctx context.Context, tx history.Tx, s slot) {
 }
 
 // looked checks what a look-up found.
-func (t *transaction) looked(s slot, v history.Value, ok, detached bool) {
+func (t *transaction) looked(s address, v history.Value, ok, detached bool) {
 	t.lookups++
 	if !ok {
 		return
@@ -82,7 +82,7 @@ func (t *transaction) violated(rule history.Rule, what string, r row) {
 		rule, t.who, what, world.Databases[t.database], t.readOnly, t.session.level, r, t.board.story(r)))
 }
 
-func (t *transaction) load(ctx context.Context, tx history.Tx, s slot) error {
+func (t *transaction) load(ctx context.Context, tx history.Tx, s address) error {
 	detached, loaded := t.detached(), false
 	v, err := t.as(tx, s).Load(ctx, s.cache, world.Keys[s.key], func(ctx context.Context) (history.Value, error) {
 		loaded = true
@@ -101,7 +101,7 @@ func (t *transaction) load(ctx context.Context, tx history.Tx, s slot) error {
 }
 
 // read reads what a cache shows from the database, and lets others go on.
-func (t *transaction) read(ctx context.Context, s slot) (history.Value, error) {
+func (t *transaction) read(ctx context.Context, s address) (history.Value, error) {
 	t.linger()
 	v, err := t.session.read(ctx, t.row(s))
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *transaction) read(ctx context.Context, s slot) (history.Value, error) {
 	return t.value(s, v), nil
 }
 
-func (t *transaction) fill(ctx context.Context, tx history.Tx, s slot) error {
+func (t *transaction) fill(ctx context.Context, tx history.Tx, s address) error {
 	v, err := t.read(ctx, s)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (t *transaction) fill(ctx context.Context, tx history.Tx, s slot) error {
 }
 
 // set notes what was set.
-func (t *transaction) set(s slot, v history.Value) {
+func (t *transaction) set(s address, v history.Value) {
 	t.filled = true
 	if !t.readOnly {
 		t.belief.sets[s.in()] = v

@@ -41,7 +41,7 @@ func (a *actor) begin(ctx context.Context, readOnly bool) (*transaction, error) 
 	}
 	t.session = newSession(a.board, a.pool, t.who, t.database, level)
 	a.pass(Beginning)
-	a.horizon.look(a.floor)
+	a.horizon.look(a.lowerBound)
 	tx, err := a.server.Begin(ctx, world.Databases[t.database], readOnly)
 	if err != nil {
 		return nil, err
@@ -66,17 +66,17 @@ func (t *transaction) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return t.gets(ctx, t.tx, t.slot(), 1)
+		return t.gets(ctx, t.tx, t.address(), 1)
 	}
 	return t.commit(ctx)
 }
 
 // body does some steps.
 func (t *transaction) body(ctx context.Context, tx history.Tx, depth int) error {
-	at := t.slot()
+	at := t.address()
 	for range 1 + t.IntN(10) {
 		if t.one(2) {
-			at = t.slot()
+			at = t.address()
 		}
 		var err error
 		switch n := t.IntN(100); {
@@ -106,7 +106,7 @@ func (t *transaction) body(ctx context.Context, tx history.Tx, depth int) error 
 
 // write writes a row, and clears the caches that show it before that, or leaves
 // it for later.
-func (t *transaction) write(ctx context.Context, tx history.Tx, s slot) error {
+func (t *transaction) write(ctx context.Context, tx history.Tx, s address) error {
 	table, early := world.Caches[s.cache].Table, t.one(3)
 	if early {
 		if err := t.clearTable(tx, table); err != nil {

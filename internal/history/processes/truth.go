@@ -55,37 +55,37 @@ func (b *Board) saw(r row, v version) {
 	raise(&b.lives[r.database()], uint64(v.life()))
 	w := atomic.LoadUint64(&b.writes[v.write()])
 	if faults := w >> faultShift; w&countsBit != 0 || faults%2 == 0 && faults == b.Count(Faults) {
-		raise(&b.floors[r], uint64(v))
+		raise(&b.lowerBounds[r], uint64(v))
 	}
 }
 
 // known notes that who begins from now on must know of a version.
-func (b *Board) known(r row, v version) { raise(&b.floors[r], uint64(v)) }
+func (b *Board) known(r row, v version) { raise(&b.lowerBounds[r], uint64(v)) }
 
 // born notes that a database is in a life.
 func (b *Board) born(database, life int) { raise(&b.lives[database], uint64(life)) }
 
-// A floor is what a transaction must know of.
-type floor struct {
+// A lowerBound is what a transaction must know of.
+type lowerBound struct {
 	rows  []version
 	lives []int
 }
 
-func newFloor() floor {
-	return floor{make([]version, rows), make([]int, len(world.Databases))}
+func newLowerBound() lowerBound {
+	return lowerBound{make([]version, rows), make([]int, len(world.Databases))}
 }
 
 // read makes f what everybody must know of by now.
-func (f floor) read(b *Board) {
+func (f lowerBound) read(b *Board) {
 	for i := range f.rows {
-		f.rows[i] = version(atomic.LoadUint64(&b.floors[i]))
+		f.rows[i] = version(atomic.LoadUint64(&b.lowerBounds[i]))
 	}
 	for i := range f.lives {
 		f.lives[i] = int(atomic.LoadUint64(&b.lives[i]))
 	}
 }
 
-func (f floor) copy(from floor) {
+func (f lowerBound) copy(from lowerBound) {
 	copy(f.rows, from.rows)
 	copy(f.lives, from.lives)
 }

@@ -72,7 +72,7 @@ var leaseRules = []Rule{{
 	},
 }, {
 	Name:  "lease-ends-for-one-of-several",
-	Why:   "A fence that lapses counts as cleared, whoever else is committing: the value from before its owner's commit would come back when the other fence is lifted; or the other commit would be exposed.",
+	Why:   "A fence that lapses counts as cleared, even while another transaction is committing: the value from before its owner's commit would come back when the other fence is removed; or the other commit would be exposed.",
 	needs: needs{lapse: true},
 	run: func(t *trial) {
 		s := t.first.sync("shop")

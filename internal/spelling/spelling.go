@@ -1,11 +1,11 @@
-// Package nearest finds the name that somebody who misspelt one has meant.
-package nearest
+// Package spelling finds the name that was probably meant by a misspelt one.
+package spelling
 
 import "strings"
 
-// Of returns the one of names that differs from name in case or spelling only, or
+// Nearest returns the one of names that differs from name in case or spelling only, or
 // "".
-func Of(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	best, least := "", 1+min(2, len(name)/3)
 	for _, other := range names {
 		if strings.EqualFold(name, other) {

@@ -10,12 +10,12 @@ import (
 // savepoint must not be sure of it then.
 func TestASavepointIsNotSureOfALoadThatLands(t *testing.T) {
 	world := World{Caches: []CacheSpec{{Name: "c"}}, Keys: []string{"a", "b"}, People: []Who{{}}}
-	p := &play{world: world, truth: newTruth(), open: map[*shared]bool{}}
-	s := newShared(1)
+	p := &play{world: world, truth: newTruth(), open: map[*transactionState]bool{}}
+	s := newTransactionState(1)
 	s.several, s.session = true, p.truth.session(1, "db", false)
-	tx := &transaction{play: p, shared: s, feed: func() Step { return Step{Do: end} }}
+	tx := &transaction{play: p, transactionState: s, feed: func() Step { return Step{Do: end} }}
 	l := tx.loading(Step{Do: Load}, "a")
-	at := tx.slot(l.step, "a")
+	at := tx.address(l.step, "a")
 
 	var landing belief
 	err := l.call(t.Context(), func(context.Context) error {

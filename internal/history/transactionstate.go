@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// shared is what the goroutines of one transaction have in common.
-type shared struct {
-	id       int
-	several  bool // goroutines
-	server   int
-	database string
-	readOnly bool
-	floor    int       // commits when it began
-	tick     int       // when it began
-	life     int       // of the database when it began
-	since    time.Time // when what others did was done that it must know of
-	session  *session
-	tx       Tx
+// A transactionState is what the goroutines of one transaction have in common.
+type transactionState struct {
+	id         int
+	several    bool // goroutines
+	server     int
+	database   string
+	readOnly   bool
+	lowerBound int       // commits when it began
+	tick       int       // when it began
+	life       int       // of the database when it began
+	since      time.Time // when what others did was done that it must know of
+	session    *session
+	tx         Tx
 
 	// order is held by a goroutine that does something on both sides, the
 	// cache's and the database's, in which no other may come in between. Loads
@@ -36,13 +36,13 @@ type shared struct {
 	underway   int         // changes of what the transaction sees of its own
 	changes    int         // how many there were
 
-	// landing counts, by slot, the values of loaders that have returned and of
+	// landing counts, by address, the values of loaders that have returned and of
 	// calls of Load that have not: nobody knows whether the cache has kept them.
-	landing map[slot]int
+	landing map[address]int
 }
 
-func newShared(id int) *shared {
-	return &shared{id: id, belief: newBelief(), cut: map[int]int{}, landing: map[slot]int{}}
+func newTransactionState(id int) *transactionState {
+	return &transactionState{id: id, belief: newBelief(), cut: map[int]int{}, landing: map[address]int{}}
 }
 
 // A glance is what was known of a transaction before a look-up.
@@ -56,23 +56,23 @@ type glance struct {
 }
 
 func (t *transaction) glance() glance {
-	detached := t.detached(t.shared)
-	t.shared.mu.Lock()
-	defer t.shared.mu.Unlock()
+	detached := t.detached(t.transactionState)
+	t.transactionState.mu.Lock()
+	defer t.transactionState.mu.Unlock()
 	return glance{detached, t.ended, t.underway, t.changes, t.cuts, t.cuts}
 }
 
 // calm reports whether nothing has changed since then what the transaction sees
 // of its own, but for the caller: so many changes of its own were under way
 // then, and are now. t.mu is held.
-func (s *shared) calm(since glance, then, now int) bool {
+func (s *transactionState) calm(since glance, then, now int) bool {
 	return since.underway == then && s.underway == now && s.changes == since.changes
 }
 
 // change notes that what the transaction sees of its own is going to change,
 // and returns what notes that it has. What other goroutines look up meanwhile
 // may be what was before, or what is after.
-func (s *shared) change() (changed func()) {
+func (s *transactionState) change() (changed func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.underway++
@@ -86,7 +86,7 @@ func (s *shared) change() (changed func()) {
 
 // ordered does a change that no other goroutine may come in between of; nothing
 // if the transaction is over.
-func (s *shared) ordered(do func() error) error {
+func (s *transactionState) ordered(do func() error) error {
 	s.order.Lock()
 	defer s.order.Unlock()
 	if s.over.Load() {
@@ -96,8 +96,8 @@ func (s *shared) ordered(do func() error) error {
 	return do()
 }
 
-// land adds n to how many values are landing in a slot.
-func (s *shared) land(at slot, n int) {
+// land adds n to how many values are landing in an address.
+func (s *transactionState) land(at address, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.landing[at] += n; s.landing[at] == 0 {
@@ -108,7 +108,7 @@ func (s *shared) land(at slot, n int) {
 // believed returns a copy of the belief, for a savepoint. The cache may keep a
 // value that is landing before the savepoint or within it, so that the copy is
 // not sure of that.
-func (s *shared) believed() belief {
+func (s *transactionState) believed() belief {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	copied := s.belief.clone()
@@ -119,7 +119,7 @@ func (s *shared) believed() belief {
 }
 
 // cleared notes that a cache was cleared.
-func (s *shared) cleared(cache int) {
+func (s *transactionState) cleared(cache int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.belief.clear(cache)
@@ -128,7 +128,7 @@ func (s *shared) cleared(cache int) {
 }
 
 // undone notes that a savepoint was undone, before which the belief was that.
-func (s *shared) undone(before belief, caches int) {
+func (s *transactionState) undone(before belief, caches int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for at := range s.belief.unsure {
@@ -142,7 +142,7 @@ func (s *shared) undone(before belief, caches int) {
 }
 
 // owes reports whether the cache is to be cleared before the commit.
-func (s *shared) owes(cache int) bool {
+func (s *transactionState) owes(cache int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.belief.owed[cache]

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/codec"
 )
 
-func TestMarksComeBack(t *testing.T) {
+func TestPlaceholdersComeBack(t *testing.T) {
 	c := codec.New[any]()
 	expires := time.Date(2027, 1, 2, 3, 4, 5, 6, time.UTC)
 	for _, test := range []struct {
@@ -37,7 +37,7 @@ func TestMarksComeBack(t *testing.T) {
 		unknown := append([]byte{}, test.data...)
 		unknown[11] = 'x'
 		if _, _, err := c.Decode(unknown); !errors.Is(err, codec.ErrMalformed) {
-			t.Errorf("%s: Decode of an unknown mark = %v; want ErrMalformed", test.name, err)
+			t.Errorf("%s: Decode of an unknown placeholder = %v; want ErrMalformed", test.name, err)
 		}
 	}
 	if string(c.AppendLease(nil, "a")) == string(c.AppendLease(nil, "b")) {
@@ -45,8 +45,8 @@ func TestMarksComeBack(t *testing.T) {
 	}
 }
 
-// No value looks like a mark.
-func TestNoValueIsAMark(t *testing.T) {
+// No value looks like a placeholder.
+func TestNoValueIsAPlaceholder(t *testing.T) {
 	c := codec.New[any]()
 	for _, v := range []any{nil, 0, "", "A", "L", []byte("AL"), time.Now(), time.Time{}, []any{}, map[string]any{}} {
 		data, err := c.Append(nil, v, time.Time{})
