@@ -17,8 +17,8 @@ import (
 type Options struct {
 	Databases *databases.Registry
 	Logger    *slog.Logger // for what is logged once
-	NoNear    bool     // values are kept in the backend only, if it keeps any
-	Ignored   []string // keys of user contexts that make no difference to any cache
+	NoNear    bool         // values are kept in the backend only, if it keeps any
+	Ignored   []string     // keys of user contexts that make no difference to any cache
 
 	Fence         time.Duration // for how long a fence stands
 	CommitTimeout time.Duration // of the commit function
