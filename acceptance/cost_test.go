@@ -19,6 +19,10 @@ func TestHitsAllocateNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { c.Get(t.Context(), tx, "x") }); n != 0 {
 			t.Errorf("a hit in %s allocates %v times; want 0", c.Name(), n)
 		}
+		load := storetest.Constant(1, nil)
+		if n := testing.AllocsPerRun(100, func() { c.Load(t.Context(), tx, "x", load) }); n != 0 {
+			t.Errorf("a Load that hits in %s allocates %v times; want 0", c.Name(), n)
+		}
 		if n := testing.AllocsPerRun(100, func() { c.Get(t.Context(), tx, "none") }); n != 0 {
 			t.Errorf("a miss in %s allocates %v times; want 0", c.Name(), n)
 		}

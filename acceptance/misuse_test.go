@@ -17,6 +17,9 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 	store := storetest.Setups[0].One(t)
 	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 	tx := storetest.Begin(t, store, "db")
+	forgetful := storetest.NewCache[string, int](t, store, "forgetful", txcache.CacheOptions{Absent: -1})
+	reader := storetest.BeginReadOnly(t, store, "db")
+	c.Set(reader, "cached", 1)
 	ctx := t.Context()
 	load := storetest.Constant(1, nil)
 	loadMany := func(context.Context, []string) (map[string]int, error) { return nil, nil }
@@ -25,28 +28,29 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 
 	ofTx := func(tx *txcache.Tx) map[string]func() {
 		return map[string]func(){
-			"Get":                  func() { c.Get(ctx, tx, "k") },
-			"GetOr":                func() { c.GetOr(ctx, tx, "k", 1) },
-			"GetMany":              func() { c.GetMany(ctx, tx, []string{"k"}) },
-			"Set":                  func() { c.Set(tx, "k", 1) },
-			"SetMany":              func() { c.SetMany(tx, map[string]int{"k": 1}) },
-			"GetMany of no keys":   func() { c.GetMany(ctx, tx, nil) },
-			"SetMany of no values": func() { c.SetMany(tx, nil) },
-			"Absent":               func() { c.Absent(ctx, tx, "k") },
-			"SetAbsent":            func() { c.SetAbsent(tx, "k") },
-			"Load":                 func() { c.Load(ctx, tx, "k", load) },
-			"LoadMany":             func() { c.LoadMany(ctx, tx, []string{"k"}, loadMany) },
-			"Clear":                func() { c.Clear(tx) },
-			"SyncSince":            func() { c.SyncSince(tx, time.Now()) },
-			"ClearAll":             func() { tx.ClearAll() },
-			"Commit":               func() { tx.Commit(ctx) },
-			"CommitWith":           func() { tx.CommitWith(ctx, nil) },
-			"Rollback":             func() { tx.Rollback() },
-			"Savepoint":            func() { tx.Savepoint(inner) },
-			"Database":             func() { tx.Database() },
-			"SyncedAt":             func() { tx.SyncedAt() },
-			"WithUser":             func() { tx.WithUser(1) },
-			"WithContext":          func() { tx.WithContext(nil) },
+			"Get":                   func() { c.Get(ctx, tx, "k") },
+			"GetOr":                 func() { c.GetOr(ctx, tx, "k", 1) },
+			"GetMany":               func() { c.GetMany(ctx, tx, []string{"k"}) },
+			"Set":                   func() { c.Set(tx, "k", 1) },
+			"SetMany":               func() { c.SetMany(tx, map[string]int{"k": 1}) },
+			"GetMany of no keys":    func() { c.GetMany(ctx, tx, nil) },
+			"SetMany of no values":  func() { c.SetMany(tx, nil) },
+			"Absent":                func() { c.Absent(ctx, tx, "k") },
+			"SetAbsent":             func() { c.SetAbsent(tx, "k") },
+			"SetAbsent, for naught": func() { forgetful.SetAbsent(tx, "k") },
+			"Load":                  func() { c.Load(ctx, tx, "k", load) },
+			"LoadMany":              func() { c.LoadMany(ctx, tx, []string{"k"}, loadMany) },
+			"Clear":                 func() { c.Clear(tx) },
+			"SyncSince":             func() { c.SyncSince(tx, time.Now()) },
+			"ClearAll":              func() { tx.ClearAll() },
+			"Commit":                func() { tx.Commit(ctx) },
+			"CommitWith":            func() { tx.CommitWith(ctx, nil) },
+			"Rollback":              func() { tx.Rollback() },
+			"Savepoint":             func() { tx.Savepoint(inner) },
+			"Database":              func() { tx.Database() },
+			"SyncedAt":              func() { tx.SyncedAt() },
+			"WithUser":              func() { tx.WithUser(1) },
+			"WithContext":           func() { tx.WithContext(nil) },
 		}
 	}
 	ofCache := func(c *txcache.Cache[string, int]) map[string]func() {
@@ -63,6 +67,7 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 			"Clear":              func() { c.Clear(tx) },
 			"RefreshEarly":       func() { c.RefreshEarly(refresh) },
 			"Name":               func() { c.Name() },
+			"KeyText":            func() { c.KeyText("k") },
 			"Stats":              func() { c.Stats() },
 		}
 	}
@@ -92,17 +97,18 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 	}
 	var none context.Context
 	unlimited := map[string]func(){
-		"Begin":    func() { store.Begin(none, "db") },
-		"View":     func() { store.View(none, "db", inner) },
-		"Sync":     func() { store.Sync(none, "db") },
-		"Clear":    func() { store.Clear(none, "db", "c") },
-		"Drop":     func() { store.Drop(none, "db") },
-		"Get":      func() { c.Get(none, tx, "k") },
-		"GetMany":  func() { c.GetMany(none, tx, []string{"k"}) },
-		"Load":     func() { c.Load(none, tx, "k", load) },
-		"LoadMany": func() { c.LoadMany(none, tx, []string{"k"}, loadMany) },
-		"Absent":   func() { c.Absent(none, tx, "k") },
-		"Commit":   func() { tx.Commit(none) },
+		"Begin":                  func() { store.Begin(none, "db") },
+		"View":                   func() { store.View(none, "db", inner) },
+		"Sync":                   func() { store.Sync(none, "db") },
+		"Clear":                  func() { store.Clear(none, "db", "c") },
+		"Drop":                   func() { store.Drop(none, "db") },
+		"Get":                    func() { c.Get(none, tx, "k") },
+		"GetMany":                func() { c.GetMany(none, tx, []string{"k"}) },
+		"Load":                   func() { c.Load(none, tx, "k", load) },
+		"LoadMany":               func() { c.LoadMany(none, tx, []string{"k"}, loadMany) },
+		"Load of what is cached": func() { c.Load(none, reader, "cached", load) },
+		"Absent":                 func() { c.Absent(none, tx, "k") },
+		"Commit":                 func() { tx.Commit(none) },
 	}
 	for name, test := range map[string]struct {
 		calls map[string]func()

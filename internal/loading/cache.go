@@ -41,10 +41,11 @@ func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, loa
 	if hit && !c.verify.any() {
 		return v, nil
 	}
-	keys := []K{key}
+	wanted := key // it moves to the heap, and key does not: so a hit allocates nothing
+	keys := []K{wanted}
 	one := func(ctx context.Context, _ []K) ([]transaction.Result[V], error) {
 		v, err := load(ctx)
-		return c.oneResult(h, key, v, err)
+		return c.oneResult(h, wanted, v, err)
 	}
 	results := []transaction.Result[V]{{Value: v, Found: transaction.Present}}
 	if hit {
@@ -58,7 +59,7 @@ func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, loa
 		}
 	}
 	if results[0].Found == transaction.Absent {
-		return results[0].Value, c.wrapAbsent(ctx, h, ErrAbsent, &key)
+		return results[0].Value, c.wrapAbsent(ctx, h, ErrAbsent, &wanted)
 	}
 	return results[0].Value, nil
 }
