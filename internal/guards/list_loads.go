@@ -72,5 +72,5 @@ var loadGuards = []guard{{
 	file:    "internal/loading/cache.go",
 	text:    "		if h.Ended() {\n			return nil, transaction.ErrTxDone\n		}\n",
 	gone:    "",
-	by:      "TestFinishedTransaction",
+	by:      "TestFinishedTransaction/memory",
 }}
