@@ -113,7 +113,7 @@ var boundGuards = []guard{{
 	file:    "internal/transaction/work.go",
 	text:    "w.undoSize > w.undoLimit {",
 	gone:    "w.undoSize > w.undoLimit && w.steps == 0 {",
-	by:      "TestWhatASavepointKeepsIsBounded",
+	by:      "TestWhatASavepointKeepsIsBounded/values",
 }, {
 	name:    "what cannot be undone uncovers nothing",
 	keeps:   "P1",

@@ -176,6 +176,6 @@ var bulkGuards = []guard{{
 	without: "While a database is away, expired values are served for longer than StaleFor, without an end.",
 	file:    "internal/loading/lease.go",
 	text:    "			left = min(left, time.Duration(it.uselessAt-near.Now()))",
-	gone:    "			left = min(left, left)",
+	gone:    "			left = min(left, left+time.Duration(near.Now()))",
 	by:      "TestFailedLoadsDoNotProlongWhatHasExpired",
 }}

@@ -155,7 +155,7 @@ var commitGuards = []guard{{
 	file:    "internal/transaction/publish.go",
 	text:    "g == nil || !c.Warm || newest.Token(&c.Cache) != warm {",
 	gone:    "g == nil || !c.Warm {",
-	by:      "TestWarmPublishesNothingAfterAnothersClear",
+	by:      "TestWarmPublishesNothingAfterAnothersClear/memory",
 }, {
 	name:    "the fence names the generation that the transaction began with",
 	keeps:   "P4",

@@ -8,7 +8,7 @@ var doubtGuards = []guard{{
 	file:    "outcome.go",
 	text:    "		return outcomeOfOne(e.Unwrap())\n	}\n	return inDoubt\n",
 	gone:    "		return outcomeOfOne(e.Unwrap())\n	}\n	return refused\n",
-	by:      "TestP3CommitInDoubt|TestOutcomeOfACommit",
+	by:      "TestP3CommitInDoubt/memory",
 }, {
 	name:    "a commit in doubt stays fenced",
 	keeps:   "P3",

@@ -106,7 +106,7 @@ var generationGuards = []guard{{
 	file:    "internal/databases/database.go",
 	text:    "	db.newest.Store(gone)\n",
 	gone:    "	_ = gone\n",
-	by:      "TestP7DropDetachesOpenTransactions",
+	by:      "TestP7DropDetachesOpenTransactions/memory",
 }, {
 	name:    "another epoch detaches open transactions",
 	keeps:   "P7",
@@ -114,7 +114,7 @@ var generationGuards = []guard{{
 	file:    "internal/databases/view.go",
 	text:    "return newest.gone || v.State != nil && newest.State != nil && newest.State.Epoch != v.State.Epoch",
 	gone:    "return newest.gone",
-	by:      "TestP7DropDetachesOpenTransactions",
+	by:      "TestP7DropDetachesOpenTransactions/memory",
 }, {
 	name:    "a detached transaction has no values",
 	keeps:   "P7",
@@ -122,7 +122,7 @@ var generationGuards = []guard{{
 	file:    "internal/transaction/lookup.go",
 	text:    "if t.done || t.detached() {",
 	gone:    "if t.done {",
-	by:      "TestP7DropDetachesOpenTransactions",
+	by:      "TestP7DropDetachesOpenTransactions/memory",
 }, {
 	name:    "holds outlive a drop",
 	keeps:   "P3",

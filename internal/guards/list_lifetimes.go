@@ -9,7 +9,7 @@ var lifetimeGuards = []guard{{
 	file:    "internal/loading/lease.go",
 	text:    "if granted || bytes.Equal(there, record) {",
 	gone:    "if granted || there != nil || bytes.Equal(there, record) {",
-	by:      "TestOneServerLoadsForAll|TestBatchesShareLeases",
+	by:      "TestOneServerLoadsForAll/lease=true/values",
 }, {
 	name:    "a lease that was delivered twice is granted",
 	keeps:   "P8",
@@ -89,7 +89,7 @@ var lifetimeGuards = []guard{{
 	file:    "internal/transaction/generation.go",
 	text:    "	g.near.Expire(key, hash)\n",
 	gone:    "",
-	by:      "TestAbsenceAndValueReplaceEachOther",
+	by:      "TestAbsenceAndValueReplaceEachOther/memory",
 }, {
 	name:    "an expired value is not too old",
 	keeps:   "P3",
@@ -105,7 +105,7 @@ var lifetimeGuards = []guard{{
 	file:    "internal/loading/verify.go",
 	text:    "if len(differ) == 0 || !c.current(ctx, h.Transaction) {",
 	gone:    "if len(differ) == 0 {",
-	by:      "TestVerifyKnowsClears|TestVerifyKnowsClearsOfOthers",
+	by:      "TestVerifyKnowsClears/memory",
 }, {
 	name:    "Verify asks whether others have cleared",
 	keeps:   "P3",
@@ -113,7 +113,7 @@ var lifetimeGuards = []guard{{
 	file:    "internal/loading/verify.go",
 	text:    "	_, _, _, err := c.Core.Store.Databases.Sync(ctx, t.Database(), 0)\n	return err == nil &&",
 	gone:    "	return ctx.Err() == nil &&",
-	by:      "TestVerifyKnowsClearsOfOthers",
+	by:      "TestVerifyKnowsClearsOfOthers/memory",
 }, {
 	name:    "contexts are remembered by what they came of",
 	keeps:   "P7",
@@ -169,7 +169,7 @@ var lifetimeGuards = []guard{{
 	file:    "internal/loading/batch.go",
 	text:    "if _, g := c.Lookup(b.h.Transaction, it.key); g == nil || g != b.g {",
 	gone:    "if b.g == nil {",
-	by:      "TestStaleForNeverAnswersWithWhatWasCleared",
+	by:      "TestStaleForNeverAnswersWithWhatWasCleared/values",
 }, {
 	name:    "nobody waits for a refresh",
 	keeps:   "P8",

@@ -24,7 +24,7 @@ var loadGuards = []guard{{
 	file:    "internal/loading/waits.go",
 	text:    "for open := []*transaction.Transaction{t}; len(open) > 0; {",
 	gone:    "for open := []*transaction.Transaction{}; len(open) > 0; {",
-	by:      "TestLoadsWithinLoadsDoNotLockUp|TestLoadsInACircleDoNotLockUp",
+	by:      "TestALoaderThatDropsItsContext",
 }, {
 	name:    "who waits for a load waits no longer than its context",
 	keeps:   "P8",
@@ -72,5 +72,5 @@ var loadGuards = []guard{{
 	file:    "internal/loading/cache.go",
 	text:    "		if h.Ended() {\n			return nil, transaction.ErrTxDone\n		}\n",
 	gone:    "",
-	by:      "TestFinishedTransaction",
+	by:      "TestFinishedTransaction/memory",
 }}

@@ -88,7 +88,7 @@ var nestedLoadGuards = []guard{{
 	file:    "internal/loading/verify.go",
 	text:    "c.Replace(ctx, h, keys[i], loaded[i], cuts)",
 	gone:    "c.Keep(h, keys[i], loaded[i], cuts)",
-	by:      "TestWhatIsGoneIsForgotten",
+	by:      "TestWhatIsGoneIsForgotten/values",
 }, {
 	name:    "an error of one's own circumstances is one's own",
 	keeps:   "P8",
@@ -136,5 +136,5 @@ var nestedLoadGuards = []guard{{
 	file:    "internal/loading/batch.go",
 	text:    "c.Hit(b.h, g, it.key, it.Result)",
 	gone:    "c.Counts.Count(it.Found)",
-	by:      "TestEveryHitRefreshesEarly",
+	by:      "TestEveryHitRefreshesEarly/Load/touched=true/values",
 }}

@@ -8,7 +8,7 @@ var pieceGuards = []guard{{
 	file:    "internal/transaction/publish.go",
 	text:    "if !t.ReadOnly || t.Store.Values == nil {",
 	gone:    "if t.Store.Values == nil {",
-	by:      "TestPiecesKeepThePromises",
+	by:      "TestPiecesKeepThePromises/values",
 }, {
 	name:    "a rollback publishes nothing of a read-write transaction",
 	keeps:   "P2",
@@ -32,13 +32,13 @@ var pieceGuards = []guard{{
 	file:    "internal/transaction/publish.go",
 	text:    "w.unsent < pieceValues || w.savepoints > 0 {",
 	gone:    "w.unsent < pieceValues {",
-	by:      "TestPiecesKeepThePromises",
+	by:      "TestPiecesKeepThePromises/values",
 }, {
 	name:    "a piece goes to the generation that it was loaded for",
 	keeps:   "P4",
 	without: "A transaction that has set a thousand values fills a cache that was cleared since it began.",
 	file:    "internal/transaction/publish.go",
 	text:    "g := t.shared(c); g != nil {",
-	gone:    "g := t.db.generation(t.db.newest.Load(), c); g != nil {",
+	gone:    "g := t.db.Contents(t.db.Newest(), &c.Cache); g != nil {",
 	by:      "TestPiecesKeepThePromises",
 }}

@@ -72,7 +72,7 @@ var remoteGuards = []guard{{
 	file:    "internal/transaction/remote.go",
 	text:    "Token: g.at, Key: text}",
 	gone:    "Token: \"t\", Key: text}",
-	by:      "TestP4AnOldTransactionCannotRefill",
+	by:      "TestP4AnOldTransactionCannotRefill/values",
 }, {
 	name:    "the user context is part of a remote key",
 	keeps:   "P7",
@@ -96,7 +96,7 @@ var remoteGuards = []guard{{
 	file:    "internal/transaction/lookup.go",
 	text:    "return h.User.ID(c.ignored)",
 	gone:    "return canon.ID{}, true",
-	by:      "TestUserContext",
+	by:      "TestUserContext/memory",
 }, {
 	name:    "a context without a canonical form shares nothing",
 	keeps:   "P7",
@@ -104,7 +104,7 @@ var remoteGuards = []guard{{
 	file:    "internal/transaction/lookup.go",
 	text:    "return h.User.ID(c.ignored)",
 	gone:    "id, _ := h.User.ID(c.ignored)\n	return id, true",
-	by:      "TestContextThatCannotBeFrozen",
+	by:      "TestContextThatCannotBeFrozen/memory",
 }, {
 	name:    "a key that is none is not looked for",
 	keeps:   "P7",
@@ -112,7 +112,7 @@ var remoteGuards = []guard{{
 	file:    "internal/transaction/lookup.go",
 	text:    "if h.Store != c.Store || c.Keys.Checked() && !c.Keys.Stable(key) {",
 	gone:    "if h.Store != c.Store {",
-	by:      "TestUnstableKeysMiss",
+	by:      "TestUnstableKeysMiss/memory",
 }, {
 	name:    "a transaction is of the cache's store",
 	keeps:   "P7",

@@ -16,7 +16,7 @@ var sharedTransactionGuards = []guard{{
 	file:    "internal/loading/cache.go",
 	text:    "	cuts = t.Cuts()\n",
 	gone:    "	defer func() { cuts = t.Cuts() }()\n",
-	by:      "TestALoadThatComesTooLateIsNotKept",
+	by:      "TestALoadThatComesTooLateIsNotKept/memory",
 }, {
 	name:    "the undo of a savepoint is a cut",
 	keeps:   "P2",
@@ -24,7 +24,7 @@ var sharedTransactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "			w.cutAll()\n			for n",
 	gone:    "			for n",
-	by:      "TestALoadThatComesTooLateIsNotKept",
+	by:      "TestALoadThatComesTooLateIsNotKept/memory",
 }, {
 	name:    "a clear is a cut",
 	keeps:   "P1",
@@ -32,7 +32,7 @@ var sharedTransactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "local{cleared: true, cut: t.work.cuts}",
 	gone:    "local{cleared: true}",
-	by:      "TestALoadThatComesTooLateIsNotKept",
+	by:      "TestALoadThatComesTooLateIsNotKept/memory",
 }, {
 	name:    "a clear of all is a cut",
 	keeps:   "P1",
@@ -40,7 +40,7 @@ var sharedTransactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "	w.cleared, w.caches = true, nil\n	w.cutAll()\n",
 	gone:    "	w.cleared, w.caches = true, nil\n",
-	by:      "TestALoadThatComesTooLateIsNotKept",
+	by:      "TestALoadThatComesTooLateIsNotKept/memory",
 }, {
 	name:    "what is loaded under a lease leaves no savepoint",
 	keeps:   "P2",
@@ -48,5 +48,5 @@ var sharedTransactionGuards = []guard{{
 	file:    "internal/transaction/set.go",
 	text:    "t.work == nil || t.work.savepoints > 0 {",
 	gone:    "t.work == nil {",
-	by:      "TestALoadOfAReadOnlyTransactionLeavesNoSavepoint",
+	by:      "TestALoadOfAReadOnlyTransactionLeavesNoSavepoint/values",
 }}

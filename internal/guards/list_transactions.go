@@ -73,7 +73,7 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/set.go",
 	text:    "if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {",
 	gone:    "if t.ReadOnly {",
-	by:      "TestSavepointOfAReadOnlyTransactionIsUndone",
+	by:      "TestSavepointOfAReadOnlyTransactionIsUndone/memory",
 }, {
 	name:    "a savepoint undoes what was set",
 	keeps:   "P2",
@@ -98,7 +98,7 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "t.work.record(l.size(c), func() { *l = before })",
 	gone:    "_ = before",
-	by:      "TestSavepoints",
+	by:      "TestSavepoints/memory",
 }, {
 	name:    "a savepoint undoes a clear of all",
 	keeps:   "P2",
@@ -106,7 +106,7 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "w.record(w.values(), func() { w.cleared, w.caches = cleared, caches })",
 	gone:    "_, _ = cleared, caches",
-	by:      "TestSavepoints",
+	by:      "TestSavepoints/memory",
 }, {
 	name:    "a savepoint undoes nothing older than itself",
 	keeps:   "P2",
@@ -114,7 +114,7 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "n > 0 && w.undo[n-1].number > savedAt; n--",
 	gone:    "n > 0; n--",
-	by:      "TestSavepoints|TestOverlappingSavepoints",
+	by:      "TestSavepoints/memory",
 }, {
 	name:    "a savepoint is undone by a panic",
 	keeps:   "P2",
@@ -130,7 +130,7 @@ var transactionGuards = []guard{{
 	file:    "store.go",
 	text:    "	if err := fn(tx); err != nil {\n		return err\n	}\n	return tx.Commit(ctx)",
 	gone:    "	err = fn(tx)\n	return errors.Join(err, tx.Commit(ctx))",
-	by:      "TestP2NoTraceOfARollback",
+	by:      "TestP2NoTraceOfARollback/memory",
 }, {
 	name:    "a panic rolls back",
 	keeps:   "P2",
@@ -146,7 +146,7 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "	if t.done {\n		return false\n	}\n	t.done = true",
 	gone:    "	t.done = true",
-	by:      "TestFinishedTransaction",
+	by:      "TestFinishedTransaction/memory",
 }, {
 	name:    "a finished transaction misses",
 	keeps:   "P4",
@@ -170,7 +170,7 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/set.go",
 	text:    "	if t.done {\n		return\n	}\n	e.expires",
 	gone:    "	e.expires",
-	by:      "TestFinishedTransaction|TestReadOnlyTransaction",
+	by:      "TestReadOnlyTransaction/memory",
 }, {
 	name:    "a read-only transaction clears nothing",
 	keeps:   "P1",
@@ -178,5 +178,5 @@ var transactionGuards = []guard{{
 	file:    "internal/transaction/transaction.go",
 	text:    "	case t.ReadOnly:\n		return ErrReadOnly\n",
 	gone:    "",
-	by:      "TestReadOnlyTransaction",
+	by:      "TestReadOnlyTransaction/memory",
 }}

@@ -1,7 +1,7 @@
 // Guards takes the guards of the protocol away, one after another, and shows
 // that the tests notice.
 //
-//	go run ./internal/guards              # all of them, in a quarter of an hour or so
+//	go run ./internal/guards              # all of them, in twenty minutes or so on two cores
 //	go run ./internal/guards -quick       # one or two for each promise
 //	go run ./internal/guards -only fence  # those whose name matches
 //	go run ./internal/guards -list        # a table of them, in Markdown
