@@ -87,7 +87,7 @@ var doubtGuards = []guard{{
 	without: "After a short outage every process bypasses the caches for a lease.",
 	file:    "internal/databases/committer.go",
 	text:    "		c.unfences.add(o)\n",
-	gone:    "		_ = c\n",
+	gone:    "		_ = o\n",
 	by:      "TestClearsThatAnotherStandsForLeaveNoFence",
 }, {
 	name:    "a fence that cannot stand is not lifted",
@@ -207,7 +207,7 @@ var doubtGuards = []guard{{
 	without: "A clear of a commit waits until fences were lifted that are of less use.",
 	file:    "internal/databases/committer.go",
 	text:    "	c.unfences.add(&pendingOp{database: database, fence: f, until: time.Now().Add(f.Lease)})\n",
-	gone:    "	c.clears.tell = func(ctx context.Context, n *pendingOp) error {\n		if n.until.IsZero() {\n			return c.sendClear(ctx, n)\n		}\n		return c.sendUnfence(ctx, n)\n	}\n	c.clears.add(&pendingOp{database: database, fence: f, until: time.Now().Add(f.Lease)})\n",
+	gone:    "	c.clears.send = func(ctx context.Context, n *pendingOp) error {\n		if n.until.IsZero() {\n			return c.sendClear(ctx, n)\n		}\n		return c.sendUnfence(ctx, n)\n	}\n	c.clears.add(&pendingOp{database: database, fence: f, until: time.Now().Add(f.Lease)})\n",
 	by:      "TestClearsDoNotWaitForLifts",
 }, {
 	name:    "redis: a breaker says that nothing was sent",
