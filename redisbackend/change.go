@@ -28,7 +28,7 @@ func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error
 	return err
 }
 
-// Clear starts new generations and lifts f.
+// Clear starts new generations and removes f.
 func (b *Backend) Clear(ctx context.Context, name string, f backend.Fence) (*backend.State, error) {
 	args := make([]any, 0, 2+2*len(f.Caches))
 	args = append(args, string(f.ID), flag(f.All))
@@ -38,7 +38,7 @@ func (b *Backend) Clear(ctx context.Context, name string, f backend.Fence) (*bac
 	return b.change(ctx, name, opClear, args...)
 }
 
-// Unfence lifts f.
+// Unfence removes f.
 func (b *Backend) Unfence(ctx context.Context, name string, f backend.Fence) error {
 	_, err := b.change(ctx, name, opUnfence, string(f.ID))
 	return err

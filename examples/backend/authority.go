@@ -110,7 +110,7 @@ func (a *Authority) do(ctx context.Context, call string, q request) (*answer, er
 }
 
 // lapse clears the caches of fences whose lease has ended, under other tokens
-// than the fences' own, and lifts the fences then. a.mu is held.
+// than the fences' own, and removes the fences then. a.mu is held.
 func (a *Authority) lapse(ctx context.Context, database string) error {
 	for id, f := range a.standing[database] {
 		if time.Now().Before(f.until) {

@@ -94,12 +94,12 @@ func (b *Backend) Fence(ctx context.Context, database string, f backend.Fence) e
 	return err
 }
 
-// Clear starts new generations and lifts f.
+// Clear starts new generations and removes f.
 func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
 	return b.state(ctx, "clear", request{Database: database, Fence: f})
 }
 
-// Unfence lifts f.
+// Unfence removes f.
 func (b *Backend) Unfence(ctx context.Context, database string, f backend.Fence) error {
 	_, err := b.call(ctx, "unfence", request{Database: database, Fence: f})
 	return err
