@@ -46,11 +46,11 @@ type Database struct {
 
 	mu          sync.Mutex
 	dropped     bool
-	generations map[uint32]generation // by cache; one for each cache that was used
+	generations map[uint32]*generation // by cache; one for each cache that was used
 }
 
 func newDatabase(name string, held []*backend.Fence) *Database {
-	db := &Database{Name: name, generations: map[uint32]generation{}}
+	db := &Database{Name: name, generations: map[uint32]*generation{}}
 	db.newest.Store(newView(nil, held))
 	return db
 }
@@ -81,9 +81,9 @@ func (db *Database) resolve(v *View, c *Cache) any {
 	}
 	var contents any
 	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
-		g, ok := db.generations[c.ID]
-		if !ok || g.token != token {
-			g = generation{c, token, c.Contents.New(token)}
+		g := db.generations[c.ID]
+		if g == nil || g.token != token {
+			g = &generation{c, token, c.Contents.New(token)}
 			db.generations[c.ID] = g
 		}
 		contents = g.contents
@@ -171,7 +171,7 @@ func (db *Database) drop(byName *sync.Map) {
 
 // discard removes a generation and its values: transactions that still refer to its
 // contents must not read them any more. db.mu must be held.
-func (db *Database) discard(id uint32, g generation) {
+func (db *Database) discard(id uint32, g *generation) {
 	g.cache.Contents.Empty(g.contents)
 	delete(db.generations, id)
 }
