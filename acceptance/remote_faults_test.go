@@ -96,8 +96,8 @@ func TestRemoteKeysTellAllApart(t *testing.T) {
 	}
 }
 
-// A loader runs once for each key, also for who has just looked in vain when
-// another's load was done.
+// A loader runs once for each key, also if a caller has looked in vain just before
+// another caller's load was done.
 func TestALoadThatHasJustLandedIsNotRepeated(t *testing.T) {
 	store := storetest.Setups[0].One(t)
 	const keys = 20_000

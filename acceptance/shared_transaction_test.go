@@ -193,8 +193,8 @@ func (h *heldValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, err
 	return h.OpenValues.Get(ctx, keys)
 }
 
-// Who has read a value itself, and sets it after another goroutine has cleared
-// the cache, says that it is good still. Nobody else can know.
+// A goroutine that has read a value itself, and sets it after another goroutine has
+// cleared the cache, says that it is good still. The cache cannot know.
 func TestASetIsTheCallersOwn(t *testing.T) {
 	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{})
 	c := storetest.NewCache[string, string](t, store, "c", txcache.CacheOptions{Warm: true})

@@ -240,8 +240,8 @@ func TestNoValueLivesLongerForHavingBeenSentSlowly(t *testing.T) {
 	})
 }
 
-// Who waits for others too long gets nothing, but the server is not taken to be
-// away; nor may any number wait.
+// A call that waits too long for the values of others gets nothing, but the server
+// does not count as away; and only so many calls may wait.
 func TestLargeValuesThatWaitForOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 		settled(t, p)

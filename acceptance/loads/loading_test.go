@@ -125,8 +125,8 @@ func TestStaleForLeavesOwnValuesAlone(t *testing.T) {
 	})
 }
 
-// Who misses does not wait for a refresh, which may wait for the connection that
-// they hold.
+// A caller that misses does not wait for a refresh, which may wait for the connection
+// that the caller holds.
 func TestNobodyWaitsForARefresh(t *testing.T) {
 	for _, readOnly := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

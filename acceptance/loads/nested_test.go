@@ -95,8 +95,8 @@ func TestALoaderThatDropsItsContext(t *testing.T) {
 	}
 }
 
-// Who misses waits no more for what a refresh loads within its loader than for the
-// refresh itself; refreshes share such loads among themselves.
+// A caller that misses does not wait for what a refresh loads within its loader, just
+// as it does not wait for the refresh; refreshes share such loads among themselves.
 func TestNobodyWaitsForALoadWithinARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := storetest.Setups[0].One(t)

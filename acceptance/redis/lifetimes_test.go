@@ -184,7 +184,8 @@ func TestAValueOfUnknownAgeIsBounded(t *testing.T) {
 	})
 }
 
-// Who waits for what another process loads learns how long that lives.
+// A process that waits for a value which another process loads learns how long that
+// value lives.
 func TestAValueThatWasWaitedForLivesAsLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t)

@@ -28,7 +28,8 @@ type Settings struct {
 	Verify float64
 }
 
-// The caller must call Init once, after Init of the embedded cache.
+// Init makes c a cache of s. The caller must call it once, after Init of the embedded
+// cache.
 func (c *Cache[K, V]) Init(s *Store, o Settings) {
 	c.store, c.lease = s, o.Lease
 	s.add(&c.verify, o.Verify)

@@ -75,7 +75,7 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, 
 func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation[K, V], key transaction.Key[K], database string, user *canon.Context, expires int64) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.Lifetime())
 	defer cancel()
-	t, err := c.store.Begin(ctx, database)
+	t, err := c.store.begin(ctx, database)
 	if err != nil {
 		return false
 	}

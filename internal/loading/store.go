@@ -11,11 +11,11 @@ import (
 // A Store is what the loads of one store have in common. It is safe for concurrent
 // use.
 type Store struct {
-	// Begin begins a read-only transaction.
-	Begin func(ctx context.Context, database string) (*transaction.Transaction, error)
+	// begin begins a read-only transaction.
+	begin func(ctx context.Context, database string) (*transaction.Transaction, error)
 
-	// OnStale gets stale hits; nil: it is not called.
-	OnStale func(context.Context, StaleHit)
+	// onStale gets stale hits; nil: it is not called.
+	onStale func(context.Context, StaleHit)
 
 	tasks *tasks
 
@@ -28,7 +28,7 @@ type Store struct {
 
 // NewStore returns a store whose caches refresh in transactions that begin begins.
 func NewStore(begin func(ctx context.Context, database string) (*transaction.Transaction, error), onStale func(context.Context, StaleHit)) *Store {
-	return &Store{Begin: begin, OnStale: onStale, tasks: newTasks()}
+	return &Store{begin: begin, onStale: onStale, tasks: newTasks()}
 }
 
 // Close stops the loads in the background.

@@ -83,7 +83,7 @@ func (c *Cache[K, V]) stale(ctx context.Context, h transaction.Handle, key K, hi
 	if report := c.store.report.Load(); report != nil {
 		(*report)(h.Database(), c.Name, key, reported(hit), reported(loaded))
 	}
-	if report := c.store.OnStale; report != nil {
+	if report := c.store.onStale; report != nil {
 		report(ctx, StaleHit{h.Database(), c.Name, key, reported(hit), reported(loaded)})
 	}
 }

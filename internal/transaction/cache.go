@@ -117,8 +117,8 @@ func (c *Core) Usable(t *Transaction) error {
 	return nil
 }
 
-// Remembers reports whether the cache keeps absences.
-func (c *Core) Remembers() bool { return c.absence >= 0 }
+// remembers reports whether the cache keeps absences.
+func (c *Core) remembers() bool { return c.absence >= 0 }
 
 // Lifetime returns how long a value stays valid; 0 for ever.
 func (c *Core) Lifetime() time.Duration { return c.lifetime }

@@ -24,7 +24,7 @@ func (c *Cache[K, V]) Set(h Handle, key K, value V) { c.put(h, key, entry[V]{val
 
 // SetAbsent is Set for a key under which the database has nothing.
 func (c *Cache[K, V]) SetAbsent(h Handle, key K) {
-	if c.Remembers() {
+	if c.remembers() {
 		c.put(h, key, entry[V]{absent: true})
 	}
 }
@@ -81,7 +81,7 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 // Keep sets a loaded value unless a cut that concerns the cache has happened since the
 // loader was called; cuts is their number before that call.
 func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
-	if r.Found == Absent && !c.Remembers() {
+	if r.Found == Absent && !c.remembers() {
 		if h.ReadOnly { // the absence is not kept, but nor is what was there before
 			c.drop(h, key)
 		}
@@ -102,7 +102,7 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 // Replace keeps r, as Keep does, in place of a cached value.
 func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V], cuts uint64) {
 	c.Keep(h, key, r, cuts)
-	if r.Found != Absent || c.Remembers() || c.Store.Values == nil {
+	if r.Found != Absent || c.remembers() || c.Store.Values == nil {
 		return
 	}
 	// An absence that expires at once replaces what the backend has.
