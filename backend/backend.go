@@ -50,14 +50,14 @@ type Backend interface {
 	// that this Backend returned for database, it returns that same pointer.
 	Sync(ctx context.Context, database string) (*State, error)
 
-	// Fence places the fence f, as the caches of f are about to be cleared, or
-	// renews it. From its return until Clear, Unfence or the end of f.Lease, whichever
-	// is first, every State shows them as fenced. A Backend that was not
+	// Fence places the fence f, as the caches of f are about to be cleared and its
+	// keys to be deleted, or renews it. From its return until Clear, Unfence or the end
+	// of f.Lease, whichever is first, every State shows them as fenced. A Backend that was not
 	// there to see the fence placed or renewed may show them so for up to
 	// f.Lease from when it has first looked: no clock tells it since when the
 	// fence stands.
 	//
-	// Several fences may stand on one cache; it is fenced while one stands.
+	// Several fences may stand on one cache or key; it is fenced while one stands.
 	// A fence whose lease has ended counts as cleared, not as removed: its
 	// owner may have committed. The tokens of that clear are of the backend's
 	// making, never f.ID, for the owner may yet commit and clear. A backend
@@ -67,8 +67,8 @@ type Backend interface {
 	// called Clear or Unfence for it.
 	Fence(ctx context.Context, database string, f Fence) error
 
-	// Clear starts a new generation of every cache of f, removes the fence f,
-	// and returns a State that shows both. A caller whose own context may be
+	// Clear starts a new generation of every cache of f, deletes the keys of f, removes
+	// the fence f, and returns a State that shows all of it. A caller whose own context may be
 	// done by now gives another one: until Clear is done the fence stands.
 	//
 	// Each new generation gets a token that was never in use before. That is
@@ -77,6 +77,10 @@ type Backend interface {
 	// a token of the backend's own making. So a caller that finds a cache at
 	// f.ID knows that nobody cleared it between the generation it named and
 	// this clear. Clear needs no Fence before it.
+	//
+	// A delete gets the number of the change that is this Clear, or this end of a
+	// lease, and stays in the State as long as State.Deletes has room. No key is
+	// deleted that f does not name, but for forgetting.
 	Clear(ctx context.Context, database string, f Fence) (*State, error)
 
 	// Unfence removes the fence f without a clear: the transaction ended before
@@ -103,7 +107,7 @@ type Aged interface {
 	SyncAged(ctx context.Context, database string) (state *State, age time.Duration, err error)
 }
 
-// A Fence says that one transaction is about to commit a clear.
+// A Fence says that one transaction is about to commit clears and deletes.
 //
 // It is a value: a backend does not change what it refers to, nor keep
 // references to Caches after the call.
@@ -116,6 +120,9 @@ type Fence struct {
 	// Caches are the caches to clear, sorted by name, each once, with the token
 	// of the generation that the transaction began with ("" where it had none).
 	Caches []Generation
+
+	// Keys are the keys to delete, and the tags to clear, sorted by cache, each cache once.
+	Keys []Keys
 
 	// All says that every cache of the database is to be cleared, also those
 	// that Caches does not name.

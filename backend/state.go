@@ -14,6 +14,14 @@ type State struct {
 	// between Backends or processes.
 	Version uint64
 
+	// Number counts the changes of the database that the authority has seen, from 1, for
+	// everybody in the same way: of two States of an epoch that anybody was given, the
+	// one with the higher number shows all that the other shows. The change that
+	// starts a generation, and the one that deletes a key, have a number above that of
+	// every State that does not show them. A backend that does not count says 0; it
+	// gets fences and clears of whole caches in place of deletes.
+	Number uint64
+
 	// Epoch changes when the database was dropped, or when what was known of
 	// its generations was lost. A transaction of another epoch belongs to a
 	// database that is no more.
@@ -33,6 +41,13 @@ type State struct {
 
 	// AllFenced says that a fence stands on every cache.
 	AllFenced bool
+
+	// Deletes are the deletes since the caches were cleared.
+	Deletes *Deletes
+
+	// FencedKeys are the keys, and tags, on which at least one fence stands, in any
+	// order and as often as there are fences.
+	FencedKeys []Keys
 }
 
 // A Generation is one cache at one token.
@@ -59,3 +74,19 @@ func (s *State) IsFenced(cache string) bool {
 }
 
 func compareName(g Generation, cache string) int { return cmp.Compare(g.Cache, cache) }
+
+// Put makes changed the generations of their caches; changed is sorted by name. It is
+// for a Backend that makes a State of a copy of another one. The slice that the two
+// share stays as it is.
+func (s *State) Put(changed []Generation) {
+	old, merged := s.Caches, make([]Generation, 0, len(s.Caches)+len(changed))
+	for _, g := range changed {
+		i, found := slices.BinarySearchFunc(old, g.Cache, compareName)
+		merged = append(append(merged, old[:i]...), g)
+		if found {
+			i++
+		}
+		old = old[i:]
+	}
+	s.Caches = append(merged, old...)
+}

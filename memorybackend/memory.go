@@ -7,7 +7,6 @@
 package memorybackend
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -58,7 +57,7 @@ func (b *Backend) Fence(ctx context.Context, database string, f backend.Fence) e
 	if b.fences[database] == nil {
 		b.fences[database] = map[backend.Token]backend.Fence{}
 	}
-	f.Caches = slices.Clone(f.Caches)
+	f.Caches, f.Keys = slices.Clone(f.Caches), cloneKeys(f.Keys)
 	b.fences[database][f.ID] = f
 	b.change(database, *b.state(database))
 	return nil
@@ -77,7 +76,7 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 
 	next := *old
 	if f.All {
-		next.Base, next.Caches = backend.NewToken(), nil
+		next.Base, next.Caches, next.Deletes = backend.NewToken(), nil, nil
 	}
 	// One token serves all of this clear: a generation is a cache and a token.
 	fresh := backend.NewToken()
@@ -89,7 +88,10 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 		}
 		cleared = append(cleared, backend.Generation{Cache: g.Cache, Token: token})
 	}
-	next.Caches = merge(next.Caches, cleared)
+	if len(cleared) > 0 {
+		next.Put(cleared)
+	}
+	next.Deletes = next.Deletes.Without(cleared...).Add(b.version+1, f.Keys...)
 	return b.change(database, next), nil
 }
 
@@ -143,10 +145,11 @@ func (b *Backend) state(database string) *backend.State {
 // change makes next, with the fences that stand, the state of database. b.mu is held.
 func (b *Backend) change(database string, next backend.State) *backend.State {
 	b.version++
-	next.Version = b.version
-	next.Fenced, next.AllFenced = nil, false
+	next.Version, next.Number = b.version, b.version
+	next.Fenced, next.FencedKeys, next.AllFenced = nil, nil, false
 	for _, f := range b.fences[database] {
 		next.AllFenced = next.AllFenced || f.All
+		next.FencedKeys = append(next.FencedKeys, f.Keys...)
 		for _, g := range f.Caches {
 			next.Fenced = append(next.Fenced, g.Cache)
 		}
@@ -167,17 +170,10 @@ func (b *Backend) removeFence(database string, f backend.Fence) bool {
 	return stood
 }
 
-// merge returns the generations of old with those of changed in their place,
-// both sorted by cache.
-func merge(old, changed []backend.Generation) []backend.Generation {
-	merged := make([]backend.Generation, 0, len(old)+len(changed))
-	for _, g := range changed {
-		i, found := slices.BinarySearchFunc(old, g, func(a, b backend.Generation) int { return cmp.Compare(a.Cache, b.Cache) })
-		merged = append(append(merged, old[:i]...), g)
-		if found {
-			i++
-		}
-		old = old[i:]
+func cloneKeys(keys []backend.Keys) []backend.Keys {
+	keys = slices.Clone(keys)
+	for i := range keys {
+		keys[i].Hashes = slices.Clone(keys[i].Hashes)
 	}
-	return append(merged, old...)
+	return keys
 }
