@@ -209,6 +209,49 @@ func (c *Cache[K, V]) Clear(tx *Tx) error {
 	return tx.h.Clear(&c.inner.Core)
 }
 
+// Delete deletes what is kept under keys, in every user context: the transaction sees
+// nothing of it from now on, and other transactions see nothing of it after the commit. All
+// other keys keep their values. It answers ErrReadOnly in a read-only transaction.
+//
+// A transaction that changes rows deletes their keys. If it also sets the new value
+// after that, the value is published with the commit, unless another transaction has
+// deleted the key or cleared the cache since this one began.
+//
+// A process remembers some ten thousand deletes of a database; when it forgets the
+// oldest, values that were loaded before them are misses. A transaction that deletes more
+// than 4096 keys of a cache clears the cache. So does one of a backend that does
+// not count changes.
+func (c *Cache[K, V]) Delete(tx *Tx, keys ...K) error {
+	c.made()
+	tx.made()
+	if err := c.inner.Usable(tx.h.Transaction); err != nil {
+		return tx.h.Refuse(err)
+	}
+	hashes := make([]uint64, 0, len(keys))
+	for _, key := range keys {
+		if c.inner.Keys.Stable(key) { // else no cache keeps it
+			hashes = append(hashes, c.inner.Keys.Hash(key))
+		}
+	}
+	return tx.h.Delete(&c.inner.Core, hashes)
+}
+
+// TagBy sets the function that returns the tags of a value, for [Tx.ClearTags]: names of
+// whatever the value was made from besides the row of its key. A known absence has no
+// tags. It is called once, before the cache is used, by every program that shares the
+// cache.
+//
+// tags is called when a value is set, and when one is found that was loaded before a
+// tag was cleared. It may be called by several goroutines. It must return the same for
+// the same key and value at any time, and must not change the value.
+func (c *Cache[K, V]) TagBy(tags func(key K, value V) []string) {
+	c.made()
+	if tags == nil {
+		panic("txcache: TagBy needs a function")
+	}
+	c.inner.TagBy(tags)
+}
+
 // SyncSince reports whether the state that tx began with was synchronised
 // before t; see [Tx.SyncedAt]. If so, the transaction may not see here what was
 // committed at t or later.

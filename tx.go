@@ -83,6 +83,21 @@ func (tx *Tx) ClearAll() error {
 	return tx.h.ClearAll()
 }
 
+// ClearTags clears the tags: the transaction sees no value that bears one of them from
+// now on, in any cache of the database, and other transactions see none after the
+// commit. See [Cache.TagBy]. It answers ErrReadOnly in a read-only transaction.
+//
+// Cleared tags are remembered as deleted keys are; see [Cache.Delete]. Where a delete
+// would clear its cache, ClearTags clears all caches.
+func (tx *Tx) ClearTags(tags ...string) error {
+	tx.made()
+	hashes := make([]uint64, len(tags))
+	for i, tag := range tags {
+		hashes[i] = canon.Hash(tag)
+	}
+	return tx.h.ClearTags(hashes)
+}
+
 // Savepoint runs fn. If fn returns an error or panics, what was set and cleared
 // meanwhile is undone; the error is returned as it is. Savepoints nest.
 //

@@ -34,10 +34,10 @@ func (b *bubble) alter(change func(data string, left time.Duration) (string, tim
 
 // later returns the envelope of a process whose clock is ahead by d.
 func later(data string, d time.Duration) string {
-	header := []byte(data[:9])
-	expires := int64(binary.BigEndian.Uint64(header[1:]))
-	binary.BigEndian.PutUint64(header[1:], uint64(expires+int64(d)))
-	return string(header) + data[9:]
+	envelope := []byte(data)
+	expires := int64(binary.BigEndian.Uint64(envelope[2:]))
+	binary.BigEndian.PutUint64(envelope[2:], uint64(expires+int64(d)))
+	return string(envelope)
 }
 
 // A value lives for its cache's Duration, in every process, whatever the clock of

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/codec"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
@@ -38,15 +39,15 @@ func valueKeys(t testing.TB, server *redistest.Server, prefix string) []string {
 
 // hostilePayloads returns what may be found in place of a good payload.
 func hostilePayloads(good string) map[string]string {
-	header, body := good[:9], good[9:]
-	past := header[:1] + string(binary.BigEndian.AppendUint64(nil, uint64(time.Now().Add(-time.Second).UnixNano())))
+	header, body := good[:codec.HeaderSize], good[codec.HeaderSize:]
+	past := header[:2] + string(binary.BigEndian.AppendUint64(nil, uint64(time.Now().Add(-time.Second).UnixNano()))) + header[10:]
 	bad := map[string]string{
 		"empty":                  "",
 		"zeros":                  strings.Repeat("\x00", 1000),
 		"JSON":                   `{"a": 1}`,
 		"no envelope":            body,
 		"expired":                past + body,
-		"negative expiry":        header[:1] + strings.Repeat("\xff", 8) + body,
+		"negative expiry":        header[:2] + strings.Repeat("\xff", 8) + header[10:] + body,
 		"another format":         "\x02" + good[1:],
 		"trailing byte":          good + "\x00",
 		"twice":                  good + good,

@@ -13,10 +13,6 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/codec"
 )
 
-// headerSize is the part of an envelope before its value: the format and the
-// expiry, as package codec describes them.
-const headerSize = 1 + 8
-
 // deepest is how deep values may be nested, as for package codec.
 const deepest = 1000
 
@@ -46,16 +42,16 @@ func decode(schema string, data []byte) (state string, value any, expires time.T
 		}
 		return isValue, value, expires, nil
 	}
-	if len(data) < headerSize {
+	if len(data) < codec.HeaderSize {
 		return isBroken, nil, time.Time{}, err
 	}
 	// The header is read by package codec, with a mark in place of the value.
-	mark := dynamic.AppendAbsent(nil, time.Time{})[headerSize:]
-	_, expires, err = dynamic.Decode(append(bytes.Clone(data[:headerSize]), mark...))
+	mark := dynamic.AppendAbsent(nil, time.Time{})[codec.HeaderSize:]
+	_, expires, err = dynamic.Decode(append(bytes.Clone(data[:codec.HeaderSize]), mark...))
 	if !errors.Is(err, codec.ErrAbsent) {
 		return isBroken, nil, time.Time{}, err
 	}
-	if value, err = generic(data[headerSize:]); err != nil {
+	if value, err = generic(data[codec.HeaderSize:]); err != nil {
 		return isBroken, nil, expires, err
 	}
 	return isValue, value, expires, nil

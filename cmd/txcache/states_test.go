@@ -86,7 +86,7 @@ func TestWhatIsNoValue(t *testing.T) {
 	}
 	for want, data := range map[string][]byte{
 		"Being loaded":                c.AppendLease(nil, "somebody"),
-		"Malformed, a miss":           []byte("\xc1\x00\x00\x00\x00\x00\x00\x00\x00\xdd\xff\xff\xff\xff"),
+		"Malformed, a miss":           []byte("\xc1\x82\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xdd\xff\xff\xff\xff"),
 		", expired":                   expired,
 		"Known to be absent":          c.AppendAbsent(nil, time.Time{}),
 		"Malformed, a miss for servi": {},

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // maxReadable is the length in bytes up to which a text stands for itself.
@@ -84,6 +86,13 @@ func (k *Keys[K]) Text(key K) string {
 	}
 	return k.reflectText(key)
 }
+
+// Hash returns a hash of the text of key, which must be stable. It is the same in
+// every process.
+func (k *Keys[K]) Hash(key K) uint64 { return Hash(k.Text(key)) }
+
+// Hash returns a hash of text, which is the same in every process.
+func Hash(text string) uint64 { return xxhash.Sum64String(text) }
 
 // reflectText is apart from Text because key must be allocated here.
 func (k *Keys[K]) reflectText(key K) string {

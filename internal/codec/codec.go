@@ -3,8 +3,8 @@
 //
 // # Form
 //
-// An envelope is one byte of format, eight bytes of expiry, and one MessagePack
-// object (https://github.com/msgpack/msgpack/blob/master/spec.md):
+// An envelope is two bytes of format, eight bytes of expiry, eight bytes of fill, and
+// one MessagePack object (https://github.com/msgpack/msgpack/blob/master/spec.md):
 //
 //   - bool, integers, floats and strings as such; a complex number as an array
 //     of its two parts
@@ -57,14 +57,37 @@ import (
 	"time"
 )
 
-// format is the first byte of an envelope. It begins neither a MessagePack
-// object nor UTF-8 text, so those are never taken for an envelope. Another form
-// of the envelope takes another byte; one of what is in it, another schema.
-const format = 0xc1
+// format is what an envelope begins with. The first byte begins neither a MessagePack
+// object nor UTF-8 text, so those are never taken for an envelope. The second is that of
+// this form: the first form, without a fill, had an expiry there, which never began
+// with it. Another form of the envelope takes another byte; one of what is in it,
+// another schema.
+const format = "\xc1\x82"
 
-// headerSize is the format and the expiry: nanoseconds since 1970 as a
-// big-endian two's complement number, 0 for never.
-const headerSize = 1 + 8
+// HeaderSize is the format, the expiry, which is nanoseconds since 1970 as a big-endian
+// two's complement number, 0 for never, and the fill, a big-endian number.
+const HeaderSize = len(format) + 8 + 8
+
+// SetFill makes fill the fill of an envelope that Append or its siblings have made. It
+// is 0 until then.
+func SetFill(envelope []byte, fill uint64) {
+	binary.BigEndian.PutUint64(envelope[HeaderSize-8:HeaderSize], fill)
+}
+
+// Fill returns the fill of an envelope, and 0 if data is none.
+func Fill(data []byte) uint64 {
+	if len(data) < HeaderSize || string(data[:len(format)]) != format {
+		return 0
+	}
+	return binary.BigEndian.Uint64(data[HeaderSize-8 : HeaderSize])
+}
+
+// appendHeader appends the header of an envelope without a fill.
+func appendHeader(dst []byte, expires time.Time) []byte {
+	dst = append(dst, format...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(expiryNanos(expires)))
+	return binary.BigEndian.AppendUint64(dst, 0)
+}
 
 // A Codec encodes and decodes values of type V. It is safe for concurrent use.
 type Codec[V any] struct {
@@ -128,8 +151,7 @@ func (c *Codec[V]) append(dst []byte, value V, expires time.Time, instants bool)
 	e := newEncoder(dst)
 	defer e.release()
 	e.instants = instants
-	e.out = append(e.out, format)
-	e.out = binary.BigEndian.AppendUint64(e.out, uint64(expiryNanos(expires)))
+	e.out = appendHeader(e.out, expires)
 	done, err := encodeDirect(e, &value)
 	if !done {
 		err = c.encode(e, value)
@@ -152,22 +174,22 @@ func (c *Codec[V]) append(dst []byte, value V, expires time.Time, instants bool)
 // For an envelope that has a placeholder instead of a value, the error is [ErrAbsent] or
 // [ErrLease], as it is.
 func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
-	if len(data) < headerSize {
+	if start := data[:min(len(data), len(format))]; string(start) != format[:len(start)] {
+		return value, time.Time{}, malformed("unknown format 0x%x", start)
+	}
+	if len(data) < HeaderSize {
 		return value, time.Time{}, malformed("%d bytes are too few", len(data))
 	}
-	if data[0] != format {
-		return value, time.Time{}, malformed("unknown format 0x%02x", data[0])
-	}
-	if n := int64(binary.BigEndian.Uint64(data[1:])); n != 0 {
+	if n := int64(binary.BigEndian.Uint64(data[len(format):])); n != 0 {
 		expires = time.Unix(0, n).UTC()
 	}
-	if err := placeholderError(data[headerSize:]); err != nil {
+	if err := placeholderError(data[HeaderSize:]); err != nil {
 		return value, expires, err
 	}
 	if c.err != nil {
 		return value, time.Time{}, c.err
 	}
-	d := newDecoder(data[headerSize:])
+	d := newDecoder(data[HeaderSize:])
 	defer d.release()
 	done, err := decodeDirect(d, &value)
 	if !done {

@@ -38,7 +38,7 @@ func TestTheFormIsStable(t *testing.T) {
 func form[V any](v V, want string) check {
 	return check{want, func(t *testing.T) {
 		data, err := codec.New[V]().Append(nil, v, time.Unix(1, 2))
-		if got := hex.EncodeToString(data); err != nil || got != "c1000000003b9aca02"+want {
+		if got := hex.EncodeToString(data); err != nil || got != "c182000000003b9aca020000000000000000"+want {
 			t.Errorf("%#v is encoded as %s, %v", v, got, err)
 		}
 	}}

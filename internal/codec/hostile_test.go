@@ -13,7 +13,7 @@ import (
 )
 
 // header begins an envelope without an expiry.
-const header = "\xc1\x00\x00\x00\x00\x00\x00\x00\x00"
+const header = "\xc1\x82\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // allocated returns how many bytes f allocates.
 func allocated(f func()) int {

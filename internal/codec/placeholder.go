@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // An envelope may have a placeholder in place of a value: an extension object of
 // MessagePack, of a type that no value has (see zonedTime). A program that does not
@@ -31,15 +28,14 @@ func (c *Codec[V]) AppendLease(dst []byte, text string) []byte {
 
 // LeaseText returns the text of an envelope that AppendLease has made.
 func LeaseText(data []byte) (text string, ok bool) {
-	if len(data) < headerSize || data[0] != format || placeholderError(data[headerSize:]) != ErrLease {
+	if len(data) < HeaderSize || string(data[:len(format)]) != format || placeholderError(data[HeaderSize:]) != ErrLease {
 		return "", false
 	}
-	return string(data[headerSize+3:]), true
+	return string(data[HeaderSize+3:]), true
 }
 
 func appendPlaceholder(dst []byte, extension byte, text string, expires time.Time) []byte {
-	dst = append(dst, format)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(expiryNanos(expires)))
+	dst = appendHeader(dst, expires)
 	dst = append(dst, ext8, byte(len(text)), extension)
 	return append(dst, text...)
 }

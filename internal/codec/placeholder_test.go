@@ -35,7 +35,7 @@ func TestPlaceholdersComeBack(t *testing.T) {
 			t.Errorf("%s: Decode of a byte too many = %v; want ErrMalformed", test.name, err)
 		}
 		unknown := append([]byte{}, test.data...)
-		unknown[11] = 'x'
+		unknown[codec.HeaderSize+2] = 'x'
 		if _, _, err := c.Decode(unknown); !errors.Is(err, codec.ErrMalformed) {
 			t.Errorf("%s: Decode of an unknown placeholder = %v; want ErrMalformed", test.name, err)
 		}

@@ -13,6 +13,8 @@ type Cache struct {
 	ID       uint32 // of the caches of one process, from 1
 	Name     string
 	Contents Contents
+	Tagged   atomic.Bool   // its values may bear tags
+	Floors   atomic.Uint64 // how often its floor was raised, in any database
 }
 
 // Contents makes and manages what a cache holds in one database and generation. It is
@@ -28,6 +30,7 @@ type generation struct {
 	cache    *Cache
 	token    backend.Token
 	contents any
+	marks    *Marks // the newest
 }
 
 // A Database is what this process knows of one database: the newest state, and
@@ -60,36 +63,37 @@ func newDatabase(name string, held []*backend.Fence) *Database {
 func (db *Database) Newest() *View { return db.newest.Load() }
 
 // Contents returns the contents of c that a transaction with the view v may read and
-// fill, or nil if c is private to it.
-func (db *Database) Contents(v *View, c *Cache) any {
+// fill, or nil if c is private to it, and the marks of c in that view.
+func (db *Database) Contents(v *View, c *Cache) (any, *Marks) {
 	if v.State == nil {
-		return nil
+		return nil, nil
 	}
-	if contents, ok := Resolved[any](v, c.ID); ok {
-		return contents
+	if contents, marks, ok := Resolved[any](v, c.ID); ok {
+		return contents, marks
 	}
 	return db.resolve(v, c)
 }
 
 // resolve finds or makes the generation of c for v. The database keeps only the newest
 // generation of a cache. So an older view gets nil, and keeps it.
-func (db *Database) resolve(v *View, c *Cache) any {
+func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if contents, ok := Resolved[any](v, c.ID); ok { // another goroutine was faster
-		return contents
+	if contents, marks, ok := Resolved[any](v, c.ID); ok { // another goroutine was faster
+		return contents, marks
 	}
 	var contents any
+	marks := v.marks(c, nil)
 	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
 		g := db.generations[c.ID]
 		if g == nil || g.token != token {
-			g = &generation{c, token, c.Contents.New(token)}
+			g = &generation{c, token, c.Contents.New(token), marks}
 			db.generations[c.ID] = g
 		}
 		contents = g.contents
 	}
-	v.keep(c.ID, contents)
-	return contents
+	v.keep(c.ID, contents, marks)
+	return contents, marks
 }
 
 // install makes s the state of the newest view, if it is newer, and returns the
@@ -138,12 +142,24 @@ func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 		case s.Token(g.cache.Name) != g.token: // P10: what is dead goes at once
 			db.discard(id, g)
 		case next.Token(g.cache) != "":
-			resolved.put(id, g.contents)
+			g.remark(next)
+			resolved.put(id, g.contents, g.marks)
 		}
 	}
 	next.slots.Store(resolved)
 	db.newest.Store(next)
 	return next
+}
+
+// remark makes the marks of g those of v, which is newer, and counts a raised floor.
+func (g *generation) remark(v *View) {
+	marks := v.marks(g.cache, g.marks)
+	if keys, _ := marks.Floors(); marks != g.marks {
+		if old, _ := g.marks.Floors(); keys > old {
+			g.cache.Floors.Add(1)
+		}
+	}
+	g.marks = marks
 }
 
 // drop detaches all transactions and removes all values. It removes the database from

@@ -40,9 +40,10 @@ type Registry struct {
 	Options
 	Counts Counts
 
-	aged   backend.Aged // nil if the backend always knows the newest state
-	closed atomic.Bool
-	byName sync.Map // of string to *Database; those that were used
+	aged    backend.Aged // nil if the backend always knows the newest state
+	numbers atomic.Bool  // the backend counts changes
+	closed  atomic.Bool
+	byName  sync.Map // of string to *Database; those that were used
 }
 
 // New returns a registry of no databases.
@@ -77,6 +78,9 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 		state, age, err := r.state(ctx, name)
 		if err != nil {
 			return db, nil, at, Unavailable(ctx, "synchronisation", name, err)
+		}
+		if state.Number > 0 && !r.numbers.Load() {
+			r.numbers.Store(true)
 		}
 		if v := db.install(state); v != nil {
 			synced := now - int64(age)
@@ -154,6 +158,10 @@ func (r *Registry) Drop(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// Numbers reports whether the backend counts changes, as far as is known: then it can
+// delete keys.
+func (r *Registry) Numbers() bool { return r.numbers.Load() }
 
 // All returns the databases that were used, in no order.
 func (r *Registry) All() iter.Seq[*Database] {

@@ -48,10 +48,21 @@ func Covers(f *backend.Fence, cache string) bool {
 	return f.All || slices.ContainsFunc(f.Caches, func(g backend.Generation) bool { return g.Cache == cache })
 }
 
-// includes reports whether f fences every cache that g fences.
+// includes reports whether f fences every cache and key that g fences.
 func includes(f, g *backend.Fence) bool {
 	if g.All && !f.All {
 		return false
 	}
-	return !slices.ContainsFunc(g.Caches, func(g backend.Generation) bool { return !Covers(f, g.Cache) })
+	return !slices.ContainsFunc(g.Caches, func(g backend.Generation) bool { return !Covers(f, g.Cache) }) &&
+		!slices.ContainsFunc(g.Keys, func(k backend.Keys) bool { return !coversKeys(f, k) })
+}
+
+// coversKeys reports whether f fences all those keys, or their cache. That a cache is
+// cleared means nothing for tags.
+func coversKeys(f *backend.Fence, keys backend.Keys) bool {
+	if f.All || keys.Cache != "" && Covers(f, keys.Cache) {
+		return true
+	}
+	i := slices.IndexFunc(f.Keys, func(k backend.Keys) bool { return k.Cache == keys.Cache })
+	return i >= 0 && !slices.ContainsFunc(keys.Hashes, func(h uint64) bool { return !slices.Contains(f.Keys[i].Hashes, h) })
 }

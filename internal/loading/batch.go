@@ -12,6 +12,7 @@ import (
 type item[K comparable, V any] struct {
 	key       transaction.Key[K]
 	cacheable bool
+	flight    transaction.Flight[K] // of call
 	transaction.Result[V]
 	hit          bool
 	call         *singleflight.Call[*transaction.Transaction, transaction.Result[V]] // nil: no other transaction waits for it
@@ -69,7 +70,8 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 			continue
 		}
 		b.g = g
-		call, lead := g.Loads.Join(it.key, t, rank, may)
+		it.flight = g.Flight(t, it.key)
+		call, lead := g.Loads.Join(it.flight, t, rank, may)
 		switch {
 		case lead:
 			it.call, b.leads = call, true
@@ -111,7 +113,7 @@ func (b *batch[K, V]) fail(it *item[K, V], err error) {
 func (b *batch[K, V]) abandon(it *item[K, V]) {
 	if call := it.call; call != nil {
 		it.call = nil
-		b.g.Loads.Finish(it.key, call)
+		b.g.Loads.Finish(it.flight, call)
 	}
 }
 
@@ -206,7 +208,7 @@ func (b *batch[K, V]) useExpired(ctx context.Context, items []*item[K, V]) bool 
 		if _, g := c.Lookup(b.h.Transaction, it.key); g == nil || g != b.g {
 			return false
 		}
-		if v, ok := b.g.Expired(it.key, c.StaleFor); ok {
+		if v, ok := b.g.Expired(b.h.Transaction, it.key, c.StaleFor); ok {
 			it.Result = transaction.Result[V]{Value: v, Found: transaction.Expired}
 		}
 		if it.Found != transaction.Expired {

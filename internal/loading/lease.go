@@ -43,7 +43,7 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 		}
 	}
 	owner := string(backend.NewToken())
-	record := b.c.Codec.AppendLease(nil, owner)
+	record := b.c.LeaseRecord(b.h.Transaction, owner)
 	wait := leaseWait{blocked: blocked(ctx, b.h.Transaction)}
 	defer wait.end()
 	limit := time.NewTimer(b.c.lease)
@@ -184,7 +184,7 @@ func (b *batch[K, V]) loadUnderLease(ctx context.Context, mine []*item[K, V], ow
 		return b.loadRest(ctx)
 	}
 	b.c.Counts.Leased.Add(uint64(len(mine)))
-	l := &leaseGroup{store: b.c.Core.Store, owner: owner, ends: b.leaseEnds, records: b.records(mine, record), encode: b.c.Codec.AppendLease}
+	l := &leaseGroup{store: b.c.Core.Store, owner: owner, ends: b.leaseEnds, records: b.records(mine, record), encode: func(text string) []byte { return b.c.LeaseRecord(b.h.Transaction, text) }}
 	waiting.addLeases(b.h.Transaction, l)
 	defer func() { // also if the loader panics
 		waiting.removeLeases(b.h.Transaction, l)
@@ -205,7 +205,7 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*item[K, V], owner str
 		return
 	}
 	swaps := b.records(mine, record)
-	noLease := b.c.Codec.AppendLease(nil, "")
+	noLease := b.c.LeaseRecord(b.h.Transaction, "")
 	bytes := 0
 	for i, it := range mine {
 		left := b.c.StaleFor

@@ -47,7 +47,7 @@ type leaseGroup struct {
 	store  *transaction.Store
 	owner  string
 	ends   time.Time
-	encode func(dst []byte, text string) []byte
+	encode func(text string) []byte
 
 	mu      sync.Mutex
 	records []backend.Swap // Old is what is there; nil if another process has the lease now
@@ -69,7 +69,7 @@ func (l *leaseGroup) addWait(w *leaseWait, owners []string) (changes []backend.S
 	}
 	slices.Sort(all)
 	all = slices.DeleteFunc(slices.Compact(all), func(owner string) bool { return owner == l.owner })
-	record := l.encode(nil, formatRecord(l.owner, all))
+	record := l.encode(formatRecord(l.owner, all))
 	left := time.Until(l.ends)
 	for i, r := range l.records {
 		if left > 0 && r.Old != nil && !bytes.Equal(r.Old, record) {

@@ -40,22 +40,23 @@ func (c *Cache[K, V]) maybeRefresh(h transaction.Handle, g *transaction.Generati
 	if left > 40*takes || left > -takes*math.Log(1-rand.Float64()) { // e⁻⁴⁰ is never drawn
 		return
 	}
-	call, lead := g.Loads.Join(key, nil, singleflight.Refresh, true)
+	flight := g.Flight(h.Transaction, key)
+	call, lead := g.Loads.Join(flight, nil, singleflight.Refresh, true)
 	if !lead {
 		return
 	}
 	database, user := h.Database(), h.User // not the transaction, which may have ended by then
 	if !c.store.tasks.start(func(ctx context.Context) {
-		defer g.Loads.Finish(key, call)
-		c.refresh(ctx, g, key, database, user, expires)
+		defer g.Loads.Finish(flight, call)
+		c.refresh(ctx, g, flight, database, user, expires)
 	}) {
-		g.Loads.Finish(key, call)
+		g.Loads.Finish(flight, call)
 	}
 }
 
 // refresh loads again a value that g has until expires, for user, unless another
 // process has done so.
-func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, V], key transaction.Key[K], database string, user *canon.Context, expires int64) {
+func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, V], flight transaction.Flight[K], database string, user *canon.Context, expires int64) {
 	done, returned := false, false
 	defer func() {
 		p := recover() // the loader's; runLoader has counted it
@@ -64,15 +65,16 @@ func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, 
 				"database", database, "cache", c.Name, "panic", fmt.Sprintf("%T", p), "at", panicOrigin())
 		}
 		if !done {
-			g.Loads.Rest(key, c.Lifetime()/16)
+			g.Loads.Rest(flight, c.Lifetime()/16)
 		}
 	}()
-	done = c.refreshOnce(ctx, g, key, database, user, expires)
+	done = c.refreshOnce(ctx, g, flight, database, user, expires)
 	returned = true
 }
 
 // refreshOnce is refresh, and reports whether there is a newer value now.
-func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation[K, V], key transaction.Key[K], database string, user *canon.Context, expires int64) bool {
+func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation[K, V], flight transaction.Flight[K], database string, user *canon.Context, expires int64) bool {
+	key := flight.Key
 	ctx, cancel := context.WithTimeout(ctx, c.Lifetime())
 	defer cancel()
 	t, err := c.store.begin(ctx, database)
@@ -86,7 +88,7 @@ func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation
 			return true
 		}
 	}
-	if c.Generation(t) != g { // cleared, or about to be: the value is of no use
+	if c.Generation(t) != g || g.Flight(t, key) != flight { // cleared or deleted, or about to be: the value is of no use
 		return false
 	}
 	t.Refresh = true

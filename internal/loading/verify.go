@@ -70,6 +70,9 @@ func (c *Cache[K, V]) compare(ctx context.Context, h transaction.Handle, keys []
 		return
 	}
 	for _, i := range differ {
+		if !c.Useful(h.Transaction, keys[i], hits[i]) { // deleted since
+			continue
+		}
 		c.stale(ctx, h, keys[i], hits[i], loaded[i])
 		hits[i] = loaded[i]
 		c.Replace(ctx, h, keys[i], loaded[i], cuts)

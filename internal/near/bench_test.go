@@ -27,7 +27,7 @@ func BenchmarkGetHit(b *testing.B) {
 	}{{"forever", 0}, {"expiring", near.Now() + int64(time.Hour)}} {
 		m := near.New[string, any](2 * n)
 		for i, key := range keys {
-			m.Set(key, hashes[i], i, c.expires)
+			m.Set(key, hashes[i], i, c.expires, 0)
 		}
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -70,6 +70,6 @@ func BenchmarkSetFull(b *testing.B) {
 	m := near.New[string, any](n / 16)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		m.Set(keys[i%n], hashes[i%n], nil, 0)
+		m.Set(keys[i%n], hashes[i%n], nil, 0, 0)
 	}
 }

@@ -35,8 +35,8 @@ func TestReadersNeverMissAPresentKeyWhileTheTableGrows(t *testing.T) {
 			})
 		}
 		for i := range size {
-			m.Set(i, hashOf(i), pair{i, i, 0}, 0)
-			m.Set(i/2, hashOf(i/2), pair{i / 2, i / 2, i}, 0)
+			m.Set(i, hashOf(i), pair{i, i, 0}, 0, 0)
+			m.Set(i/2, hashOf(i/2), pair{i / 2, i / 2, i}, 0, 0)
 			set.Store(int64(i + 1))
 		}
 		wg.Wait()
@@ -56,7 +56,7 @@ func TestValuesAreNeverTornNorOfAnotherKeyWhileOthersAreEvicted(t *testing.T) {
 					t.Errorf("Get(%d) = %v", key, got)
 					return
 				} else if !ok || i%5 == 0 {
-					m.Set(key, hash, pair{key, key, i}, 0)
+					m.Set(key, hash, pair{key, key, i}, 0, 0)
 				}
 				if n := m.Len(); n > size {
 					t.Errorf("Len() = %d, want at most %d", n, size)
@@ -74,7 +74,7 @@ func TestValuesAreNeverTornNorOfAnotherKeyWhileOthersAreEvicted(t *testing.T) {
 func TestAGetAfterASetSeesItOrALaterOne(t *testing.T) {
 	m := near.New[string, int](10)
 	hash := hashOf("a")
-	m.Set("a", hash, 0, 0)
+	m.Set("a", hash, 0, 0, 0)
 	var published atomic.Int64
 	var wg sync.WaitGroup
 	for range 2 {
@@ -89,7 +89,7 @@ func TestAGetAfterASetSeesItOrALaterOne(t *testing.T) {
 		})
 	}
 	for i := range 20000 {
-		m.Set("a", hash, i+1, 0)
+		m.Set("a", hash, i+1, 0, 0)
 		published.Store(int64(i + 1))
 	}
 	wg.Wait()

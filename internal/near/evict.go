@@ -191,7 +191,7 @@ func (v *eviction[K, V]) sweep() (slot int, ok bool) {
 	return 0, false
 }
 
-func (v *eviction[K, V]) expired(e *entry[K, V]) bool {
+func (v *eviction[K, V]) expired(e *Entry[K, V]) bool {
 	if e.expires == 0 {
 		return false
 	}

@@ -33,7 +33,7 @@ func nearRatio(size int, trace []int) float64 {
 		if _, ok := m.Get(key, hashOf(key)); ok {
 			hits++
 		} else {
-			m.Set(key, hashOf(key), key, 0)
+			m.Set(key, hashOf(key), key, 0, 0)
 		}
 	}
 	return 100 * float64(hits) / float64(len(trace))
@@ -134,7 +134,7 @@ func TestWhatWasWantedLongAgoMakesRoom(t *testing.T) {
 				if _, ok := m.Get(key, hashOf(key)); ok {
 					hits++
 				} else {
-					m.Set(key, hashOf(key), key, 0)
+					m.Set(key, hashOf(key), key, 0, 0)
 				}
 			}
 		}
@@ -151,14 +151,14 @@ func TestAReplacedValueKeepsItsStanding(t *testing.T) {
 	const size = 100
 	m := near.New[int, int](size)
 	for i := range size {
-		m.Set(i, hashOf(i), i, 0)
+		m.Set(i, hashOf(i), i, 0, 0)
 	}
 	for i := range size / 10 {
 		want(t, m, i, i)
-		m.Set(i, hashOf(i), -i, 0)
+		m.Set(i, hashOf(i), -i, 0, 0)
 	}
 	for i := range size / 2 {
-		m.Set(size+i, hashOf(size+i), i, 0)
+		m.Set(size+i, hashOf(size+i), i, 0, 0)
 	}
 	for i := range size / 10 {
 		want(t, m, i, -i)

@@ -25,7 +25,7 @@ func TestNowIsPositiveAndFollowsTheBubble(t *testing.T) {
 func TestAValueExpiresExactlyAtItsMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := near.New[string, int](10)
-		m.Set("a", hashOf("a"), 1, near.Now()+int64(time.Second))
+		m.Set("a", hashOf("a"), 1, near.Now()+int64(time.Second), 0)
 		time.Sleep(time.Second - 1)
 		want(t, m, "a", 1)
 		time.Sleep(time.Nanosecond)
@@ -36,7 +36,7 @@ func TestAValueExpiresExactlyAtItsMoment(t *testing.T) {
 func TestHitsDoNotExtendLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := near.New[string, int](10)
-		m.Set("a", hashOf("a"), 1, near.Now()+int64(10*time.Second))
+		m.Set("a", hashOf("a"), 1, near.Now()+int64(10*time.Second), 0)
 		for range 9 {
 			time.Sleep(time.Second)
 			want(t, m, "a", 1)
@@ -55,11 +55,11 @@ func TestExpiredValuesMakeRoomFirst(t *testing.T) {
 			if i%2 == 0 {
 				expires = near.Now() + int64(time.Minute)
 			}
-			m.Set(i, hashOf(i), i, expires)
+			m.Set(i, hashOf(i), i, expires, 0)
 		}
 		time.Sleep(time.Minute)
 		for i := range size * 2 / 10 {
-			m.Set(size+i, hashOf(size+i), i, 0)
+			m.Set(size+i, hashOf(size+i), i, 0, 0)
 		}
 		lost := 0 // of those that do not expire, old or new
 		for i := range size + size*2/10 {
@@ -82,13 +82,13 @@ func TestAnExpiredNewValueMakesRoomFirst(t *testing.T) {
 		const size = 100
 		m := near.New[int, int](size)
 		for i := range size {
-			m.Set(i, hashOf(i), i, 0)
+			m.Set(i, hashOf(i), i, 0, 0)
 		}
 		const expiring, last = size, size + 1
-		m.Set(expiring, hashOf(expiring), 0, near.Now()+int64(time.Minute))
+		m.Set(expiring, hashOf(expiring), 0, near.Now()+int64(time.Minute), 0)
 		want(t, m, expiring, 0)
 		time.Sleep(time.Minute)
-		m.Set(last, hashOf(last), last, 0)
+		m.Set(last, hashOf(last), last, 0, 0)
 		want(t, m, last, last)
 		live := 0
 		for i := range size {
@@ -126,11 +126,11 @@ func TestACacheWhoseValuesHaveAllExpiredTakesOthers(t *testing.T) {
 	const size = 1000
 	m := near.New[int, int](size)
 	for i := range size {
-		m.Set(i, hashOf(i), i, 1) // long ago
+		m.Set(i, hashOf(i), i, 1, 0) // long ago
 	}
 	for i := range 3 * size {
 		key := size + i
-		m.Set(key, hashOf(key), key, 0)
+		m.Set(key, hashOf(key), key, 0, 0)
 		want(t, m, key, key)
 		if n := m.Len(); n != size {
 			t.Fatalf("Len() = %d after %d more; want %d", n, i+1, size)
@@ -142,9 +142,9 @@ func TestGetAtAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := near.New[string, int](10)
 		began := near.Now()
-		m.Set("a", hashOf("a"), 1, began+int64(time.Second))
-		m.Set("b", hashOf("b"), 2, 0)
-		m.Set("c", hashOf("c"), 3, 0)
+		m.Set("a", hashOf("a"), 1, began+int64(time.Second), 0)
+		m.Set("b", hashOf("b"), 2, 0, 0)
+		m.Set("c", hashOf("c"), 3, 0, 0)
 		m.Expire("c", hashOf("c"))
 		time.Sleep(time.Hour)
 		for _, w := range []struct {

@@ -48,24 +48,26 @@ func (m *Map[K, V]) CountEvictions(c *atomic.Uint64) { m.counter = c }
 // has expired. It takes no lock and allocates nothing, and reads the clock only
 // if the value expires at some time.
 func (m *Map[K, V]) Get(key K, hash uint64) (value V, ok bool) {
-	e := m.find(key, hash)
-	if e == nil || e.expires != 0 && Now() >= e.expires {
+	e := m.Find(key, hash)
+	if e == nil || e.Expired() {
 		return value, false
 	}
-	return e.use(), true
+	return e.Use(), true
 }
 
 // GetAt is Get at a moment that has been, as Now counts: it does not read the
 // clock.
 func (m *Map[K, V]) GetAt(key K, hash uint64, at int64) (value V, ok bool) {
-	e := m.find(key, hash)
-	if e == nil || e.expires != 0 && at >= e.expires {
+	e := m.Find(key, hash)
+	if e == nil || e.ExpiredAt(at) {
 		return value, false
 	}
-	return e.use(), true
+	return e.Use(), true
 }
 
-func (m *Map[K, V]) find(key K, hash uint64) *entry[K, V] {
+// Find returns the entry of key, whose hash is given, or nil if there is none. The entry
+// may have expired.
+func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 	t := m.table.Load()
 	if t == nil {
 		return nil
@@ -74,8 +76,30 @@ func (m *Map[K, V]) find(key K, hash uint64) *entry[K, V] {
 	return e
 }
 
-// use returns the value, for a hit.
-func (e *entry[K, V]) use() V {
+// ExpiredAt reports whether the value has expired at a moment, as Now counts.
+func (e *Entry[K, V]) ExpiredAt(at int64) bool { return e.expires != 0 && at >= e.expires }
+
+// Expired reports whether the value has expired. It reads the clock only if the value
+// expires at some time.
+func (e *Entry[K, V]) Expired() bool { return e.expires != 0 && Now() >= e.expires }
+
+// Fill returns the number that Set or Raise was given with the value.
+func (e *Entry[K, V]) Fill() uint64 { return e.fill.Load() }
+
+// Raise makes fill the fill of the value, if that is lower.
+func (e *Entry[K, V]) Raise(fill uint64) {
+	for old := e.fill.Load(); old < fill; old = e.fill.Load() {
+		if e.fill.CompareAndSwap(old, fill) {
+			return
+		}
+	}
+}
+
+// Peek returns the value without counting as a use.
+func (e *Entry[K, V]) Peek() V { return e.value }
+
+// Use returns the value, for a hit.
+func (e *Entry[K, V]) Use() V {
 	// Many goroutines that hit one key must not write to it each time.
 	if uses := e.uses.Load(); uses < maxUses {
 		e.uses.Store(uses + 1)
@@ -85,9 +109,11 @@ func (e *entry[K, V]) use() V {
 
 // Set puts value under key, whose hash is given, in place of what was there
 // before. Where there is no room another value goes. From the moment expires
-// on, as Now counts, the value is not found any more; 0 means never.
-func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64) {
-	e := &entry[K, V]{key: key, value: value, expires: expires, hash: uint32(hash)}
+// on, as Now counts, the value is not found any more; 0 means never. Fill is any
+// number that the caller keeps with the value.
+func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
+	e := &Entry[K, V]{key: key, value: value, expires: expires, hash: uint32(hash)}
+	e.fill.Store(fill)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()

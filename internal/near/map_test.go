@@ -44,11 +44,11 @@ func TestAnEmptyMapMisses(t *testing.T) {
 func TestSetReplacesTheValueAndItsExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := near.New[string, int](10)
-		m.Set("a", hashOf("a"), 1, near.Now()+1)
-		m.Set("a", hashOf("a"), 2, 0)
+		m.Set("a", hashOf("a"), 1, near.Now()+1, 0)
+		m.Set("a", hashOf("a"), 2, 0, 0)
 		time.Sleep(time.Second)
 		want(t, m, "a", 2)
-		m.Set("a", hashOf("a"), 3, near.Now()+1)
+		m.Set("a", hashOf("a"), 3, near.Now()+1, 0)
 		time.Sleep(time.Second)
 		wantMiss(t, m, "a")
 		if n := m.Len(); n != 1 {
@@ -59,7 +59,7 @@ func TestSetReplacesTheValueAndItsExpiry(t *testing.T) {
 
 func TestANilValueIsAHit(t *testing.T) {
 	m := near.New[string, any](1)
-	m.Set("a", hashOf("a"), nil, 0)
+	m.Set("a", hashOf("a"), nil, 0, 0)
 	want(t, m, "a", nil)
 }
 
@@ -69,7 +69,7 @@ func TestTheBoundHoldsAndTheNewestIsFound(t *testing.T) {
 			m := near.New[int, int](size)
 			bound := max(1, size)
 			for i := range 3*bound + 100 {
-				m.Set(i, hashOf(i), -i, 0)
+				m.Set(i, hashOf(i), -i, 0, 0)
 				want(t, m, i, -i)
 				if n := m.Len(); n != min(i+1, bound) {
 					t.Fatalf("Len() = %d after %d values", n, i+1)
@@ -98,7 +98,7 @@ func TestEverySmallSizeWorks(t *testing.T) {
 	for size := 1; size <= 300; size++ {
 		m := near.New[int, int](size)
 		for i := range 3 * size {
-			m.Set(i, hashOf(i), i, 0)
+			m.Set(i, hashOf(i), i, 0, 0)
 			want(t, m, i, i)
 		}
 		if n := m.Len(); n != size {
@@ -111,7 +111,7 @@ func TestKeysOfOneHashAreKeptApart(t *testing.T) {
 	const hash, size = 12345, 700 // more than a bucket counts as passed by
 	m := near.New[int, int](size)
 	for i := range size {
-		m.Set(i, hash, -i, 0)
+		m.Set(i, hash, -i, 0, 0)
 	}
 	for i := range size {
 		if got, ok := m.Get(i, hash); !ok || got != -i {
@@ -119,7 +119,7 @@ func TestKeysOfOneHashAreKeptApart(t *testing.T) {
 		}
 	}
 	for i := range 3 * size {
-		m.Set(size+i, hash, i, 0)
+		m.Set(size+i, hash, i, 0, 0)
 		if got, ok := m.Get(size+i, hash); !ok || got != i {
 			t.Fatalf("Get(%d) = %d, %v", size+i, got, ok)
 		}
@@ -130,10 +130,10 @@ func TestNoneIsLostWhenThoseItPassedByAreEvicted(t *testing.T) {
 	const hash, size = 12345, 600 // more of one hash than a bucket counts
 	m := near.New[int, int](size)
 	for i := range size {
-		m.Set(i, hash, i, 0)
+		m.Set(i, hash, i, 0, 0)
 	}
 	for n := range 2 * size {
-		m.Set(size+n, hashOf(n), n, 0)
+		m.Set(size+n, hashOf(n), n, 0, 0)
 		if n%8 != 0 {
 			continue
 		}
@@ -156,7 +156,7 @@ func TestNoneIsLostWhenThoseItPassedByAreEvicted(t *testing.T) {
 func TestAKeyUnequalToItselfIsNeverFound(t *testing.T) {
 	m := near.New[float64, int](10)
 	for range 100 {
-		m.Set(math.NaN(), 1, 1, 0)
+		m.Set(math.NaN(), 1, 1, 0, 0)
 	}
 	if _, ok := m.Get(math.NaN(), 1); ok || m.Len() != 10 {
 		t.Fatalf("found: %v, Len() = %d", ok, m.Len())
@@ -217,7 +217,7 @@ func compare(t *testing.T, ops []byte) {
 			if op < 40 {
 				expires = 1 // long ago
 			}
-			m.Set(key, hash, i, expires)
+			m.Set(key, hash, i, expires, 0)
 			model[key] = kept{i, expires}
 			sets++
 			if got, ok := m.Get(key, hash); ok != (expires == 0) || ok && got != i {
@@ -233,7 +233,7 @@ func compare(t *testing.T, ops []byte) {
 func TestAHitAndAMissAllocateNothing(t *testing.T) {
 	m := near.New[string, any](100)
 	for i := range 100 {
-		m.Set(fmt.Sprint(i), hashOf(fmt.Sprint(i)), i, near.Now()+int64(time.Hour)*int64(i%2))
+		m.Set(fmt.Sprint(i), hashOf(fmt.Sprint(i)), i, near.Now()+int64(time.Hour)*int64(i%2), 0)
 	}
 	hit, miss := hashOf("50"), hashOf("nobody")
 	if n := testing.AllocsPerRun(100, func() {
@@ -257,7 +257,7 @@ func TestClearLetsGoOfAllValues(t *testing.T) {
 	m := near.New[int, int](10)
 	for range 2 {
 		for i := range 20 {
-			m.Set(i, uint64(i)*0x9E3779B97F4A7C15>>32, i, 0)
+			m.Set(i, uint64(i)*0x9E3779B97F4A7C15>>32, i, 0, 0)
 		}
 		if m.Len() != 10 {
 			t.Fatalf("Len = %d; want the size", m.Len())

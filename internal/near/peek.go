@@ -3,11 +3,7 @@ package near
 // Peek returns what is kept under key, whose hash is given, and when it expires
 // or expired, 0 for never. It does not count as a use.
 func (m *Map[K, V]) Peek(key K, hash uint64) (value V, expires int64, ok bool) {
-	t := m.table.Load()
-	if t == nil {
-		return value, 0, false
-	}
-	e, _ := t.search(key, uint32(hash))
+	e := m.Find(key, hash)
 	if e == nil || e.expires == gone {
 		return value, 0, false
 	}
@@ -27,6 +23,6 @@ func (m *Map[K, V]) Expire(key K, hash uint64) {
 		return
 	}
 	if old, slot := t.search(key, uint32(hash)); old != nil {
-		slot.Store(&entry[K, V]{key: key, expires: gone, hash: old.hash})
+		slot.Store(&Entry[K, V]{key: key, expires: gone, hash: old.hash})
 	}
 }

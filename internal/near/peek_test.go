@@ -20,8 +20,8 @@ func TestPeekSeesWhatHasExpired(t *testing.T) {
 		peek("a", 0, 0, false)
 		m.Expire("a", 1) // nothing to expire
 		end := near.Now() + int64(time.Second)
-		m.Set("a", 1, 7, end)
-		m.Set("b", 1, 8, 0)
+		m.Set("a", 1, 7, end, 0)
+		m.Set("b", 1, 8, 0, 0)
 		peek("a", 7, end, true)
 		peek("b", 8, 0, true)
 		peek("c", 0, 0, false)
@@ -35,8 +35,8 @@ func TestPeekSeesWhatHasExpired(t *testing.T) {
 
 func TestExpireLetsAValueGo(t *testing.T) {
 	m := near.New[string, int](2)
-	m.Set("a", 1, 7, 0)
-	m.Set("b", 2, 8, 0)
+	m.Set("a", 1, 7, 0, 0)
+	m.Set("b", 2, 8, 0, 0)
 	m.Expire("a", 1)
 	if _, ok := m.Get("a", 1); ok {
 		t.Error("Get finds what was expired")
@@ -44,14 +44,14 @@ func TestExpireLetsAValueGo(t *testing.T) {
 	if v, _, _ := m.Peek("a", 1); v != 0 {
 		t.Errorf("Peek sees %d; want the value gone", v)
 	}
-	m.Set("c", 3, 9, 0) // takes its place
+	m.Set("c", 3, 9, 0, 0) // takes its place
 	for key, hash := range map[string]uint64{"b": 2, "c": 3} {
 		if _, ok := m.Get(key, hash); !ok {
 			t.Errorf("%q was pushed out, though another place was free", key)
 		}
 	}
 	m.Expire("b", 2)
-	m.Set("b", 2, 10, 0)
+	m.Set("b", 2, 10, 0, 0)
 	if v, ok := m.Get("b", 2); v != 10 || !ok {
 		t.Errorf("Get = %d, %v; want what was set since", v, ok)
 	}

@@ -5,12 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// An entry is one key and its value. Once it is in a table nothing in it
-// changes but uses; a new value for the key is a new entry in the same slot.
-type entry[K comparable, V any] struct {
+// An Entry is one key and its value. Once it is in a table nothing in it
+// changes but its fill and uses; a new value for the key is a new entry in the same slot.
+type Entry[K comparable, V any] struct {
 	key     K
 	value   V
-	expires int64 // by Now; 0: never
+	expires int64         // by Now; 0: never
+	fill    atomic.Uint64 // see Fill
 	hash    uint32
 	uses    atomic.Uint32 // hits that the policy has not yet spent, at most maxUses
 }
@@ -24,7 +25,7 @@ const slotsPerBucket = 7
 // further on; a search may end at a bucket where it is 0.
 type bucket[K comparable, V any] struct {
 	meta  atomic.Uint64
-	slots [slotsPerBucket]atomic.Pointer[entry[K, V]]
+	slots [slotsPerBucket]atomic.Pointer[Entry[K, V]]
 }
 
 // A table is a hash table of fixed size with linear probing over its buckets,
@@ -82,7 +83,7 @@ func matches(meta, tag uint64) uint64 {
 }
 
 // search returns the entry of key and the slot in which it is, or nil.
-func (t *table[K, V]) search(key K, hash uint32) (*entry[K, V], *atomic.Pointer[entry[K, V]]) {
+func (t *table[K, V]) search(key K, hash uint32) (*Entry[K, V], *atomic.Pointer[Entry[K, V]]) {
 	i, tag := t.home(hash), tagOf(hash)
 	for range t.buckets {
 		b := &t.buckets[i]
@@ -115,7 +116,7 @@ func (t *table[K, V]) grown(size int) *table[K, V] {
 }
 
 // slot returns the slot with the given number.
-func (t *table[K, V]) slot(number int) *atomic.Pointer[entry[K, V]] {
+func (t *table[K, V]) slot(number int) *atomic.Pointer[Entry[K, V]] {
 	return &t.buckets[number/slotsPerBucket].slots[number%slotsPerBucket]
 }
 
@@ -124,7 +125,7 @@ func (t *table[K, V]) slots() int { return len(t.buckets) * slotsPerBucket }
 
 // insert puts e, whose key is not in the table, into a free slot and returns
 // its number. There must be one.
-func (t *table[K, V]) insert(e *entry[K, V]) int {
+func (t *table[K, V]) insert(e *Entry[K, V]) int {
 	i := t.home(e.hash)
 	for {
 		b := &t.buckets[i]

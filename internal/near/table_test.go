@@ -23,7 +23,7 @@ func TestATableHasRoomForEverySize(t *testing.T) {
 func fill(n int) (t *table[int, int], slots []int) {
 	t = newTable[int, int](bucketsFor(n))
 	for key := range n {
-		slots = append(slots, t.insert(&entry[int, int]{key: key}))
+		slots = append(slots, t.insert(&Entry[int, int]{key: key}))
 	}
 	return t, slots
 }

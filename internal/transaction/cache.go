@@ -58,9 +58,9 @@ type Core struct {
 type types interface {
 	databases.Contents
 
-	// publish puts the values of an overlay into a generation, and those that the
-	// backend should keep into out. It returns how many values there were.
-	publish(overlay, generation any, out *outbox) (published int)
+	// publish puts the values of p into a generation, and those that the backend should
+	// keep into the outbox. It returns how many values there were.
+	publish(p *publication, generation any) (published int)
 
 	count(overlay any) int // how many values there are
 	lose(overlay any)      // drops all values, as if there had been no room for them
@@ -76,6 +76,8 @@ type Cache[K comparable, V any] struct {
 	// read too.
 	OnHit atomic.Pointer[func(h Handle, g *Generation[K, V], key Key[K])]
 
+	tagger atomic.Pointer[func(K, V) []string] // nil: the values bear no tags
+
 	Core
 }
 
@@ -87,7 +89,7 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 	}
 	c.Codec = codec.NewVersion[V](o.Version)
 	core := &c.Core
-	core.Cache = databases.Cache{Name: name, Contents: c}
+	core.Name, core.Contents = name, c
 	core.Store, core.types, core.Warm = s, c, o.Warm
 	core.size, core.overlaySize = o.Size, o.OverlaySize
 	core.lifetime, core.absence, core.jitter = o.Duration, o.Absent, o.Jitter
@@ -115,6 +117,27 @@ func (c *Core) Usable(t *Transaction) error {
 		return fmt.Errorf("txcache: cache %q and the transaction are of different stores", c.Name)
 	}
 	return nil
+}
+
+// TagBy makes tags the function that returns the tags of a value.
+func (c *Cache[K, V]) TagBy(tags func(key K, value V) []string) {
+	c.tagger.Store(&tags)
+	c.Tagged.Store(true)
+}
+
+// tags returns the hashes of the tags that an entry bears. It calls a function of the
+// user's, so the caller must not hold a lock.
+func (c *Cache[K, V]) tags(key K, value V, absent bool) []uint64 {
+	tagger := c.tagger.Load()
+	if tagger == nil || absent {
+		return nil
+	}
+	tags := (*tagger)(key, value)
+	hashes := make([]uint64, len(tags))
+	for i, tag := range tags {
+		hashes[i] = canon.Hash(tag)
+	}
+	return hashes
 }
 
 // remembers reports whether the cache keeps absences.

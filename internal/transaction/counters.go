@@ -14,7 +14,7 @@ type Counters struct {
 	AbsentHits, Leased, Waited, EarlyRefreshes, ExpiredHits                 atomic.Uint64
 	LoadTime                                                                atomic.Int64
 	Verified, Mismatches, Evictions, RemoteErrors, BadPayloads, Unencodable atomic.Uint64
-	Overflows, Oversized                                                    atomic.Uint64
+	Overflows, Oversized, Deletes, Deleted, Floored                         atomic.Uint64
 }
 
 const stripes = 16 // a power of two

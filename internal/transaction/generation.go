@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/near"
 	"github.com/seed-dad15c92/txcache/internal/singleflight"
 )
@@ -20,9 +21,9 @@ type Key[K comparable] struct {
 // A Generation is what a Cache[K, V] holds in one database under one token.
 type Generation[K comparable, V any] struct {
 	// Loads are the loads in progress. Only package loading uses it.
-	Loads singleflight.Group[Key[K], *Transaction, Result[V]]
+	Loads singleflight.Group[Flight[K], *Transaction, Result[V]]
 
-	of   *Core
+	of   *Cache[K, V]
 	at   backend.Token
 	near *near.Map[Key[K], V] // nil if no values are kept in the process
 
@@ -31,7 +32,7 @@ type Generation[K comparable, V any] struct {
 }
 
 func (c *Cache[K, V]) newGeneration(at backend.Token) *Generation[K, V] {
-	g := &Generation[K, V]{of: &c.Core, at: at}
+	g := &Generation[K, V]{of: c, at: at}
 	if !c.Store.NoNear {
 		g.near = near.New[Key[K], V](c.size)
 		g.near.CountEvictions(&c.Counts.Evictions)
@@ -56,22 +57,72 @@ func (g *Generation[K, V]) empty() {
 }
 
 // get is Find for a caller that needs only a value.
-func (g *Generation[K, V]) get(t *Transaction, key Key[K]) (v V, ok bool) {
+func (g *Generation[K, V]) get(t *Transaction, key Key[K], marks *databases.Marks) (v V, ok bool) {
 	if g.near == nil {
 		return v, false
 	}
-	return g.value(t, key, key.hash())
+	return g.value(t, key, key.hash(), marks)
 }
 
 // value returns the value under key. If the backend's TTL is its only limit, value
 // compares its expiry with the time when t began, which saves a reading of the clock
 // for each hit.
-func (g *Generation[K, V]) value(t *Transaction, key Key[K], hash uint64) (v V, ok bool) {
+func (g *Generation[K, V]) value(t *Transaction, key Key[K], hash uint64, marks *databases.Marks) (v V, ok bool) {
+	if marks != nil {
+		return g.marked(t, key, hash, marks)
+	}
 	if g.of.limited {
 		return g.near.GetAt(key, hash, t.times.Began)
 	}
 	return g.near.Get(key, hash)
 }
+
+// marked is value in a cache of which keys were deleted.
+func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks *databases.Marks) (v V, ok bool) {
+	e := g.near.Find(key, hash)
+	switch {
+	case e == nil || g.of.limited && e.ExpiredAt(t.times.Began) || !g.of.limited && e.Expired():
+		return v, false
+	case e.Fill() < marks.Good && !g.check(t, key, e, marks):
+		return v, false
+	}
+	return e.Use(), true
+}
+
+// check reports whether an entry is good for t, and raises its fill so that the next look-up
+// need not ask: it is what t would load. Nothing else may raise a fill.
+func (g *Generation[K, V]) check(t *Transaction, key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) bool {
+	v := g.of.judge(marks, key.Key, e.Fill(), func() []uint64 { return g.of.tags(key.Key, e.Peek(), false) })
+	if v != good {
+		g.of.Counts.count(v)
+		return false
+	}
+	e.Raise(t.Number())
+	return true
+}
+
+// isAbsent reports whether the key is known to be absent.
+func (g *Generation[K, V]) isAbsent(t *Transaction, key Key[K], hash uint64, marks *databases.Marks) bool {
+	absences := g.absences.Load()
+	if absences == nil {
+		return false
+	}
+	e := absences.Find(key, hash)
+	if e == nil || e.Expired() {
+		return false
+	}
+	if v := g.of.judge(marks, key.Key, e.Fill(), noTags); v != good {
+		g.of.Counts.count(v)
+		return false
+	}
+	if marks != nil {
+		e.Raise(t.Number())
+	}
+	e.Use()
+	return true
+}
+
+func noTags() []uint64 { return nil }
 
 // Find returns what t may know of key in the process.
 func (g *Generation[K, V]) Find(t *Transaction, key Key[K]) (r Result[V]) {
@@ -79,13 +130,12 @@ func (g *Generation[K, V]) Find(t *Transaction, key Key[K]) (r Result[V]) {
 		return r
 	}
 	hash := key.hash()
-	if v, ok := g.value(t, key, hash); ok {
+	marks, _ := t.marks(&g.of.Core)
+	if v, ok := g.value(t, key, hash, marks); ok {
 		return Result[V]{Value: v, Found: Present}
 	}
-	if absences := g.absences.Load(); absences != nil {
-		if _, ok := absences.Get(key, hash); ok {
-			r.Found = Absent
-		}
+	if g.isAbsent(t, key, hash, marks) {
+		r.Found = Absent
 	}
 	return r
 }
@@ -100,17 +150,27 @@ func (g *Generation[K, V]) Expires(key Key[K]) (at int64, ok bool) {
 	return expires, ok && expires != 0
 }
 
-// Expired returns the value under key if it expired less than within ago.
-func (g *Generation[K, V]) Expired(key Key[K], within time.Duration) (v V, ok bool) {
+// Expired returns the value under key if it expired less than within ago and is good for
+// t otherwise.
+func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Duration) (v V, ok bool) {
 	if g.near == nil {
 		return v, false
 	}
-	v, expires, ok := g.near.Peek(key, key.hash())
-	return v, ok && expires != 0 && near.Now()-expires < int64(within)
+	hash := key.hash()
+	v, expires, ok := g.near.Peek(key, hash)
+	if !ok || expires == 0 || near.Now()-expires >= int64(within) {
+		return v, false
+	}
+	marks, _ := t.marks(&g.of.Core)
+	e := g.near.Find(key, hash)
+	if e == nil || marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
+		return v, false
+	}
+	return v, true
 }
 
 // set stores e under key, in place of what was known of key before.
-func (g *Generation[K, V]) set(key Key[K], e entry[V]) {
+func (g *Generation[K, V]) set(key Key[K], e entry[V], fill uint64) {
 	if g.near == nil {
 		return
 	}
@@ -119,14 +179,14 @@ func (g *Generation[K, V]) set(key Key[K], e entry[V]) {
 		if absences != nil {
 			absences.Expire(key, hash)
 		}
-		g.near.Set(key, hash, e.value, e.expires)
+		g.near.Set(key, hash, e.value, e.expires, fill)
 		return
 	}
 	if absences == nil {
 		g.absences.CompareAndSwap(nil, near.New[Key[K], struct{}](g.of.size))
 		absences = g.absences.Load()
 	}
-	absences.Set(key, hash, struct{}{}, e.expires)
+	absences.Set(key, hash, struct{}{}, e.expires, fill)
 	g.near.Expire(key, hash)
 }
 

@@ -10,7 +10,7 @@ import (
 // Near looks for a value in the near cache, if the transaction may read it without
 // further checks. It counts only hits.
 func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
-	g := c.direct(h.Transaction)
+	g, marks := c.direct(h.Transaction)
 	if g == nil || c.Keys.Checked() && !c.Keys.Stable(key) {
 		return v, false
 	}
@@ -19,7 +19,7 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 		return v, false
 	}
 	k := Key[K]{key, user}
-	if v, ok = g.get(h.Transaction, k); ok {
+	if v, ok = g.get(h.Transaction, k, marks); ok {
 		own(&c.Counts.stripes).hits.Add(1)
 		if on := c.OnHit.Load(); on != nil {
 			(*on)(h, g, k)
@@ -29,16 +29,16 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 }
 
 // direct returns the generation that the transaction may read without further checks,
-// or nil where Find must look closer.
-func (c *Cache[K, V]) direct(t *Transaction) *Generation[K, V] {
+// or nil where Find must look closer, and the marks of its view.
+func (c *Cache[K, V]) direct(t *Transaction) (*Generation[K, V], *databases.Marks) {
 	if t.Store != c.Store {
-		return nil
+		return nil, nil
 	}
 	if t.touched.Load()&c.bit != 0 || t.db.Newest() != t.view {
-		return nil
+		return nil, nil
 	}
-	g, _ := databases.Resolved[*Generation[K, V]](t.view, c.ID)
-	return g
+	g, marks, _ := databases.Resolved[*Generation[K, V]](t.view, c.ID)
+	return g, marks
 }
 
 // userOf returns the user context's part of the key; ok is false if the context has no
@@ -144,8 +144,15 @@ func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Genera
 			return r, nil
 		}
 	}
-	if g = c.Generation(t); g != nil {
-		r = g.Find(t, key)
+	if g = c.Generation(t); g == nil || c.isPrivate(t, key.Key) {
+		return r, nil
+	}
+	r = g.Find(t, key)
+	switch {
+	case r.Found == Present && c.clearsTagOf(t, key.Key, r.Value):
+		return Result[V]{}, nil
+	case !r.Found.Known() && c.hidesTags(t):
+		return r, nil
 	}
 	return r, g
 }
@@ -168,8 +175,14 @@ func (c *Cache[K, V]) own(t *Transaction, key Key[K]) (r Result[V], open bool) {
 	}
 	open = true
 	if o, _ := l.overlay.(*overlay[K, V]); o != nil {
+		if e, there := o.values[key]; there && c.hidden(w, l, key.Key, &e) {
+			return r, false
+		}
 		r, open = o.get(key)
 		open = open || t.ReadOnly // what it has set there is no change
+	}
+	if len(l.deleted) > 0 && l.deleted[c.Keys.Hash(key.Key)] > 0 {
+		open = false
 	}
 	return r, open && !l.cleared && !w.cleared && !l.afresh
 }

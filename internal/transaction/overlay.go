@@ -3,6 +3,7 @@ package transaction
 import (
 	"time"
 
+	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
@@ -36,6 +37,7 @@ func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
 
 // set stores e under key, for the transaction whose work is w.
 func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
+	e.cut = w.cuts
 	before, was := o.values[key]
 	if w.savepoints > 0 {
 		if e.step = before.step; e.step <= w.savedAt { // once a savepoint is enough
@@ -68,25 +70,60 @@ func (c *Cache[K, V]) lose(of any) {
 	o.partial = true
 }
 
-func (c *Cache[K, V]) publish(of, to any, out *outbox) (published int) {
+func (c *Cache[K, V]) publish(p *publication, to any) (published int) {
 	g := to.(*Generation[K, V])
-	for key, e := range of.(*overlay[K, V]).values {
+	_, marks := p.t.marks(&c.Core)
+	for key, e := range p.local.overlay.(*overlay[K, V]).values {
 		left := time.Duration(0)
 		if e.expires != 0 {
 			if left = time.Duration(e.expires - near.Now()); left <= 0 {
 				continue
 			}
 		}
+		if c.hidden(p.work, p.local, key.Key, &e) || !c.publishable(p, marks, key.Key, &e) {
+			continue
+		}
 		published++
 		if !e.near {
-			g.set(key, e)
+			g.set(key, e, p.fill)
 		}
 		if c.Store.Values == nil || e.remote {
 			continue
 		}
-		if v, ok := c.encode(out.database, g, key, e, left); ok {
-			out.add(&c.Core, v)
+		if v, ok := c.encode(p.out.database, g, key, e, left, p.fill); ok {
+			p.out.add(&c.Core, v)
 		}
 	}
 	return published
+}
+
+// publishable reports whether a value is good for transactions that begin with the
+// newest view: nobody has deleted its key, nor cleared a tag of it, since the
+// transaction began, but the transaction itself. // P4
+func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *entry[V]) bool {
+	began := p.t.Number()
+	if m == nil || m.Good <= began {
+		return true
+	}
+	hash := c.Keys.Hash(key)
+	last, before := m.Key(hash)
+	if m.KeyFenced(hash) || !unchanged(began, last, before, !p.local.cleared && p.local.deleted[hash] > 0) {
+		return false
+	}
+	for _, tag := range e.tags {
+		last, before := m.Tag(tag)
+		if m.TagFenced(tag) || !unchanged(began, last, before, p.work.tags[tag] > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// unchanged reports whether there was no delete since the state of that number. If own
+// is set there was one, the caller's: then it reports whether that was the only one.
+func unchanged(began, last, before uint64, own bool) bool {
+	if own {
+		return last > began && before <= began
+	}
+	return last <= began
 }

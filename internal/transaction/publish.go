@@ -15,18 +15,50 @@ func (t *Transaction) Fence() *backend.Fence {
 	if w == nil {
 		return nil
 	}
+	t.coarsen()
 	var caches []backend.Generation
+	var keys []backend.Keys
+	if len(w.tags) > 0 && !w.cleared {
+		keys = append(keys, backend.Keys{Hashes: w.tags.hashes()})
+	}
 	for c, l := range w.caches {
+		if len(l.deleted) > 0 && !l.cleared && !w.cleared {
+			keys = append(keys, backend.Keys{Cache: c.Name, Hashes: l.deleted.hashes()})
+		}
 		// With All, a cache is named only if it may become warm.
 		if l.cleared || w.cleared && c.Warm && l.overlay != nil {
 			caches = append(caches, t.Token(c.Name))
 		}
 	}
-	if !w.cleared && len(caches) == 0 {
+	if !w.cleared && len(caches)+len(keys) == 0 {
 		return nil
 	}
 	slices.SortFunc(caches, func(a, b backend.Generation) int { return cmp.Compare(a.Cache, b.Cache) })
-	return &backend.Fence{ID: backend.NewToken(), Caches: caches, All: w.cleared, Lease: t.Store.Fence}
+	slices.SortFunc(keys, func(a, b backend.Keys) int { return cmp.Compare(a.Cache, b.Cache) })
+	return &backend.Fence{ID: backend.NewToken(), Caches: caches, Keys: keys, All: w.cleared, Lease: t.Store.Fence}
+}
+
+// maxKeys is how many keys of a cache, or tags, a commit deletes one by one. It is a
+// part of those that are remembered, so that a commit does not make all others
+// forgotten.
+const maxKeys = backend.MaxDeletes / 4
+
+// coarsen turns deletes into clears of their caches, and tags into a clear of all,
+// where there are too many, or the backend cannot delete.
+func (t *Transaction) coarsen() {
+	w := t.work
+	most := maxKeys
+	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 {
+		most = 0
+	}
+	if len(w.tags) > most {
+		w.cleared = true
+	}
+	for _, l := range w.caches {
+		if len(l.deleted) > most {
+			l.cleared = true
+		}
+	}
 }
 
 // Token returns the generation that the cache of that name had when the transaction
@@ -53,22 +85,32 @@ func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 		if l.overlay == nil {
 			continue
 		}
+		newest := t.db.Newest() // before the marks that publish asks for: they are of this view or of a newer one
 		g := t.shared(c)
 		if l.cleared || w.cleared {
 			// P4: the values are the newest only if nobody else has cleared
 			// since the transaction began.
-			newest := t.db.Newest()
-			if g = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || newest.Token(&c.Cache) != warm {
+			if g, _ = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || newest.Token(&c.Cache) != warm {
 				continue
 			}
 		}
 		if g == nil {
 			continue
 		}
-		if published := c.types.publish(l.overlay, g, out); !t.ReadOnly {
+		p := publication{t: t, work: w, local: l, out: out, fill: newest.State.Number}
+		if published := c.types.publish(&p, g); !t.ReadOnly {
 			c.Counts.Published.Add(uint64(published))
 		}
 	}
+}
+
+// A publication is the values of one cache that a transaction gives to others.
+type publication struct {
+	t     *Transaction
+	work  *work
+	local *local
+	out   *outbox
+	fill  uint64 // the number of the state for which it is known that nobody else has changed them
 }
 
 // Flush gives to other transactions what a read-only transaction has set so far, once
@@ -85,7 +127,8 @@ func (t *Transaction) Flush(ctx context.Context) {
 	out := t.newOutbox(ctx)
 	defer out.close()
 	for _, r := range ready {
-		r.cache.types.publish(r.overlay, r.generation, out)
+		p := publication{t: t, work: &work{}, local: &local{overlay: r.overlay}, out: out, fill: t.Number()}
+		r.cache.types.publish(&p, r.generation)
 	}
 }
 

@@ -73,10 +73,16 @@ type kept struct {
 func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K, V], key Key[K], k kept) (r Result[V], leased bool) {
 	value, expires, err := c.Codec.Decode(k.data)
 	e := entry[V]{value: value, absent: err == codec.ErrAbsent}
+	marks, _ := t.marks(&c.Core)
+	fill := codec.Fill(k.data)
 	switch {
 	case err == nil, e.absent:
+		if v := c.judge(marks, key.Key, fill, func() []uint64 { return c.tags(key.Key, value, e.absent) }); v != good {
+			c.Counts.count(v)
+			return r, false
+		}
 	case err == codec.ErrLease:
-		return r, true
+		return r, fill >= c.since(marks, key.Key) // else what it loads will not be good
 	default: // P9
 		c.Counts.BadPayloads.Add(1)
 		c.Store.Log.Warn(ctx, "bad payload", "database", t.Database(), "cache", c.Name, "error", err)
@@ -103,7 +109,7 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 	if w := c.Store.Witness.Load(); w != nil && !e.absent {
 		(*w)(c.Name, key.Key, e.value)
 	}
-	g.set(key, e)
+	g.set(key, e, max(fill, t.Number())) // as Generation.check
 	return r, false
 }
 
@@ -138,7 +144,7 @@ func (c *Core) left(stays time.Duration, expires time.Time, absent bool) (left t
 
 // encode returns what the backend should keep of an entry that stays valid for left, 0
 // for no limit; ok is false if its value cannot be encoded, or is too large.
-func (c *Cache[K, V]) encode(database string, g *Generation[K, V], key Key[K], e entry[V], left time.Duration) (backend.Value, bool) {
+func (c *Cache[K, V]) encode(database string, g *Generation[K, V], key Key[K], e entry[V], left time.Duration, fill uint64) (backend.Value, bool) {
 	var expires time.Time
 	if left > 0 {
 		expires = time.Now().Add(left)
@@ -162,10 +168,18 @@ func (c *Cache[K, V]) encode(database string, g *Generation[K, V], key Key[K], e
 		}
 		return backend.Value{}, false
 	}
+	codec.SetFill(data, fill)
 	if left > 0 && !e.absent {
 		left = time.Duration(min(uint64(left)+uint64(c.StaleFor), math.MaxInt64))
 	}
 	return backend.Value{Key: c.RemoteKey(database, g, key), Data: data, TTL: left}, true
+}
+
+// LeaseRecord returns a payload with that text that says that t loads the value.
+func (c *Cache[K, V]) LeaseRecord(t *Transaction, text string) []byte {
+	record := c.Codec.AppendLease(nil, text)
+	codec.SetFill(record, t.Number())
+	return record
 }
 
 // RemoteKey returns the address of a value. Keys of context-dependent caches begin with

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/codec"
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
@@ -16,7 +17,9 @@ type entry[V any] struct {
 	near    bool  // in the near cache already
 	remote  bool  // in the backend already
 
-	step uint64 // the step that recorded what was there before, for a savepoint; 0: none
+	tags []uint64 // that the value bears
+	cut  uint64   // how many cuts there were when it was set
+	step uint64   // the step that recorded what was there before, for a savepoint; 0: none
 }
 
 // Set sets the value under key, if it can be kept.
@@ -35,6 +38,7 @@ func (c *Cache[K, V]) put(h Handle, key K, e entry[V]) {
 	if !ok {
 		return
 	}
+	e.tags = c.tags(key, e.value, e.absent)
 	t := h.Transaction
 	if c.set(t, k, e) {
 		t.Flush(context.Background())
@@ -60,8 +64,8 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 		(*w)(c.Name, key.Key, e.value)
 	}
 	if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {
-		if g := c.Generation(t); g != nil && g.near != nil {
-			g.set(key, e)
+		if g := c.Generation(t); g != nil && g.near != nil && c.useful(t, key.Key, &e) {
+			g.set(key, e, t.Number())
 			if c.Store.Values == nil {
 				return
 			}
@@ -92,11 +96,19 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 		return
 	}
 	t := h.Transaction
+	e := entry[V]{value: r.Value, absent: r.Found == Absent}
+	e.tags = c.tags(key, e.value, e.absent)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.cutSince(cuts, &c.Core) { // P1, P2
-		c.setLocked(t, k, entry[V]{value: r.Value, absent: r.Found == Absent})
+	if t.cutSince(cuts, &c.Core) { // P1, P2
+		return
 	}
+	if w := t.work; w != nil {
+		if l := w.caches[&c.Core]; w.tags.since(cuts, e.tags...) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {
+			return
+		}
+	}
+	c.setLocked(t, k, e)
 }
 
 // Replace keeps r, as Keep does, in place of a cached value.
@@ -112,6 +124,7 @@ func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V],
 		return
 	}
 	over := c.Codec.AppendAbsent(nil, time.Unix(1, 0))
+	codec.SetFill(over, h.Number())
 	v := backend.Value{Key: c.RemoteKey(h.Database(), g, k), Data: over, TTL: time.Millisecond}
 	if !c.Store.SetRemote(ctx, h.Database(), []backend.Value{v}) {
 		c.Counts.RemoteErrors.Add(1)
@@ -152,10 +165,10 @@ func (c *Cache[K, V]) Unsent(t *Transaction, g *Generation[K, V], key Key[K]) (v
 		left = time.Duration(e.expires - near.Now())
 		ok = left >= time.Millisecond
 	}
-	if !ok {
+	if !ok || !c.useful(t, key.Key, &e) {
 		return v, false
 	}
-	return c.encode(t.Database(), g, key, e, left)
+	return c.encode(t.Database(), g, key, e, left, t.Number())
 }
 
 func (c *Cache[K, V]) entryOf(t *Transaction, key Key[K]) (e entry[V], ok bool) {
@@ -168,7 +181,10 @@ func (c *Cache[K, V]) entryOf(t *Transaction, key Key[K]) (e entry[V], ok bool) 
 	if o == nil {
 		return e, false
 	}
-	if e, ok = o.values[key]; ok {
+	if e, ok = o.values[key]; ok && c.hidden(t.work, t.work.caches[&c.Core], key.Key, &e) {
+		return e, false
+	}
+	if ok {
 		marked := e
 		marked.remote = true
 		o.values[key] = marked

@@ -102,11 +102,16 @@ func (s *Store) Take(user *canon.Context, values map[string]any) *canon.Context 
 	return user.Take(values, s.ignored, s.ignoredBySome.Load())
 }
 
-// CountClears counts a commit that cleared the caches of f.
+// CountClears counts a commit that cleared the caches of f and deleted its keys.
 func (s *Store) CountClears(f *backend.Fence) {
 	for _, c := range s.Caches() {
 		if databases.Covers(f, c.Name) {
 			c.Counts.Clears.Add(1)
+		}
+		for _, k := range f.Keys {
+			if k.Cache == c.Name {
+				c.Counts.Deletes.Add(uint64(len(k.Hashes)))
+			}
 		}
 	}
 }

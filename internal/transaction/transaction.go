@@ -128,15 +128,37 @@ func (t *Transaction) Ended() bool {
 // detached reports whether the database was dropped since the transaction began.
 func (t *Transaction) detached() bool { return t.view.Replaced(t.db.Newest()) }
 
+// Number returns the number of the state that the transaction began with: the fill of
+// what it loads. It is 0 if there is no state.
+func (t *Transaction) Number() uint64 {
+	if t.view.State == nil {
+		return 0
+	}
+	return t.view.State.Number
+}
+
 // shared returns the generation of c that the transaction shares with others, or nil
 // if c is private because of what others do: there is no state, c is fenced, or the
 // process has learnt of a newer generation.
 func (t *Transaction) shared(c *Core) any {
-	g := t.db.Contents(t.view, &c.Cache)
-	if newest := t.db.Newest(); g != nil && newest != t.view && t.db.Contents(newest, &c.Cache) != g {
-		return nil
+	g, _ := t.db.Contents(t.view, &c.Cache)
+	if newest := t.db.Newest(); g != nil && newest != t.view {
+		if now, _ := t.db.Contents(newest, &c.Cache); now != g {
+			return nil
+		}
 	}
 	return g
+}
+
+// marks returns what the transaction's view says of the keys of c, and what the newest
+// view says.
+func (t *Transaction) marks(c *Core) (began, newest *databases.Marks) {
+	_, began = t.db.Contents(t.view, &c.Cache)
+	if v := t.db.Newest(); v != t.view {
+		_, newest = t.db.Contents(v, &c.Cache)
+		return began, newest
+	}
+	return began, began
 }
 
 // Private reports whether c is private to the transaction because of what others do.
@@ -192,6 +214,37 @@ func (t *Transaction) Clear(c *Core) error {
 	t.work.record(l.size(c), func() { *l = before })
 	t.work.cuts++
 	*l = local{cleared: true, cut: t.work.cuts}
+	return nil
+}
+
+// Delete deletes the keys of c with those hashes within the transaction.
+func (t *Transaction) Delete(c *Core, hashes []uint64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.changeable(); err != nil {
+		return t.refuse(err)
+	}
+	l := t.local(c)
+	if l.deleted == nil {
+		l.deleted = cutKeys{}
+	}
+	t.work.cut(&l.deleted, hashes)
+	return nil
+}
+
+// ClearTags clears the tags with those hashes within the transaction.
+func (t *Transaction) ClearTags(hashes []uint64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.changeable(); err != nil {
+		return t.refuse(err)
+	}
+	w := t.worked()
+	if w.tags == nil {
+		w.tags = cutKeys{}
+	}
+	w.cut(&w.tags, hashes)
+	t.touched.Store(allCaches)
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package transaction
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // A work is what a transaction has done. A transaction that has only read what was
 // cached has none.
@@ -8,6 +12,7 @@ type work struct {
 	syncedAt time.Time        // 0 until SyncedAt is called
 	unsent   int              // how many values were set since the last flush
 	cleared  bool             // by ClearAll
+	tags     cutKeys          // those cleared
 	refused  error            // what the commit must return because a clear was refused; nil: none was
 	caches   map[*Core]*local // those set or cleared
 	around   []*Transaction   // see AddAround
@@ -22,12 +27,44 @@ type work struct {
 	steps      uint64 // the number of the last step
 	savedAt    uint64 // the number of the last step before the latest savepoint
 
-	// A cut is a clear, a clear of all caches or the undo of a savepoint. A value
+	// A cut is a clear, a delete, or the undo of a savepoint. A value
 	// whose load began before a cut is not kept after it: the load may have read
 	// what was there before a change, or what was undone.
-	cuts uint64 // how many there were
-	cut  uint64 // the number of the last one that concerned all caches
+	cuts    uint64 // how many there were
+	lastCut uint64 // the number of the last one that concerned all caches
 }
+
+// cutKeys are the keys of a cache that were deleted, or the tags that were cleared, by
+// their hashes, each with the number of its last cut. What was set before that is gone.
+type cutKeys map[uint64]uint64
+
+// cut adds a cut of the keys with those hashes to those of all.
+func (w *work) cut(all *cutKeys, hashes []uint64) {
+	w.cuts++
+	before := make([]uint64, len(hashes)) // 0: none
+	for i, h := range hashes {
+		before[i] = (*all)[h]
+		(*all)[h] = w.cuts
+	}
+	w.record(len(hashes), func() {
+		for i, h := range slices.Backward(hashes) { // one may be there twice
+			if before[i] == 0 {
+				delete(*all, h)
+			} else {
+				(*all)[h] = before[i]
+			}
+		}
+	})
+}
+
+// since reports whether any of the keys with those hashes was cut since there were so
+// many cuts.
+func (k cutKeys) since(cuts uint64, hashes ...uint64) bool {
+	return len(k) > 0 && slices.ContainsFunc(hashes, func(h uint64) bool { return k[h] > cuts })
+}
+
+// hashes returns the hashes, sorted.
+func (k cutKeys) hashes() []uint64 { return slices.Sorted(maps.Keys(k)) }
 
 // A step is one change, with the function that undoes it.
 type step struct {
@@ -40,6 +77,7 @@ type step struct {
 type local struct {
 	overlay any // nil if nothing was set; only its cache knows its type
 	cleared bool
+	deleted cutKeys
 	afresh  bool   // the transaction reads nothing that others have set
 	cut     uint64 // the number of the last cut that concerned this cache alone
 }
@@ -135,13 +173,13 @@ func (t *Transaction) cutSince(cuts uint64, c *Core) bool {
 		return false
 	}
 	l := w.caches[c]
-	return w.cut > cuts || l != nil && l.cut > cuts
+	return w.lastCut > cuts || l != nil && l.cut > cuts
 }
 
 // cutAll records a cut that concerns all caches.
 func (w *work) cutAll() {
 	w.cuts++
-	w.cut = w.cuts
+	w.lastCut = w.cuts
 }
 
 // local returns what the transaction holds of c. t.mu must be held.
