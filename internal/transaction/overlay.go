@@ -99,7 +99,8 @@ func (c *Cache[K, V]) publish(p *publication, to any) (published int) {
 
 // publishable reports whether a value is good for transactions that begin with the
 // newest view: nobody has deleted its key, nor cleared a tag of it, since the
-// transaction began, but the transaction itself. // P4
+// transaction began, but the transaction itself. What it loaded after a delete of its
+// own is not: it may have loaded before it changed the row. // P4
 func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *entry[V]) bool {
 	began := p.t.Number()
 	if m == nil || m.Good <= began {
@@ -107,12 +108,14 @@ func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *
 	}
 	hash := c.Keys.Hash(key)
 	last, before := m.Key(hash)
-	if m.KeyFenced(hash) || !unchanged(began, last, before, !p.local.cleared && p.local.deleted[hash] > 0) {
+	own := !p.local.cleared && p.local.deleted[hash] > 0
+	if m.KeyFenced(hash) || own && e.loaded || !unchanged(began, last, before, own) {
 		return false
 	}
 	for _, tag := range e.tags {
 		last, before := m.Tag(tag)
-		if m.TagFenced(tag) || !unchanged(began, last, before, p.work.tags[tag] > 0) {
+		own := p.work.tags[tag] > 0
+		if m.TagFenced(tag) || own && e.loaded || !unchanged(began, last, before, own) {
 			return false
 		}
 	}

@@ -14,6 +14,7 @@ type entry[V any] struct {
 	value   V
 	absent  bool  // there is no value: the database has nothing there
 	expires int64 // as near.Now counts; 0: never
+	loaded  bool  // a loader has returned it
 	near    bool  // in the near cache already
 	remote  bool  // in the backend already
 
@@ -96,7 +97,7 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 		return
 	}
 	t := h.Transaction
-	e := entry[V]{value: r.Value, absent: r.Found == Absent}
+	e := entry[V]{value: r.Value, absent: r.Found == Absent, loaded: true}
 	e.tags = c.tags(key, e.value, e.absent)
 	t.mu.Lock()
 	defer t.mu.Unlock()
