@@ -170,7 +170,7 @@ var logGuards = []guard{{
 	without: "Entries that somebody has put there pass for what changed.",
 	file:    "redisbackend/reply.go",
 	text:    `if !ok || e.version <= before || e.version > r.version {`,
-	gone:    `if !ok {`,
+	gone:    `if !ok || before == 0 {`,
 	by:      "TestDifferencesThatDoNotFollow",
 }, {
 	name:    "script: changes that are in no log are made up for",
