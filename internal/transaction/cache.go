@@ -60,7 +60,7 @@ type types interface {
 
 	// publish puts the values of p into a generation, and those that the backend should
 	// keep into the outbox. It returns how many values there were.
-	publish(p *publication, generation any) (published int)
+	publish(p publication, generation any) (published int)
 
 	count(overlay any) int // how many values there are
 	lose(overlay any)      // drops all values, as if there had been no room for them

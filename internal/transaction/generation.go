@@ -92,7 +92,10 @@ func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks
 // check reports whether an entry is good for t, and raises its fill so that the next look-up
 // need not ask: it is what t would load. Nothing else may raise a fill.
 func (g *Generation[K, V]) check(t *Transaction, key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) bool {
-	v := g.of.judge(marks, key.Key, e.Fill(), func() []uint64 { return g.of.tags(key.Key, e.Peek(), false) })
+	v := g.of.judge(marks, key.Key, e.Fill(), func() []uint64 {
+		value, _, _ := e.Peek()
+		return g.of.tags(key.Key, value, false)
+	})
 	if v != good {
 		g.of.Counts.count(v)
 		return false
@@ -156,14 +159,12 @@ func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Durat
 	if g.near == nil {
 		return v, false
 	}
-	hash := key.hash()
-	v, expires, ok := g.near.Peek(key, hash)
+	e := g.near.Find(key, key.hash()) // the fill and the value of one entry: another may take its place
+	v, expires, ok := e.Peek()
 	if !ok || expires == 0 || near.Now()-expires >= int64(within) {
 		return v, false
 	}
-	marks, _ := t.marks(&g.of.Core)
-	e := g.near.Find(key, hash)
-	if e == nil || marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
+	if marks, _ := t.marks(&g.of.Core); marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
 		return v, false
 	}
 	return v, true
