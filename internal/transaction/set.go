@@ -32,7 +32,8 @@ func (e *entry[V]) tagged() []uint64 {
 
 func (e *entry[V]) setTags(tags []uint64) {
 	if len(tags) > 0 {
-		e.tags = &tags
+		kept := tags // only where there are tags does anything escape
+		e.tags = &kept
 	}
 }
 
