@@ -285,6 +285,8 @@ func (misses) Set(int, string, history.Value)              {}
 func (misses) SetAbsent(int, string)                       {}
 func (misses) Clear(int) error                             { return nil }
 func (misses) ClearAll() error                             { return nil }
+func (misses) Delete(int, ...string) error                 { return nil }
+func (misses) ClearTags(...string) error                   { return nil }
 func (m misses) Savepoint(fn func(history.Tx) error) error { return fn(m) }
 func (misses) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	return commit(ctx)

@@ -63,6 +63,9 @@ func Of(open func(ctx context.Context, servers int) ([]*txcache.Store, error)) h
 				if err != nil {
 					return nil, errors.Join(err, closeAll(stores))
 				}
+				if spec.Tagged {
+					c.TagBy(func(_ string, v history.Value) []string { return v.Tags() })
+				}
 				s.caches = append(s.caches, c)
 			}
 		}
@@ -198,6 +201,10 @@ func (t tx) Set(cache int, key string, value history.Value) {
 func (t tx) SetAbsent(cache int, key string) { t.server.caches[cache].SetAbsent(t.Tx, key) }
 
 func (t tx) Clear(cache int) error { return t.server.caches[cache].Clear(t.Tx) }
+
+func (t tx) Delete(cache int, keys ...string) error {
+	return t.server.caches[cache].Delete(t.Tx, keys...)
+}
 
 func (t tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	return refused(t.Tx.CommitWith(ctx, func(ctx context.Context) error {
