@@ -150,8 +150,8 @@ func (c *Cache[K, V]) GetMany(ctx context.Context, tx *Tx, keys []K) map[K]V {
 // read from the database in that transaction.
 //
 // Set fills the cache with a value that was read from the database. A transaction
-// that changes the row must call Clear; other processes keep the old value until
-// it does.
+// that changes the row must call Delete, or Clear; other processes keep the old value
+// until it does.
 //
 // The caller must make sure that value is what the transaction would read now. If
 // other goroutines use the transaction, none of them may write the row, clear the

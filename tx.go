@@ -13,10 +13,10 @@ import (
 // A Tx is a handle on one transaction: the cache's side of one database
 // transaction, seen as one user in one context. It is safe for concurrent use.
 //
-// Several goroutines may load in one transaction while others clear caches or
-// undo savepoints: a load that is running then returns its value to its caller,
-// and the cache does not keep it. A goroutine must clear after it has written, not
-// before, as another may load in between. The transaction must be committed after
+// Several goroutines may load in one transaction while others clear caches, delete
+// keys or undo savepoints: a load that is running then returns its value to its caller,
+// and the cache does not keep it. A goroutine must clear, or delete, after it has
+// written, not before, as another may load in between. The transaction must be committed after
 // all that was written in it was cleared. [Tx.Savepoint] and [Cache.Set] say what
 // else the goroutines must agree on.
 //
@@ -123,13 +123,13 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // CommitWith commits the database transaction by calling commit, and what the
 // transaction set and cleared with it:
 //
-//  1. The cleared caches are fenced: every transaction that begins from now on,
-//     in any process, reads them from the database. If the fence cannot be placed,
+//  1. The cleared caches, the deleted keys and the cleared tags are fenced: every
+//     transaction that begins from now on, in any process, reads them from the database. If the fence cannot be placed,
 //     CommitWith returns ErrUnavailable and does not call commit; but see
 //     Options.CommitOnOutage.
 //  2. CommitWith calls commit, unless ctx is done by then.
-//  3. The caches get new generations and the fence is removed, whatever commit
-//     returned: a needless clear is a miss. If the backend cannot be reached any
+//  3. The caches get new generations, the keys and tags are deleted, and the fence is
+//     removed, whatever commit returned: a needless clear is a miss. If the backend cannot be reached any
 //     more, the store repeats this in the background; the caches stay fenced until
 //     it is done. If the commit is in doubt, they stay fenced for the fence's lease
 //     first. If the database was not asked, the fence is removed and nothing is

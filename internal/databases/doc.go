@@ -7,7 +7,8 @@
 // generation, or says that the cache is private: no transaction with this view may
 // read shared values of it or fill it for others. What a view says never changes, so
 // what a transaction loads goes to the generation that its own snapshot belongs to, or
-// to one that is dead. No code has to check that when it fills a cache. A hit is cheap
+// to one that is dead. What a view says of single keys, the deleted and the fenced, is in
+// its [Marks]. No code has to check that when it fills a cache. A hit is cheap
 // because a transaction only compares its view with the newest one to see whether
 // anything has changed.
 //

@@ -15,7 +15,8 @@ import (
 )
 
 // A Group is the calls in progress for one generation of a cache. Because calls belong
-// to a generation, a transaction cannot get the value of an older one. // P4
+// to a generation, and a key names the delete after which its callers began, a
+// transaction cannot get a value that is older. // P4
 //
 // Keys are of type K, leaders of type L, results of type R. The zero value is ready.
 type Group[K comparable, L, R any] struct {
