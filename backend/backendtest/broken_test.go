@@ -103,7 +103,7 @@ func TestEveryRuleFindsWhoBreaksIt(t *testing.T) {
 		rules[rule.Name] = rule
 	}
 	found := map[string]bool{}
-	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenRestarts, brokenDrops, brokenValues, brokenTimes, brokenSwaps, brokenCalls) {
+	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenRestarts, brokenDrops, brokenNumbers, brokenDeletes, brokenKeyFences, brokenDifferences, brokenValues, brokenTimes, brokenSwaps, brokenCalls) {
 		t.Run(strings.ReplaceAll(v.what, " ", "-"), func(t *testing.T) {
 			rule, ok := rules[v.rule]
 			if !ok {
@@ -147,6 +147,7 @@ func altered(b *broken, change func(*backend.State)) {
 		if made[s] == nil {
 			clone := *s
 			clone.Caches, clone.Fenced = slices.Clone(s.Caches), slices.Clone(s.Fenced)
+			clone.FencedKeys = slices.Clone(s.FencedKeys)
 			change(&clone)
 			made[s] = &clone
 		}

@@ -66,6 +66,30 @@ func TestCheckSkipsWhatDoesNotApply(t *testing.T) {
 	}
 }
 
+// A backend that does not count is given clears in place of deletes, so the rules about
+// these do not apply to it; it keeps all others.
+func TestABackendThatDoesNotCountNeedsNoDeletes(t *testing.T) {
+	skipped := 0
+	for _, rule := range backendtest.Rules() {
+		t.Run(rule.Name, func(t *testing.T) {
+			err := check(t, rule, 0, func(b *broken) {
+				altered(b, func(s *backend.State) { s.Number, s.Deletes, s.FencedKeys = 0, nil, nil })
+			})
+			if errors.Is(err, backendtest.ErrSkipped) {
+				skipped++
+				if !strings.Contains(err.Error(), "does not count") {
+					t.Errorf("the rule is skipped for another reason: %v", err)
+				}
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if skipped < 15 {
+		t.Errorf("%d rules are skipped, want all of those about numbers and deletes", skipped)
+	}
+}
+
 func TestRulesHaveNamesAndReasons(t *testing.T) {
 	seen := map[string]bool{}
 	for _, rule := range backendtest.Rules() {

@@ -127,6 +127,10 @@ func (s *server) Fence(ctx context.Context, database string, f backend.Fence) er
 	}
 	_, renewed := s.leases[database][f.ID]
 	f.Caches = append([]backend.Generation(nil), f.Caches...)
+	f.Keys = append([]backend.Keys(nil), f.Keys...)
+	for i := range f.Keys {
+		f.Keys[i].Hashes = append([]uint64(nil), f.Keys[i].Hashes...)
+	}
 	s.leases[database][f.ID] = leased{f, time.Now().Add(f.Lease)}
 	if renewed {
 		return nil

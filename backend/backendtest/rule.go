@@ -26,6 +26,7 @@ type needs struct {
 	time    bool // Advance
 	lapse   bool // fences with a lease
 	restart bool // Restart
+	counts  bool // States with a Number
 	values  bool // Backends that implement backend.Values
 	swaps   bool // and backend.Swapper
 	timed   bool // and backend.Timed
@@ -34,7 +35,7 @@ type needs struct {
 // Rules returns all rules, in the order in which they are best read.
 func Rules() []Rule {
 	return slices.Concat(syncRules, stateRules, tokenRules, fenceRules, clearRules, leaseRules,
-		restartRules, dropRules, islandRules, valueRules, valueLifeRules, swapRules, closeRules, concurrentRules)
+		restartRules, dropRules, islandRules, numberRules, deleteRules, tagRules, keyFenceRules, differenceRules, valueRules, valueLifeRules, swapRules, closeRules, concurrentRules)
 }
 
 // Check holds the Backends of a to the rule. It returns nil if they keep it, an
@@ -56,6 +57,9 @@ func (r Rule) Check(ctx context.Context, a Authority) error {
 	t := &trial{Authority: a, ctx: ctx}
 	t.parallel(1, func(int) {
 		t.first = t.open("the first server")
+		if r.needs.counts {
+			t.requireCounts()
+		}
 		if r.needs.values {
 			t.requireValues()
 		}

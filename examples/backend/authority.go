@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type Authority struct {
 	mu       sync.Mutex
 	states   *memorybackend.Backend
 	standing map[string]map[backend.Token]leased // by database and ID
+	deleted  map[string]*deletions               // by database
 }
 
 // A leased fence is one that lapses.
@@ -36,13 +38,19 @@ type request struct {
 	Database string
 	Life     backend.Token // sync: of the authority that the caller has a state of
 	Known    uint64        // sync: its version in that life
+	Epoch    backend.Token // of the state that the caller has
+	Number   uint64        // and its number
 	Fence    backend.Fence // of the other calls but drop
 }
 
-// An answer is a state, whose Version counts in one life of the authority.
+// An answer is a state, whose Version counts in one life of the authority. Its
+// deletes are told apart from it, and only those that the caller does not know.
 type answer struct {
-	Life  backend.Token
-	State *backend.State
+	Life    backend.Token
+	State   *backend.State
+	Deleted []deletion        // since the state that the caller has, or, with Whole, all
+	Whole   bool              // the caller has no state to begin with, or is too far behind
+	Floors  map[string]uint64 // with Whole
 }
 
 const maxRequest = 1 << 20 // bytes
@@ -54,6 +62,7 @@ func NewAuthority() *Authority {
 		life:     backend.NewToken(),
 		states:   memorybackend.New(),
 		standing: map[string]map[backend.Token]leased{},
+		deleted:  map[string]*deletions{},
 	}
 }
 
@@ -89,7 +98,7 @@ func (a *Authority) do(ctx context.Context, call string, q request) (*answer, er
 	}
 	switch call {
 	case "/sync":
-		return a.numbered(q)(a.states.Sync(ctx, q.Database))
+		return a.answer(q)(a.states.Sync(ctx, q.Database))
 	case "/fence":
 		if a.standing[q.Database] == nil {
 			a.standing[q.Database] = map[backend.Token]leased{}
@@ -98,19 +107,32 @@ func (a *Authority) do(ctx context.Context, call string, q request) (*answer, er
 		return nil, a.states.Fence(ctx, q.Database, q.Fence)
 	case "/clear":
 		delete(a.standing[q.Database], q.Fence.ID)
-		return a.numbered(q)(a.states.Clear(ctx, q.Database, q.Fence))
+		return a.answer(q)(a.clear(ctx, q.Database, q.Fence))
 	case "/unfence":
 		delete(a.standing[q.Database], q.Fence.ID)
 		return nil, a.states.Unfence(ctx, q.Database, q.Fence)
 	case "/drop":
 		delete(a.standing, q.Database)
+		delete(a.deleted, q.Database)
 		return nil, a.states.Drop(ctx, q.Database)
 	}
 	return nil, errUnknownCall
 }
 
-// lapse clears the caches of fences whose lease has ended, under other tokens
-// than the fences' own, and removes the fences then. a.mu is held.
+// clear starts new generations, and keeps what was deleted. a.mu is held.
+func (a *Authority) clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
+	s, err := a.states.Clear(ctx, database, f)
+	if err == nil && len(f.Keys) > 0 {
+		if a.deleted[database] == nil {
+			a.deleted[database] = &deletions{floors: map[string]uint64{}}
+		}
+		a.deleted[database].add(deletion{s.Number, f.Keys})
+	}
+	return s, err
+}
+
+// lapse clears the caches and deletes the keys of fences whose lease has ended, under other
+// tokens than the fences' own, and removes the fences then. a.mu is held.
 func (a *Authority) lapse(ctx context.Context, database string) error {
 	for id, f := range a.standing[database] {
 		if time.Now().Before(f.until) {
@@ -118,7 +140,7 @@ func (a *Authority) lapse(ctx context.Context, database string) error {
 		}
 		owner := f.Fence
 		f.ID = backend.NewToken()
-		if _, err := a.states.Clear(ctx, database, f.Fence); err != nil {
+		if _, err := a.clear(ctx, database, f.Fence); err != nil {
 			return err
 		}
 		if err := a.states.Unfence(ctx, database, owner); err != nil {
@@ -129,12 +151,23 @@ func (a *Authority) lapse(ctx context.Context, database string) error {
 	return nil
 }
 
-// numbered returns what makes the answer of a state: none if the caller has it.
-func (a *Authority) numbered(q request) func(*backend.State, error) (*answer, error) {
+// answer returns what makes the answer of a state: none if the caller has it.
+func (a *Authority) answer(q request) func(*backend.State, error) (*answer, error) {
 	return func(s *backend.State, err error) (*answer, error) {
 		if err != nil || q.Life == a.life && q.Known == s.Version {
 			return nil, err
 		}
-		return &answer{a.life, s}, nil
+		plain := *s
+		plain.Deletes = nil
+		found := &answer{Life: a.life, State: &plain}
+		found.Whole = q.Epoch != s.Epoch
+		if d := a.deleted[q.Database]; d != nil {
+			found.Whole = found.Whole || q.Number < d.forgotten
+			if found.Whole {
+				q.Number, found.Floors = 0, maps.Clone(d.floors)
+			}
+			found.Deleted = d.since(q.Number)
+		}
+		return found, nil
 	}
 }

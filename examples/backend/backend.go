@@ -132,6 +132,9 @@ func (b *Backend) state(ctx context.Context, name string, q request) (*backend.S
 		before := b.known[q.Database]
 		b.mu.Unlock()
 		q.Life, q.Known = before.life, before.version
+		if before.state != nil {
+			q.Epoch, q.Number = before.state.Epoch, before.state.Number
+		}
 		a, err := b.call(ctx, name, q)
 		if err != nil {
 			return nil, err
@@ -164,7 +167,7 @@ func (b *Backend) learn(database string, before known, a *answer) *backend.State
 	}
 	state := *a.State
 	b.versions++
-	state.Version = b.versions
+	state.Version, state.Deletes = b.versions, a.deletes(before.state)
 	b.known[database] = known{a.Life, a.State.Version, &state}
 	return &state
 }
@@ -203,7 +206,7 @@ func (b *Backend) call(ctx context.Context, name string, q request) (a *answer, 
 		if err := json.NewDecoder(reply.Body).Decode(a); err != nil {
 			return nil, err
 		}
-		if a.State == nil || a.Life == "" {
+		if a.State == nil || a.Life == "" || q.Epoch == "" && !a.Whole {
 			return nil, errors.New("the answer has no state")
 		}
 		return a, nil
