@@ -42,7 +42,8 @@ type State struct {
 	// AllFenced says that a fence stands on every cache.
 	AllFenced bool
 
-	// Deletes are the deletes since the caches were cleared.
+	// Deletes are the deletes since the caches were cleared. Of those before, the floors
+	// are left: a clear raises the floor of its cache to the last delete.
 	Deletes *Deletes
 
 	// FencedKeys are the keys, and tags, on which at least one fence stands, in any
