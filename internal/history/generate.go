@@ -266,7 +266,7 @@ func (g *generator) middle(t *outline, s *Step) {
 	}
 	switch s.Do {
 	case Write:
-		s.ClearFirst, s.All, s.By, s.Gone = g.one(2), g.one(10), g.means(), g.one(5)
+		s.ClearFirst, s.All, s.By, s.Gone = g.one(2), g.one(10), g.means(), g.one(8)
 	case ClearTag:
 		s.By = g.means()
 	case Fill:

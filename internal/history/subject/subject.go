@@ -8,14 +8,20 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 // Memory opens stores that share the generations of one memory backend.
-func Memory() history.Open {
+func Memory() history.Open { return over(func() backend.Backend { return memorybackend.New() }) }
+
+// Forgetful is Memory with a backend that forgets many deletes, and raises floors.
+func Forgetful() history.Open { return over(func() backend.Backend { return newFloors() }) }
+
+func over(open func() backend.Backend) history.Open {
 	return Of(func(_ context.Context, servers int) ([]*txcache.Store, error) {
-		b := memorybackend.New()
+		b := open()
 		stores := make([]*txcache.Store, servers)
 		for i := range stores {
 			var err error
