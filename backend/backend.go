@@ -2,8 +2,8 @@
 // generations of its databases, so that other authorities can be plugged in.
 //
 // A backend is small and dumb. It knows which generation each cache of each
-// database is at, and which caches are fenced; it hands that out as a [State]
-// and changes it when told to. Everything that makes transactions right
+// database is at, which keys were deleted lately, and which caches and keys are
+// fenced; it hands that out as a [State] and changes it when told to. Everything that makes transactions right
 // (private overlays, when to fence, when to clear, what to publish) is done by
 // package txcache, once, for every backend.
 //
@@ -38,7 +38,7 @@ var ErrNotSent = errors.New("txcache: nothing was sent to the backend's authorit
 // An error means that the authority could not be reached or did not answer in
 // time; what was asked may have been done all the same, unless the error wraps
 // ErrNotSent. So every method can be repeated: a fence placed twice is one fence, and a clear given twice at worst
-// clears twice.
+// clears, and deletes, twice.
 //
 // A backend may be set up to learn late of what other processes have done, if it
 // says how late. What was done through the Backend itself it always shows at once.
@@ -58,8 +58,8 @@ type Backend interface {
 	// fence stands.
 	//
 	// Several fences may stand on one cache or key; it is fenced while one stands.
-	// A fence whose lease has ended counts as cleared, not as removed: its
-	// owner may have committed. The tokens of that clear are of the backend's
+	// A fence on keys fences these keys, not their caches. A fence whose lease has
+	// ended counts as cleared, not as removed: its owner may have committed. The tokens of that clear are of the backend's
 	// making, never f.ID, for the owner may yet commit and clear. A backend
 	// whose fences cannot outlive their owner may ignore the lease.
 	//
@@ -78,9 +78,16 @@ type Backend interface {
 	// f.ID knows that nobody cleared it between the generation it named and
 	// this clear. Clear needs no Fence before it.
 	//
-	// A delete gets the number of the change that is this Clear, or this end of a
-	// lease, and stays in the State as long as State.Deletes has room. No key is
-	// deleted that f does not name, but for forgetting.
+	// A delete has the number of the change that is this Clear, or this end of a
+	// lease: above the Number of every State that does not show the delete, and
+	// not above that of any State that does. It stays in the State as long as
+	// State.Deletes has room, after a clear of other caches too; the deletes of a
+	// cache that is cleared may go, and with a clear of all those of the tags.
+	// No key is deleted that f does not name, but for forgetting. A Clear that is
+	// repeated after it was done deletes again, with the first as the delete
+	// before, or leaves the deletes as they are. So a caller that finds no delete
+	// between its beginning and this one knows that nobody else deleted the key,
+	// nor filled it after the end of a lease.
 	Clear(ctx context.Context, database string, f Fence) (*State, error)
 
 	// Unfence removes the fence f without a clear: the transaction ended before
@@ -88,7 +95,7 @@ type Backend interface {
 	Unfence(ctx context.Context, database string, f Fence) error
 
 	// Drop forgets database: its State gets another Epoch and with it other
-	// tokens, its fences are gone, and so are its values, at the latest soon
+	// tokens, its fences and deletes are gone, and so are its values, at the latest soon
 	// after. A database of that name may be used again at once.
 	Drop(ctx context.Context, database string) error
 
@@ -110,7 +117,7 @@ type Aged interface {
 // A Fence says that one transaction is about to commit clears and deletes.
 //
 // It is a value: a backend does not change what it refers to, nor keep
-// references to Caches after the call.
+// references to Caches, Keys or their Hashes after the call.
 type Fence struct {
 	// ID names the fence and, where Clear finds nothing in the way, the
 	// generations that it starts. It comes from NewToken and is used for one
@@ -121,11 +128,12 @@ type Fence struct {
 	// of the generation that the transaction began with ("" where it had none).
 	Caches []Generation
 
-	// Keys are the keys to delete, and the tags to clear, sorted by cache, each cache once.
+	// Keys are the keys to delete, and the tags to clear, sorted by cache, each cache
+	// once. There are none for a backend whose State.Number is 0.
 	Keys []Keys
 
 	// All says that every cache of the database is to be cleared, also those
-	// that Caches does not name.
+	// that Caches does not name. It says nothing of tags, for they are no cache.
 	All bool
 
 	// Lease is how long the fence stands if its owner dies, from the last

@@ -16,9 +16,11 @@ type State struct {
 
 	// Number counts the changes of the database that the authority has seen, from 1, for
 	// everybody in the same way: of two States of an epoch that anybody was given, the
-	// one with the higher number shows all that the other shows. The change that
+	// one with the higher number shows every generation and delete that the other
+	// shows, and two with the same number show the same ones. The change that
 	// starts a generation, and the one that deletes a key, have a number above that of
-	// every State that does not show them. A backend that does not count says 0; it
+	// every State that does not show them. Changes of fences may count or not, and
+	// numbers may be left out. A backend that does not count says 0, always; it
 	// gets fences and clears of whole caches in place of deletes.
 	Number uint64
 
@@ -42,12 +44,16 @@ type State struct {
 	// AllFenced says that a fence stands on every cache.
 	AllFenced bool
 
-	// Deletes are the deletes since the caches were cleared. Of those before, the floors
-	// are left: a clear raises the floor of its cache to the last delete.
+	// Deletes are the deletes since the caches were cleared, or more of them: no value
+	// of a generation is older than the clear that has started it. Their numbers are
+	// not above Number. A clear leaves, of the deletes before it, at least the number of
+	// the last one as the floor of its cache, and one of all caches that of the tags
+	// too: a transaction that began before a delete and clears the cache must learn
+	// that what it has read may be older.
 	Deletes *Deletes
 
 	// FencedKeys are the keys, and tags, on which at least one fence stands, in any
-	// order and as often as there are fences.
+	// order and as often as there are fences. The hashes of each Keys are sorted.
 	FencedKeys []Keys
 }
 

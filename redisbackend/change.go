@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -19,19 +18,19 @@ func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error
 	if f.ID == "" || f.Lease < time.Millisecond {
 		return errFence
 	}
-	var names strings.Builder
+	var items []byte
 	for _, g := range f.Caches {
-		names.WriteByte(' ')
-		names.WriteString(escape(g.Cache))
+		items = appendEscaped(append(items, ' '), g.Cache)
 	}
-	_, err := b.change(ctx, name, opFence, string(f.ID), f.Lease.Milliseconds(), flag(f.All), names.String())
+	items = appendDeletes(items, f.Keys)
+	_, err := b.change(ctx, name, opFence, string(f.ID), f.Lease.Milliseconds(), flag(f.All), string(items))
 	return err
 }
 
-// Clear starts new generations and removes f.
+// Clear starts new generations, deletes keys and removes f.
 func (b *Backend) Clear(ctx context.Context, name string, f backend.Fence) (*backend.State, error) {
-	args := make([]any, 0, 2+2*len(f.Caches))
-	args = append(args, string(f.ID), flag(f.All))
+	args := make([]any, 0, 3+2*len(f.Caches))
+	args = append(args, string(f.ID), flag(f.All), string(appendDeletes(nil, f.Keys)))
 	for _, g := range f.Caches {
 		args = append(args, escape(g.Cache), string(g.Token))
 	}

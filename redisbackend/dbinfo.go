@@ -36,6 +36,8 @@ type cachedState struct {
 	state        *backend.State
 	version      uint64        // in Redis
 	versionField string        // the field e of the hash: epoch and version
+	seq          uint64        // the last entry of the log that the state shows
+	read         []any         // the plain read that tells what is newer; see syncArgs
 	fenced       bool          // a fence stands, which may expire
 	runUnknown   bool          // the server does not tell its run: it may be another at any time
 	dials        uint64        // Backend.dials before the script was sent that checked the run
@@ -105,12 +107,23 @@ func (b *Backend) requestStart(db *dbInfo) requestStart {
 func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 	db := start.db
 	var state *backend.State
+	var seq uint64
+	var err error
 	runUnknown := false
-	if r.fields != nil {
-		var err error
-		if state, runUnknown, err = r.state(); err != nil {
-			return nil, err
+	switch {
+	case r.fields != nil:
+		var log *logReader
+		if state, log, runUnknown, err = r.state(); err == nil {
+			seq = log.mark.head
 		}
+	case r.since != nil && (start.last == nil || start.last.state.Epoch != r.epoch):
+		err = errReply
+	case r.since != nil:
+		state, seq, err = r.stateSince(start.last.state, start.last.seq)
+		runUnknown = start.last.runUnknown // as one run writes one epoch
+	}
+	if err != nil {
+		return nil, err
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -126,6 +139,7 @@ func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 			return last.state, nil
 		case last.version == r.version:
 			next.state, next.fenced, next.runUnknown = last.state, last.fenced, last.runUnknown
+			next.seq, next.read = last.seq, last.read
 			if start.at < last.askedAt { // an earlier request, answered later
 				return last.state, nil
 			}
@@ -142,6 +156,7 @@ func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 	}
 	state.Version = b.versions.Add(1)
 	next.state, next.fenced, next.runUnknown = state, r.fences != "", runUnknown
+	next.seq, next.read = seq, syncArgs(db.hash, seq)
 	db.changes++
 	db.last.Store(&next)
 	b.garbage.add(b, db.takeDead(state))

@@ -100,12 +100,12 @@ func describe(name string, fields map[string]string) inspect.Database {
 	for field, value := range fields {
 		r.fields = append(r.fields, field, value)
 	}
-	state, _, err := r.state()
+	state, log, _, err := r.state()
 	if err != nil {
 		return d // damaged: no script would trust it either
 	}
 	state.Version = version
-	d.Kept, d.State = true, state
+	d.Kept, d.State, d.Deleted = true, state, log.deleted()
 	for line := range strings.Lines(fields["f"]) {
 		parts := strings.Fields(line)
 		deadline, ok1 := number(parts[1]) // there are four, or state had failed
@@ -118,8 +118,13 @@ func describe(name string, fields map[string]string) inspect.Database {
 			TTL: time.Duration(ttl) * time.Millisecond, All: parts[3] == "1",
 		}
 		for _, part := range parts[4:] {
-			if cache, ok := unescape(part); ok {
-				f.Caches = append(f.Caches, cache)
+			keys, ok := fenced(part)
+			switch {
+			case !ok:
+			case keys.Hashes == nil:
+				f.Caches = append(f.Caches, keys.Cache)
+			default:
+				f.Keys = append(f.Keys, keys)
 			}
 		}
 		d.Fences = append(d.Fences, f)

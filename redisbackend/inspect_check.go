@@ -36,7 +36,7 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	key := backend.Key{Database: name, Cache: "check", Schema: "check", Token: backend.NewToken(), Key: "1"}
 	other := key
 	other.Key = "2"
-	f := backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "check"}}, Lease: time.Minute}
+	f := backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "check"}}, Keys: []backend.Keys{{Cache: "check", Hashes: []uint64{1}}}, Lease: time.Minute}
 	ttl := time.Minute
 
 	c.try("begin a transaction", func() error { _, err := b.Sync(ctx, name); return err })

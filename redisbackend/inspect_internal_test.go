@@ -48,6 +48,9 @@ func FuzzDescribe(f *testing.F) {
 	f.Add("e1 5", "b1", "f1 1700000000000 60000 0 users roles\n", "cusers", "t1")
 	f.Add("e1", "", "x", "c%", "")
 	f.Add("e1 5", "b", "f 99999999999999999999 1 1\n", "c", "t")
+	f.Add("e1 5", "b", "f 1 1 0 !x a #0000000000000001 a#0000000000000001", "s", "5 0 0 0")
+	f.Add("e1 5", "b", "f 1 1 0 !x #1", "w1", "5 a@t")
+	f.Add("e1 5", "b", "", "o", "9")
 	f.Fuzz(func(t *testing.T, epoch, base, fences, field, value string) {
 		d := describe("shop", map[string]string{"e": epoch, "b": base, "f": fences, field: value})
 		if d.Kept != (d.State != nil) || d.Name != "shop" {

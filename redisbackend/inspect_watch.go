@@ -1,6 +1,7 @@
 package redisbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -211,7 +212,7 @@ func (w *watch) report(d inspect.Database) error {
 		return w.emit(inspect.Change{Kind: inspect.Renewed, Database: d.Name, All: true, Version: d.State.Version})
 	}
 	for _, c := range inspect.Changes(&last, &d) {
-		c.Database, c.Version = d.Name, d.State.Version
+		c.Database, c.Version = d.Name, cmp.Or(c.Version, d.State.Version)
 		if err := w.emit(c); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func TestNobodyWaitsForARequestThatIsStuck(t *testing.T) {
 		g := newGate(p.client)
 		probe := g.hold(g.before, "eval")
 		defer probe()
-		stuck := g.hold(g.before, "hget")
+		stuck := g.hold(g.before, "hmget")
 		defer stuck()
 		start := time.Now()
 		if _, err := p.Sync(t.Context(), "shop"); err == nil || time.Since(start) > time.Second {
@@ -43,7 +43,7 @@ func TestNoRequestIsSentInAnOutage(t *testing.T) {
 		g := newGate(p.client)
 		probe := g.hold(g.before, "eval")
 		defer probe()
-		stuck := g.hold(g.before, "hget")
+		stuck := g.hold(g.before, "hmget")
 		defer stuck()
 		if _, err := p.Sync(t.Context(), "shop"); err == nil {
 			t.Fatal("Sync succeeded")
@@ -259,7 +259,7 @@ func TestAShortDeadlineIsKept(t *testing.T) {
 		p := over(t, o, nil)
 		settled(t, p)
 		g := newGate(p.client)
-		release := g.hold(g.before, "hget")
+		release := g.hold(g.before, "hmget")
 		time.AfterFunc(200*time.Millisecond, release)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()

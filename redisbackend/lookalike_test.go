@@ -123,7 +123,7 @@ func TestAServerThatTellsNoRunIsAskedByScripts(t *testing.T) {
 						t.Errorf("nothing has changed, and Sync returns another state: %+v", s)
 					}
 				}
-				if plain := g.count("hget") > 0; plain != c.plain {
+				if plain := g.count("hmget") > 0; plain != c.plain {
 					t.Errorf("the state was read plainly: %t, want %t", plain, c.plain)
 				}
 				// The proxy goes on with what is a replica now.

@@ -118,6 +118,9 @@ func (c *luaCheck) stmt(s ast.Stmt) {
 		c.expr(s.Condition)
 		c.block(s.Then)
 		c.block(s.Else)
+	case *ast.WhileStmt:
+		c.expr(s.Condition)
+		c.block(s.Stmts)
 	case *ast.NumberForStmt:
 		c.exprs([]ast.Expr{s.Init, s.Limit, s.Step})
 		c.within(func() {

@@ -15,7 +15,8 @@ type reply struct {
 	epoch   backend.Token
 	version uint64
 	fences  string // those that stand, one a line
-	fields  []any  // the whole hash, nil if it is what the caller knows
+	fields  []any  // the whole hash, nil if the caller need not have it
+	since   []any  // the entries of the log that the caller lacks, nil if it lacks none, or must have the whole
 }
 
 // errReply says that a script, or somebody in its place, returned nonsense.
@@ -23,7 +24,7 @@ var errReply = errors.New("txcache: redis: unexpected reply of a script")
 
 func parseReply(v any) (r reply, err error) {
 	parts, ok := v.([]any)
-	if !ok || len(parts) < 3 || len(parts) > 4 {
+	if !ok || len(parts) != 3 && len(parts) != 5 {
 		return r, errReply
 	}
 	epoch, ok1 := parts[0].(string)
@@ -33,8 +34,14 @@ func parseReply(v any) (r reply, err error) {
 		return r, errReply
 	}
 	r = reply{epoch: backend.Token(epoch), version: version, fences: fences}
-	if len(parts) == 4 {
-		if r.fields, ok = parts[3].([]any); !ok || len(r.fields)%2 != 0 {
+	if len(parts) == 5 {
+		more, ok := parts[4].([]any)
+		switch {
+		case ok && parts[3] == "since":
+			r.since = more
+		case ok && parts[3] == "whole" && len(more)%2 == 0:
+			r.fields = more
+		default:
 			return r, errReply
 		}
 	}
@@ -52,14 +59,14 @@ func number(v any) (uint64, bool) {
 
 // state returns the state that the hash describes, without its Version.
 // runUnknown says that the server that wrote it does not tell one run from another.
-func (r *reply) state() (s *backend.State, runUnknown bool, err error) {
-	s = &backend.State{Epoch: r.epoch}
+func (r *reply) state() (s *backend.State, log *logReader, runUnknown bool, err error) {
+	s, log = &backend.State{Number: r.version, Epoch: r.epoch}, &logReader{}
 	run := ""
 	for i := 0; i < len(r.fields); i += 2 {
 		field, ok1 := r.fields[i].(string)
 		value, ok2 := r.fields[i+1].(string)
 		if !ok1 || !ok2 || field == "" {
-			return nil, false, errReply
+			return nil, nil, false, errReply
 		}
 		switch {
 		case field == "b":
@@ -68,27 +75,58 @@ func (r *reply) state() (s *backend.State, runUnknown bool, err error) {
 			run = value
 		case field == "f":
 			if err = fences(s, value); err != nil {
-				return nil, false, err
+				return nil, nil, false, err
+			}
+		case field == "s", field[0] == 'o', field[0] == 'w':
+			if !log.take(field, value) {
+				return nil, nil, false, errReply
 			}
 		case field[0] == 'c':
 			name, ok := unescape(field[1:])
 			if !ok || value == "" {
-				return nil, false, errReply
+				return nil, nil, false, errReply
 			}
 			s.Caches = append(s.Caches, backend.Generation{Cache: name, Token: backend.Token(value)})
 		}
 	}
 	if s.Base == "" {
-		return nil, false, errReply
+		return nil, nil, false, errReply
 	}
 	slices.SortFunc(s.Caches, func(a, b backend.Generation) int { return cmp.Compare(a.Cache, b.Cache) })
-	slices.Sort(s.Fenced)
-	s.Fenced = slices.Compact(s.Fenced)
+	if !log.deletes(s, r.version) {
+		return nil, nil, false, errReply
+	}
 	id, born, _ := strings.Cut(run, "/")
-	return s, id == "" || born == "", nil
+	return s, log, id == "" || born == "", nil
 }
 
-// fences adds the fences of the field f to s: one a line, as scripts/database.lua
+// stateSince returns last with what has changed since, without its Version. seq is the
+// last entry of the log that last shows, and then the last that the state shows.
+func (r *reply) stateSince(last *backend.State, seq uint64) (*backend.State, uint64, error) {
+	s := *last
+	s.Version, s.Number = 0, r.version
+	s.Fenced, s.FencedKeys, s.AllFenced = nil, nil, false
+	before := last.Number
+	for _, v := range r.since {
+		text, ok := v.(string)
+		if !ok {
+			return nil, 0, errReply
+		}
+		e, ok := parseEntry(text)
+		if !ok || e.version <= before || e.version > r.version {
+			return nil, 0, errReply
+		}
+		e.applyTo(&s)
+		before = e.version
+		seq++
+	}
+	if err := fences(&s, r.fences); err != nil {
+		return nil, 0, err
+	}
+	return &s, seq, nil
+}
+
+// fences gives s the fences of the field f: one a line, as scripts/database.lua
 // describes them.
 func fences(s *backend.State, lines string) error {
 	for line := range strings.Lines(lines) {
@@ -98,10 +136,29 @@ func fences(s *backend.State, lines string) error {
 		parts := strings.Fields(line)
 		s.AllFenced = s.AllFenced || parts[3] == "1"
 		for _, part := range parts[4:] {
-			if name, ok := unescape(part); ok { // else no cache has that name
-				s.Fenced = append(s.Fenced, name)
+			keys, ok := fenced(part)
+			switch {
+			case !ok: // no cache has that name
+			case keys.Hashes == nil:
+				s.Fenced = append(s.Fenced, keys.Cache)
+			default:
+				s.FencedKeys = append(s.FencedKeys, keys)
 			}
 		}
 	}
+	slices.Sort(s.Fenced)
+	s.Fenced = slices.Compact(s.Fenced)
 	return nil
+}
+
+// fenced returns what an item of a fence names: a cache, or, if it has hashes, keys.
+func fenced(item string) (keys backend.Keys, ok bool) {
+	name, hashes, ok := parseDeletes(item)
+	if !ok {
+		name = item
+	}
+	slices.Sort(hashes)
+	keys.Hashes = slices.Compact(hashes)
+	keys.Cache, ok = unescape(name)
+	return keys, ok
 }

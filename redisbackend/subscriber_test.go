@@ -185,7 +185,7 @@ func TestAnAnnouncementOvertakesAnAnswer(t *testing.T) {
 		prepare func(*testing.T, *process)
 	}{
 		{"evalsha", func(*testing.T, *process) {}},
-		{"hget", func(t *testing.T, p *process) {
+		{"hmget", func(t *testing.T, p *process) {
 			trusting(t, p, "shop")
 			time.Sleep(11 * time.Second) // so that it asks again
 		}},

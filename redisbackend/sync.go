@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -87,19 +89,19 @@ func (db *dbInfo) join() (c *syncCall, first bool) {
 func (b *Backend) beginSync(db *dbInfo, c *syncCall, inline bool) {
 	start := b.requestStart(db)
 	c.sent = start.at
-	if start.last == nil || start.last.fenced || start.last.runUnknown || start.last.dials != start.dials || b.uncounted {
+	if start.last == nil || start.expired != "" || start.last.runUnknown || start.last.dials != start.dials || b.uncounted {
 		b.runSync(db, c, &start, inline)
 		return
 	}
 	// A plain read tells whether anything changed, for little more than a PING.
-	cmd := redis.NewStringCmd(context.Background(), "hget", db.hash, "e")
+	cmd := redis.NewSliceCmd(context.Background(), start.last.read...)
 	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
 		switch {
 		case err != nil:
 			db.finish(b, c, nil, err)
-		case b.dials.Load() == start.dials && cmd.Val() == start.last.versionField:
+		case b.dials.Load() == start.dials:
 			// A reply over a connection made since would have raised dials.
-			if state := b.confirm(&start); state != nil {
+			if state := b.learnPlain(&start, cmd.Val()); state != nil {
 				db.finish(b, c, state, nil)
 				return
 			}
@@ -108,6 +110,66 @@ func (b *Backend) beginSync(db *dbInfo, c *syncCall, inline bool) {
 			b.runSync(db, c, nil, false)
 		}
 	}}, inline)
+}
+
+// plainEntries is how many entries of the log a plain read asks for: those of one
+// commit, or of two.
+const plainEntries = 2
+
+// syncArgs returns the plain read of a process that knows the log up to the entry seq.
+func syncArgs(hash string, seq uint64) []any {
+	args := []any{"hmget", hash, "e", "f", "s"}
+	for i := range uint64(plainEntries) {
+		args = append(args, "w"+strconv.FormatUint(seq+1+i, 10))
+	}
+	return args
+}
+
+// learnPlain takes note of the reply to a plain read, and returns the newest State. It
+// returns nil where a script must be asked.
+//
+// That is as safe as a script, although nobody checks the run of the server, the
+// number of fields or the leases. The connection is the one over which a script has checked the
+// run, for the dials are the same, so the reply is from the same run of the
+// server. There, and wherever a copy of the hash may come from, scripts of that run alone
+// have written under its epoch: those of another start another. So a hash of
+// this epoch with a later version is what scripts made of the state that is
+// known; between the two are the entries of the log, which are all there if
+// their numbers are, and if the log tells of all changes up to this version. What somebody else
+// has spoilt is found as soon as a script is asked, at the latest with the next change, as
+// before. Leases are looked after by the caller.
+func (b *Backend) learnPlain(start *requestStart, fields []any) *backend.State {
+	if len(fields) != 3+plainEntries {
+		return nil
+	}
+	said, ok1 := fields[0].(string)
+	fences, ok2 := fields[1].(string)
+	mark, ok3 := fields[2].(string)
+	if !ok1 || !ok2 || !ok3 {
+		return nil
+	}
+	last := start.last
+	if said == last.versionField && fences == "" && !last.fenced {
+		return b.confirm(start)
+	}
+	epoch, text, _ := strings.Cut(said, " ")
+	version, ok := number(text)
+	if !ok || epoch != string(last.state.Epoch) || version < last.version {
+		return nil
+	}
+	r := reply{epoch: last.state.Epoch, version: version, fences: fences}
+	if version > last.version {
+		log, ok := parseMark(mark)
+		if !ok || log.version != version || log.tail > last.seq || log.head < last.seq || log.head-last.seq > plainEntries {
+			return nil
+		}
+		r.since = fields[3 : 3+log.head-last.seq]
+	}
+	state, err := b.learn(start, &r)
+	if err != nil {
+		return nil // the script finds what is wrong
+	}
+	return state
 }
 
 // runSync runs the script that makes sure of the hash and returns it.
@@ -151,7 +213,7 @@ func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any,
 	l := b.links.of(db.hash)
 	known := ""
 	if start.last != nil {
-		known = start.last.versionField
+		known = start.last.versionField + " " + strconv.FormatUint(start.last.seq, 10)
 	}
 	// A server that has not been told a password yet takes ten arguments and no more,
 	// else its answer does not say that a password is missing: opSync has ten.

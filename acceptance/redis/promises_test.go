@@ -130,7 +130,7 @@ func asked(server *redistest.Server) (n int) {
 	for line := range strings.Lines(server.Do("info", "commandstats").(string)) {
 		name, rest, _ := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
 		switch name {
-		case "hget", "hmget", "evalsha", "eval":
+		case "hmget", "evalsha", "eval":
 			calls, _, _ := strings.Cut(rest, ",")
 			i, _ := strconv.Atoi(calls)
 			n += i

@@ -11,7 +11,7 @@ import (
 // A guard is something that the code does so that a promise holds.
 type guard struct {
 	name    string
-	keeps   string // the promise, P1 to P10, or "operators" for what they rely on
+	keeps   string // the promise, P1 to P11, or "operators" for what they rely on
 	without string // what goes wrong where the guard is missing
 
 	file string // from the root of the module
@@ -32,7 +32,7 @@ func all() []guard {
 		transactionGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
-		clockGuards, operatorGuards, pageGuards,
+		clockGuards, operatorGuards, pageGuards, backendDeleteGuards,
 	)
 }
 

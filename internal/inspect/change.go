@@ -15,11 +15,15 @@ const (
 	// cleared them has committed, or its fence has expired.
 	Cleared ChangeKind = "clear"
 
-	// Fenced says that a transaction is about to commit a clear of caches.
+	// Deleted says that keys were deleted, or tags cleared, as Cleared says it of
+	// caches. Each change comes by itself.
+	Deleted ChangeKind = "delete"
+
+	// Fenced says that a transaction is about to commit a clear of caches, or deletes.
 	Fenced ChangeKind = "fence"
 
 	// Unfenced says that a transaction that was about to has not: nothing was
-	// cleared.
+	// cleared or deleted.
 	Unfenced ChangeKind = "unfence"
 
 	// Dropped says that the database was dropped.
@@ -43,7 +47,8 @@ type Change struct {
 	Kind     ChangeKind
 	Database string // "" if Interrupted or Listening
 	Caches   []string
-	All      bool // it concerns every cache, not just those
+	Keys     []backend.Keys // tags are the keys of the cache without a name
+	All      bool           // it concerns every cache, not just those
 	Version  uint64
 }
 
@@ -55,7 +60,7 @@ func Changes(last, next *Database) (list []Change) {
 	}
 	for _, f := range next.Fences {
 		if !stood[f.ID] {
-			list = append(list, Change{Kind: Fenced, Caches: f.Caches, All: f.All})
+			list = append(list, Change{Kind: Fenced, Caches: f.Caches, Keys: f.Keys, All: f.All})
 		}
 		delete(stood, f.ID)
 	}
@@ -65,12 +70,22 @@ func Changes(last, next *Database) (list []Change) {
 			cleared.Caches = append(cleared.Caches, g.Cache)
 		}
 	}
-	if cleared.All || len(cleared.Caches) > 0 {
-		return append(list, cleared)
+	changed := cleared.All || len(cleared.Caches) > 0
+	if changed {
+		list = append(list, cleared)
+	}
+	for _, d := range next.Deleted {
+		if d.Version > last.State.Version {
+			changed = true
+			list = append(list, Change{Kind: Deleted, Keys: d.Keys, Version: d.Version})
+		}
+	}
+	if changed {
+		return list
 	}
 	for _, f := range last.Fences {
 		if stood[f.ID] {
-			list = append(list, Change{Kind: Unfenced, Caches: f.Caches, All: f.All})
+			list = append(list, Change{Kind: Unfenced, Caches: f.Caches, Keys: f.Keys, All: f.All})
 		}
 	}
 	return list

@@ -18,6 +18,9 @@ type Database struct {
 	// server, which counts the changes within an epoch.
 	State *backend.State
 
+	// Deleted are the deletes that the server remembers, oldest first.
+	Deleted []Deletion
+
 	// Fences are those that were placed, also those past their deadline: a
 	// process that has seen one for its time to live turns it into a clear.
 	Fences []PlacedFence
@@ -46,4 +49,11 @@ type PlacedFence struct {
 	TTL      time.Duration
 	All      bool     // it stands on every cache
 	Caches   []string // that it was placed for by name
+	Keys     []backend.Keys
+}
+
+// A Deletion is what one change deleted.
+type Deletion struct {
+	Version uint64 // of the change
+	Keys    []backend.Keys
 }

@@ -5,19 +5,32 @@
 --
 -- KEYS[1]  the hash
 -- ARGV     1 a fresh token, 2 the channel, 3 the database as it is announced,
---          4 the epoch and version that the caller knows, as in the field e,
+--          4 the epoch and version that the caller knows, as in the field e, and
+--            the last entry of the log,
 --          5 the lines of fences that have expired by the clock of the caller,
 --          6 the operation, which is one of those below; then its own arguments
 --
 -- It returns the epoch, the version and the fences, and where epoch and version
--- are not those that the caller knows, all fields of the hash.
+-- are not those that the caller knows, "since" and the entries of the log that the
+-- caller lacks, or "whole" and all fields of the hash.
 --
 -- Fields: e epoch and version, which one small read tells, b base token, r run,
 -- n number of all fields, f fences, one a line: id, deadline (by the server's
 -- clock, for people to read), time to live (milliseconds), all ("0" or "1"), "!"
--- with the token of the last renewal, and caches; c<cache> a token. Names are
--- escaped, so spaces separate them.
+-- with the token of the last renewal, and what is to be cleared or deleted;
+-- c<cache> a token. The log of changes: w<number> an entry, which is the version of the change
+-- and what it cleared and deleted, s the version, the last entry, the last that was dropped, and
+-- how many keys and caches the others name; o<cache> the floor, which is the version
+-- of the last delete of the cache that was dropped.
+--
+-- Items after spaces say what is cleared or deleted: <cache> in a fence, and
+-- <cache>@<token> in the log, a clear; <cache>#<hash>#<hash> deletes of keys, or of tags if the
+-- cache has no name. Names are escaped, so none of these signs is in them.
 local key, fresh = KEYS[1], ARGV[1]
+
+-- most is how many keys and caches the log names, farthest how many entries are
+-- sent to a caller that lacks them, and batch how many fields a command is given.
+local most, farthest, batch = 16384, 1024, 1000
 
 -- info returns a section of INFO, '' if the server does not tell it, and an error
 -- if the user may not ask for it.
@@ -66,11 +79,32 @@ end
 -- twice another one.
 local function token(db) return fresh .. '.' .. string.format('%.0f', db.version) end
 
+-- text returns a whole number in digits.
+local function text(number) return string.format('%.0f', number) end
+
+-- parse_log returns the log that a field s tells of, an empty one if there is no
+-- such field, and nothing if it cannot be understood.
+local function parse_log(said)
+  local version, head, tail, count = string.match(said or '0 0 0 0', '^(%d+) (%d+) (%d+) (%d+)$')
+  local log = { version = tonumber(version), head = tonumber(head), tail = tonumber(tail), count = tonumber(count) }
+  if log.head and log.tail <= log.head and log.head < 2 ^ 53 then return log end
+end
+
+-- deletes takes an item apart. It returns the cache and how many keys of it are
+-- deleted, nothing for a clear, and nil and true for what cannot be understood.
+local function deletes(item)
+  local cache, hashes = string.match(item, '^([^#@]*)(#.*)$')
+  if not cache then return nil, string.find(item, '#', 1, true) ~= nil end
+  local rest, count = string.gsub(hashes, '#' .. string.rep('[0-9a-f]', 16), '')
+  if rest ~= '' then return nil, true end
+  return cache, count
+end
+
 -- read returns what the hash holds. It starts a new epoch, with the fences that
 -- stand, if the hash is missing, damaged, or of another run.
 local function read(run)
   local clock = redis.call('TIME')
-  local head = redis.pcall('HMGET', key, 'e', 'b', 'r', 'n', 'f')
+  local head = redis.pcall('HMGET', key, 'e', 'b', 'r', 'n', 'f', 's')
   if head.err then head = {} end
   local epoch, version = string.match(head[1] or '', '^(%S+) (%d+)$')
   version = tonumber(version)
@@ -82,29 +116,120 @@ local function read(run)
     base = head[2],
     lines = head[5], -- the field f, as it was
     fences = {},     -- those that stand
+    log = parse_log(head[6]),
+    items = {},      -- what this call clears and deletes
+    count = 0,       -- of the keys and caches in items
     changed = false,
   }
-  if version and db.base and db.lines and head[3] == run and tonumber(head[4]) == redis.call('HLEN', key) then return db end
+  if version and db.base and db.lines and db.log and head[3] == run and tonumber(head[4]) == redis.call('HLEN', key) then return db end
   redis.call('DEL', key)
   db.version = math.max(version or 0, tonumber(clock[1]) * 1000000 + tonumber(clock[2]))
   change(db)
   db.epoch, db.base, db.lines = token(db), token(db), db.lines or ''
+  db.log = parse_log()
   redis.call('HSET', key, 'b', db.base, 'r', run, 'n', 0)
   return db
 end
 
--- start starts new generations of the caches named, and of all if all == '1'.
+-- remove removes fields from the hash.
+local function remove(fields)
+  for i = 1, #fields, batch do redis.call('HDEL', key, unpack(fields, i, math.min(i + batch - 1, #fields))) end
+end
+
+-- start_afresh starts new generations of all caches, without a log. No caller may believe
+-- that it can make up for this by the log.
+local function start_afresh(db, gone)
+  local fields = {}
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    if string.find(name, gone) then table.insert(fields, name) end
+  end
+  remove(fields)
+  db.base = token(db)
+  redis.call('HSET', key, 'b', db.base)
+  db.items, db.count = {}, 0
+  db.log.head = db.log.head + 1
+  db.log.tail, db.log.count = db.log.head, 0
+end
+
+-- note makes an item part of the entry that this call adds to the log.
+local function note(db, item, count)
+  table.insert(db.items, item)
+  db.count = db.count + count
+end
+
+-- set gives a cache a token.
+local function set(db, cache, new)
+  redis.call('HSET', key, 'c' .. cache, new)
+  note(db, cache .. '@' .. new, 1)
+end
+
+-- forget drops the oldest entries of the log until the others name no more than so many
+-- keys and caches. The floors rise to the deletes that are dropped. // P4
+local function forget(db, keep)
+  local log, floors = db.log, {}
+  while log.count > keep and log.tail < log.head do
+    local fields, dropped = {}, {}
+    for number = log.tail + 1, math.min(log.head, log.tail + math.min(log.count - keep, batch)) do
+      table.insert(fields, 'w' .. text(number))
+    end
+    for i, entry in ipairs(redis.call('HMGET', key, unpack(fields))) do
+      if log.count > keep then
+        local version, items = string.match(entry or '', '^(%d+)( .+)$')
+        if not version then return start_afresh(db, '^[cow]') end
+        for item in string.gmatch(items, '%S+') do
+          local cache, count = deletes(item)
+          if cache then floors[cache] = version end
+          log.count = log.count - (cache and count or 1)
+        end
+        table.insert(dropped, fields[i])
+      end
+    end
+    log.tail = log.tail + #dropped
+    remove(dropped)
+  end
+  for cache, version in pairs(floors) do redis.call('HSET', key, 'o' .. cache, version) end
+end
+
+-- start_all starts new generations of all caches. Deletes of before concern no value of
+-- these, but the floors rise to them: the caller may have begun before a delete. // P4
+local function start_all(db)
+  forget(db, 0)
+  for _, item in ipairs(db.items) do
+    local cache = deletes(item)
+    if cache then redis.call('HSET', key, 'o' .. cache, text(db.version)) end
+  end
+  start_afresh(db, '^[cw]')
+end
+
+-- start starts new generations of the caches named, and of all if all == '1', and
+-- deletes the keys that are named.
 local function start(db, all, names)
   change(db)
-  local new = token(db)
-  if all == '1' then
-    for _, name in ipairs(redis.call('HKEYS', key)) do
-      if string.sub(name, 1, 1) == 'c' then redis.call('HDEL', key, name) end
-    end
-    db.base = new
-    redis.call('HSET', key, 'b', new)
+  if all == '1' then start_all(db) end
+  for item in string.gmatch(names, '%S+') do
+    local cache, count = deletes(item)
+    if cache then note(db, item, count) else set(db, item, token(db)) end
   end
-  for name in string.gmatch(names, '%S+') do redis.call('HSET', key, 'c' .. name, new) end
+end
+
+-- catch_up makes sure that the log tells of all changes. Scripts of an older release
+-- have kept none: who lacks something must get the whole. // P3
+local function catch_up(db)
+  if db.changed or db.log.version == db.version then return end
+  change(db)
+  forget(db, 0)
+  db.log.head = db.log.head + 1
+  db.log.tail, db.log.count = db.log.head, 0
+end
+
+-- readable reports whether the items of a fence can be understood.
+local function readable(items)
+  if not string.find(items, '#', 1, true) then return true end
+  for item in string.gmatch(items, '%S+') do
+    local cache, wrong = deletes(item)
+    if not cache and wrong then return false end
+  end
+  return true
 end
 
 -- resolve finds the fences that stand. A fence expires when a process has seen the
@@ -114,10 +239,10 @@ local function resolve(db)
   local expired = '\n' .. ARGV[5] .. '\n'
   for line in string.gmatch(db.lines, '[^\n]+') do
     local id, deadline, ttl, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
-    if not id or #ttl > 13 or #deadline > 15 then
+    names = string.gsub(names or '', '^ !%S*', '')
+    if not id or #ttl > 13 or #deadline > 15 or not readable(names) then
       start(db, '1', '')
     else
-      names = string.gsub(names, '^ !%S*', '')
       if string.find(expired, '\n' .. line .. '\n', 1, true) then
         start(db, all, names)
       else
@@ -140,7 +265,7 @@ local operations = {}
 function operations.sync() end
 
 -- fence places or renews a fence. ARGV: 7 id, 8 time to live in milliseconds, 9 all, and
--- 10 the caches' names, each after a space.
+-- 10 what is to be cleared and deleted, each item after a space.
 function operations.fence(db)
   local id, ttl, all, names = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
   local old = lift(db, id)
@@ -150,14 +275,15 @@ function operations.fence(db)
   table.insert(db.fences, { id = id, all = all, names = names, line = line })
 end
 
--- clear clears caches and lifts their fence. ARGV: 7 id, 8 all, then for each
+-- clear clears caches, deletes keys and lifts their fence. ARGV: 7 id, 8 all, 9 the
+-- keys, each item after a space, then for each
 -- cache its name and the token of the generation that the caller began with. Where
 -- that is still the token, and the fence stood, the id is the new one.
 function operations.clear(db)
   local id, all = ARGV[7], ARGV[8]
   local stood = lift(db, id)
-  local unchanged, others = {}, ''
-  for i = 9, #ARGV, 2 do
+  local unchanged, others = {}, ARGV[9]
+  for i = 10, #ARGV, 2 do
     if stood and (redis.call('HGET', key, 'c' .. ARGV[i]) or db.base) == ARGV[i + 1] then
       table.insert(unchanged, ARGV[i])
     else
@@ -165,7 +291,7 @@ function operations.clear(db)
     end
   end
   start(db, all, others)
-  for _, name in ipairs(unchanged) do redis.call('HSET', key, 'c' .. name, id) end
+  for _, name in ipairs(unchanged) do set(db, name, id) end
 end
 
 -- unfence lifts a fence without a clear. ARGV: 7 id.
@@ -173,23 +299,53 @@ function operations.unfence(db)
   if lift(db, ARGV[7]) then change(db) end
 end
 
+-- log_items adds an entry to the log.
+local function log_items(db)
+  if #db.items == 0 then return end
+  db.log.head = db.log.head + 1
+  redis.call('HSET', key, 'w' .. text(db.log.head), text(db.version) .. ' ' .. table.concat(db.items, ' '))
+  db.log.count = db.log.count + db.count
+  forget(db, most)
+end
+
+-- since returns the entries of the log after the one of that number, nothing if they are
+-- not all there, or too many.
+local function since(db, number)
+  local log, entries = db.log, {}
+  if number < log.tail or number > log.head or log.head - number > farthest then return end
+  while number < log.head do
+    local fields = {}
+    for next = number + 1, math.min(log.head, number + batch) do table.insert(fields, 'w' .. text(next)) end
+    for _, entry in ipairs(redis.call('HMGET', key, unpack(fields))) do table.insert(entries, entry) end
+    number = number + #fields
+  end
+  return entries
+end
+
 -- finish writes and announces what changed, and returns the reply.
 local function finish(db)
   local list = {}
   for i, fence in ipairs(db.fences) do list[i] = fence.line end
   local lines = table.concat(list, '\n')
-  local version = string.format('%.0f', db.version)
+  local version = text(db.version)
   local both = db.epoch .. ' ' .. version
   if db.changed or lines ~= db.lines then
-    redis.call('HSET', key, 'e', both, 'f', lines)
+    log_items(db)
+    local log = version .. ' ' .. text(db.log.head) .. ' ' .. text(db.log.tail) .. ' ' .. text(db.log.count)
+    redis.call('HSET', key, 'e', both, 'f', lines, 's', log)
     redis.call('HSET', key, 'n', redis.call('HLEN', key))
   end
   if db.changed then
     local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both)
     if type(sent) == 'table' then return sent end
   end
-  if both == ARGV[4] then return { db.epoch, version, lines } end
-  return { db.epoch, version, lines, redis.call('HGETALL', key) }
+  local epoch, known, number = string.match(ARGV[4], '^(%S+) (%d+) (%d+)$')
+  if epoch == db.epoch then
+    if known == version then return { db.epoch, version, lines } end
+    local entries = since(db, tonumber(number))
+    if entries then return { db.epoch, version, lines, 'since', entries } end
+  end
+  return { db.epoch, version, lines, 'whole', redis.call('HGETALL', key) }
 end
 
 local run, refused = current_run()
@@ -201,6 +357,7 @@ local poked = redis.pcall('HDEL', key, '')
 if type(poked) == 'table' and not string.find(poked.err, 'WRONGTYPE', 1, true) then return poked end
 
 local db = read(run)
+catch_up(db)
 resolve(db)
 operations[ARGV[6]](db)
 return finish(db)
