@@ -23,6 +23,9 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 		return
 	}
 	t.tell(t, "commits")
+	if t.running == nil { // what another goroutine is just looking up may be undone before it is judged
+		defer t.change()()
+	}
 	ran := false
 	var answer error
 	event := t.truth.committing(t.server)

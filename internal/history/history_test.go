@@ -231,7 +231,7 @@ func TestADeleteOfTooMuchIsCaught(t *testing.T) {
 		}
 		return servers, err
 	}
-	options.Count = true
+	options.Count, options.Steps = true, 300_000
 	if report, err = history.Check(t.Context(), coarse, options); err != nil || report.Violations[history.Missing] == 0 || len(report.Violations) > 1 {
 		t.Errorf("seed %d: %v, %v, %v; want violations of %q", options.Seed, report, report.Violations, err, history.Missing)
 	}
