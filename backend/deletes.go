@@ -93,6 +93,27 @@ func (d *Deletes) Without(caches ...Generation) *Deletes {
 	return d
 }
 
+// Forget returns d after a clear of caches: their deletes are forgotten, and their floors
+// rise to the last of them. Values of the new generations are good all the same, as
+// they are filled later. A transaction that began before a delete, and clears the cache
+// itself, learns by the floor that what it has read may be older. // P4
+func (d *Deletes) Forget(caches ...Generation) *Deletes {
+	for _, g := range caches {
+		d = d.Raise(g.Cache, d.Of(g.Cache).Latest())
+	}
+	return d
+}
+
+// ForgetAll is Forget for all caches, and tags.
+func (d *Deletes) ForgetAll() *Deletes {
+	if d != nil {
+		for _, c := range d.caches {
+			d = d.Raise(c.name, c.latest)
+		}
+	}
+	return d
+}
+
 // Len returns of how many keys d has deletes.
 func (d *Deletes) Len() int {
 	if d == nil {

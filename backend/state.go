@@ -46,7 +46,10 @@ type State struct {
 
 	// Deletes are the deletes since the caches were cleared, or more of them: no value
 	// of a generation is older than the clear that has started it. Their numbers are
-	// not above Number.
+	// not above Number. A clear leaves, of the deletes before it, at least the number of
+	// the last one as the floor of its cache, and one of all caches that of the tags
+	// too: a transaction that began before a delete and clears the cache must learn
+	// that what it has read may be older.
 	Deletes *Deletes
 
 	// FencedKeys are the keys, and tags, on which at least one fence stands, in any

@@ -76,7 +76,7 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 
 	next := *old
 	if f.All {
-		next.Base, next.Caches, next.Deletes = backend.NewToken(), nil, nil
+		next.Base, next.Caches, next.Deletes = backend.NewToken(), nil, next.Deletes.ForgetAll()
 	}
 	// One token serves all of this clear: a generation is a cache and a token.
 	fresh := backend.NewToken()
@@ -91,7 +91,7 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 	if len(cleared) > 0 {
 		next.Put(cleared)
 	}
-	next.Deletes = next.Deletes.Without(cleared...).Add(b.version+1, f.Keys...)
+	next.Deletes = next.Deletes.Forget(cleared...).Add(b.version+1, f.Keys...)
 	return b.change(database, next), nil
 }
 

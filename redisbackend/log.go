@@ -66,7 +66,7 @@ func (e *logEntry) applyTo(s *backend.State) {
 
 // applyToDeletes is applyTo where the generations show e already.
 func (e *logEntry) applyToDeletes(s *backend.State) {
-	s.Deletes = s.Deletes.Without(e.cleared...).Add(e.version, e.deleted...)
+	s.Deletes = s.Deletes.Forget(e.cleared...).Add(e.version, e.deleted...)
 }
 
 // hashLength is how many of hashDigits the hash of a key has in an item.

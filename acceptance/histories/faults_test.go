@@ -46,9 +46,9 @@ func TestNoFaultOfAnAuthorityViolatesAPromise(t *testing.T) {
 // smallWorld returns one where in the moment of a fault many are there.
 func smallWorld() history.World {
 	return history.World{
-		Databases: []string{"a"}, Keys: []string{"k"}, People: []history.Who{{}},
-		Caches: []history.CacheSpec{{Name: "b", ContextFree: true}, {Name: "warm", Table: 1, ContextFree: true, Warm: true},
-			{Name: "loaded", ContextFree: true, Lease: 5 * time.Millisecond, Verify: 0.2},
+		Databases: []string{"a"}, Keys: []string{"k", "l"}, People: []history.Who{{}},
+		Caches: []history.CacheSpec{{Name: "b", ContextFree: true}, {Name: "warm", Table: 1, ContextFree: true, Tagged: true, Warm: true},
+			{Name: "loaded", ContextFree: true, Tagged: true, Lease: 5 * time.Millisecond, Verify: 0.2},
 			{Name: "early", Table: 1, ContextFree: true, Lease: 5 * time.Millisecond, Duration: 10 * time.Millisecond, Jitter: 0.5, StaleFor: time.Hour, Refresh: true},
 		},
 	}

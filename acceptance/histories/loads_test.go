@@ -20,7 +20,7 @@ func loadingWorld() history.World {
 			{Name: "leased", ContextFree: true, Lease: 10 * time.Millisecond, Verify: 0.2},
 			{Name: "early", Table: 1, ContextFree: true, Duration: 500 * time.Microsecond, Jitter: 0.5, StaleFor: time.Hour, Refresh: true},
 			{Name: "both", Table: 1, ContextFree: true, Duration: time.Millisecond, StaleFor: time.Hour, Refresh: true, Lease: 5 * time.Millisecond},
-			{Name: "user", Duration: time.Millisecond, StaleFor: time.Hour, Absent: 100 * time.Microsecond},
+			{Name: "user", Tagged: true, Duration: time.Millisecond, StaleFor: time.Hour, Absent: 100 * time.Microsecond},
 		},
 	}
 }

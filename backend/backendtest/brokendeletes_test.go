@@ -236,6 +236,23 @@ var brokenDeletes = []variant{
 			}
 		})
 	}},
+	{"clear-raises-the-floor-to-the-last-delete", "Clear of a cache forgets its deletes", func(b *broken) {
+		altered(b, func(s *backend.State) {
+			if s.Token("a") != s.Base {
+				s.Deletes = s.Deletes.Without(backend.Generation{Cache: "a"})
+			}
+		})
+	}},
+	{"clear-raises-the-floor-to-the-last-delete", "Clear of all forgets the tags", func(b *broken) {
+		base := backend.Token("")
+		altered(b, func(s *backend.State) {
+			if base == "" {
+				base = s.Base
+			} else if s.Base != base {
+				s.Deletes = s.Deletes.Without(backend.Generation{Cache: ""})
+			}
+		})
+	}},
 	{"delete-goes-with-its-database", "Drop leaves the deletes", func(b *broken) {
 		var left *backend.Deletes
 		b.drop = func(ctx context.Context, database string) error {

@@ -259,6 +259,31 @@ var deleteRules = []Rule{{
 		t.kept(all, last, "after deletes that follow a Clear of all", "a", "b", "c", "never seen")
 	},
 }, {
+	Name:  "clear-raises-the-floor-to-the-last-delete",
+	Why:   "A transaction that began before a delete of others clears the cache, and publishes what it read before that: it must learn that a key was deleted since.",
+	needs: needs{counts: true},
+	run: func(t *trial) {
+		began := t.first.clear("shop", fenceOnKeys(keys("quiet", 1)))
+		t.first.clear("shop", fenceOnKeys(keys("", 1), keys("a", 1), keys("b", 1)))
+		learns := func(s *backend.State, after, cache string) {
+			if last, _ := s.Deletes.Of(cache).Last(1); last <= began.Number || last > s.Number {
+				t.failf("after %s: the last delete of a key of cache %q is %d, want one after %d and up to %d", after, cache, last, began.Number, s.Number)
+			}
+		}
+		learns(t.first.clear("shop", fenceOn(began, "a")), "Clear of the cache", "a")
+		all := t.first.clear("shop", fenceOnAll(began))
+		for _, cache := range []string{"", "a", "b"} {
+			learns(all, "Clear of all", cache)
+		}
+		t.settle()
+		for _, cache := range []string{"", "a", "b"} {
+			learns(t.open("a new server").sync("shop"), "Clear of all, on a new server", cache)
+		}
+		if last, _ := all.Deletes.Of("quiet").Last(1); last > began.Number {
+			t.failf("after Clear of all: the last delete of a key of a quiet cache is %d, want %d or less", last, began.Number)
+		}
+	},
+}, {
 	Name:  "delete-goes-with-its-database",
 	Why:   "A database that is made anew would have dead keys that nobody deleted, or fences on them; the numbers of the one before mean nothing in it.",
 	needs: needs{counts: true},

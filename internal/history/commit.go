@@ -7,26 +7,11 @@ import (
 	"time"
 )
 
-// pay clears what is still to be cleared before the commit.
-func (t *transaction) pay(s Step) error {
-	for cache := range t.world.Caches {
-		if t.owes(cache) {
-			if s.All {
-				return t.clearAll(t.tx)
-			}
-			if err := t.clear(t.tx, cache); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // commit commits, on the cache and in the database.
 func (t *transaction) commit(ctx context.Context, s Step) {
 	mine := false
 	err := t.ordered(func() error {
-		err := t.pay(s)
+		err := t.pay(t.tx, s, func(slot) bool { return true })
 		mine = err == nil
 		t.over.Store(mine)
 		return err
@@ -38,9 +23,13 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 		return
 	}
 	t.tell(t, "commits")
+	if t.running == nil { // what another goroutine is just looking up may be undone before it is judged
+		defer t.change()()
+	}
 	ran := false
 	var answer error
 	event := t.truth.committing(t.server)
+	returned := t.kept.begin(t.clears())
 	err = func() (err error) {
 		defer func() {
 			if p := recover(); p == errCommit {
@@ -63,6 +52,9 @@ func (t *transaction) commit(ctx context.Context, s Step) {
 		})
 	}()
 	t.truth.committed(event)
+	if s.Outcome == Commits || s.Outcome == Fails { // else nobody knows, and the fence stands
+		returned(t.truth.tick())
+	}
 	t.session.rollback() // if the commit was not run
 	t.end()
 	t.tell(t, "has committed: %v", err)
@@ -144,6 +136,7 @@ func (t *transaction) drop(ctx context.Context) {
 	t.tell(t, "removes database %q", t.database)
 	t.pause()
 	open := t.opened(t.server, t.database)
+	returned := t.kept.begin([]any{t.database})
 	err := t.servers[t.server].Drop(ctx, t.database)
 	for n := 0; n < dropTries && errors.Is(err, ErrRefused); n++ {
 		time.Sleep(dropWait)
@@ -153,5 +146,6 @@ func (t *transaction) drop(ctx context.Context) {
 	t.tell(t, "has dropped %q on server %d", t.database, t.server)
 	t.pause()
 	t.truth.create(t.database, t.server)
+	returned(t.truth.tick())
 	t.failed(err)
 }

@@ -25,8 +25,12 @@
 // before the database transaction's first read. A value that is set was read
 // from the database in the same transaction, after everything that this
 // transaction wrote to the row. Whoever writes a row clears the caches that
-// show it in the same transaction: right before the write, or at any time after
-// it and before the commit. A database is first removed, then dropped from the
+// show it in the same transaction, or deletes its key there: right before the write, or at any time after
+// it and before the commit. In caches whose values bear tags it may, after the write, clear the tag
+// of the row, or those of the writes that it has overwritten, in place of the key; not
+// where there was no row, as an absence bears no tags. In its own transaction that is less than a
+// delete: a value of a write that others have overwritten since it began bears
+// another tag, and it may still hit that. A database is first removed, then dropped from the
 // cache, and only then made again. Where hits are verified, there is one way to
 // say that there is no row: that it is absent.
 //
@@ -68,6 +72,10 @@
 //   - [Dropped] (P7): nothing from before a drop is seen by a transaction that
 //     began after it; one that was open sees nothing at all, once the drop
 //     returned, on the server that dropped.
+//   - [Missing] (P11): nothing is lost that nobody took away. Where [World].Kept says so,
+//     Interleave notes which values of others a transaction has hit; a later
+//     one on the same server must hit them again, unless the database was dropped, or
+//     a commit that clears their cache, their key or one of their tags was under way since.
 //   - [Ended]: a transaction that has ended has no hits.
 //   - [Mismatch]: no hit is reported ([ReportStale]) to differ from what is loaded
 //     although nobody has cleared, as players clear whenever they write. A commit

@@ -13,13 +13,13 @@ func DefaultWorld() World {
 		Databases: []string{"a", "a:b"},
 		Caches: []CacheSpec{
 			{Name: "b:c", Table: 0, ContextFree: true},
-			{Name: "c", Table: 0, Absent: -1},
-			{Name: "verified", Table: 0, ContextFree: true, Verify: 0.2, Absent: time.Millisecond},
-			{Name: "warm", Table: 1, ContextFree: true, Warm: true},
+			{Name: "c", Table: 0, Tagged: true, Absent: -1},
+			{Name: "verified", Table: 0, ContextFree: true, Tagged: true, Verify: 0.2, Absent: time.Millisecond},
+			{Name: "warm", Table: 1, ContextFree: true, Tagged: true, Warm: true},
 			{Name: "warm user", Table: 1, Warm: true, Duration: time.Hour, Jitter: 0.1, Verify: 0.1},
 			{Name: "leased", Table: 1, ContextFree: true, Lease: 5 * time.Millisecond, Verify: 0.2},
 			{Name: "small", Table: 1, ContextFree: true, Warm: true, Size: 1},
-			{Name: "short", Table: 2, Duration: time.Millisecond, Size: 2},
+			{Name: "short", Table: 2, Tagged: true, Duration: time.Millisecond, Size: 2},
 			{Name: "early", Table: 2, ContextFree: true, Duration: 2 * time.Millisecond, Jitter: 0.5, StaleFor: time.Hour, Refresh: true, Lease: time.Millisecond},
 		},
 		Keys:   []string{"k", "c:k", ""},
@@ -222,8 +222,10 @@ func (g *generator) goroutine(t *outline) int {
 // weights say how often the steps in the middle of a transaction are what.
 var weights = []weight{
 	{Write, 0, 20},
-	{Clear, 0, 6},
+	{Clear, 0, 4},
 	{ClearAll, 0, 1},
+	{Delete, 0, 4},
+	{ClearTag, 0, 2},
 	{Savepoint, 5, 15},
 	{Snapshot, 4, 2},
 	{Continue, 4, 4},
@@ -264,7 +266,9 @@ func (g *generator) middle(t *outline, s *Step) {
 	}
 	switch s.Do {
 	case Write:
-		s.ClearFirst, s.All = g.one(3), g.one(5)
+		s.ClearFirst, s.All, s.By, s.Gone = g.one(2), g.one(10), g.means(), g.one(8)
+	case ClearTag:
+		s.By = g.means()
 	case Fill:
 		s.Absent = g.one(4)
 	case Load, LoadMany:
@@ -281,10 +285,15 @@ func (g *generator) middle(t *outline, s *Step) {
 	}
 }
 
+// means returns one of the means, more often to delete keys.
+func (g *generator) means() Means {
+	return []Means{ByClear, ByDelete, ByDelete, ByRow, ByWrite}[g.IntN(5)]
+}
+
 // end makes s the one that ends t.
 func (g *generator) end(t *outline, s *Step) {
 	t.ending, t.left = true, 2
-	s.Do, s.All = Commit, g.one(5)
+	s.Do, s.All, s.By = Commit, g.one(10), g.means()
 	switch n := g.IntN(20); {
 	case n < 2:
 		s.Do, t.left = Rollback, 0

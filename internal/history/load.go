@@ -158,6 +158,9 @@ func (l *loading) load(keys []string) (err error) {
 		}
 	}
 	l.tell(l.transaction, "loads %q of %q", keys, l.world.Caches[l.step.Cache].Name)
+	for _, key := range keys {
+		l.missed(l.address(l.step, key), l.since)
+	}
 	since := l.glance()
 	since.before = l.since.cuts
 	l.pause()
@@ -243,31 +246,34 @@ func (l *loading) found(key string, a answer) {
 		l.lookups.Add(1)
 		return
 	}
+	candidates := []own{{a.value, false}}
 	if a.absent {
-		a.value = l.none(l.step, at)
+		candidates = l.none(l.step, at)
 	}
-	l.looked(at, a.value, true, l.since, "loads")
+	l.looked(at, candidates[0], true, l.since, "loads", candidates[1:]...)
 }
 
 // absent reports whether s says of a row that it is absent. Where hits are
 // verified, there is but one way to say it, or they would not be the same.
 func (t *transaction) absent(s Step, v Value) bool {
-	return v.Write == 0 && (s.Absent || t.world.Caches[s.Cache].Verify > 0)
+	return !v.there() && (s.Absent || t.world.Caches[s.Cache].Verify > 0)
 }
 
-// none returns the value for what is known to be absent. Of that is not known
-// when it was loaded; it is believed to be of the life that the database is in.
-func (t *transaction) none(s Step, at address) Value {
+// none returns the values for what is known to be absent. Of that is not known
+// when it was loaded: it may be of any time when there was no row, in the life that
+// the database is in.
+func (t *transaction) none(s Step, at address) (all []own) {
 	t.transactionState.mu.Lock()
-	own, ok := t.belief.sets[at]
+	o, ok := t.belief.sets[at]
 	t.transactionState.mu.Unlock()
-	if ok && own.Write == 0 {
-		return own
+	if ok && !o.there() {
+		return []own{{o.Value, true}}
 	}
 	_, _, life, _ := t.truth.now(t.database)
-	v := t.value(s, 0, life)
-	v.Key = at.key
-	return v
+	for _, write := range t.truth.absences(row{t.database, life, t.world.Caches[s.Cache].Table, at.key}) {
+		all = append(all, own{t.value(s, at.key, content{write, life, write > 0}), true})
+	}
+	return all
 }
 
 // expected returns nil for an error of Load or LoadMany with which the

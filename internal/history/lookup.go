@@ -6,9 +6,9 @@ import (
 )
 
 // value returns what the cache is to show of a row.
-func (t *transaction) value(s Step, write, life int) Value {
+func (t *transaction) value(s Step, key string, shows content) Value {
 	c := t.world.Caches[s.Cache]
-	return Value{Database: t.database, Life: life, Cache: c.Name, Key: t.world.Keys[s.Key], Who: t.world.People[s.Who].in(c), Write: write}
+	return Value{Database: t.database, Life: shows.life, Cache: c.Name, Key: key, Who: t.world.People[s.Who].in(c), Write: shows.number, Gone: shows.gone}
 }
 
 // as returns the handle that s is done with.
@@ -25,7 +25,7 @@ func (t *transaction) address(s Step, key string) address {
 func (t *transaction) get(ctx context.Context, tx Tx, s Step) bool {
 	since, at := t.glance(), t.address(s, t.world.Keys[s.Key])
 	v, ok := t.as(tx, s).Get(ctx, s.Cache, at.key)
-	t.looked(at, v, ok, since, "gets")
+	t.looked(at, own{Value: v}, ok, since, "gets")
 	return ok
 }
 
@@ -34,7 +34,7 @@ func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
 	found := t.as(tx, s).GetMany(ctx, s.Cache, t.world.Keys)
 	for _, key := range t.world.Keys {
 		v, ok := found[key]
-		t.looked(t.address(s, key), v, ok, since, "gets with others")
+		t.looked(t.address(s, key), own{Value: v}, ok, since, "gets with others")
 		delete(found, key)
 	}
 	for key := range found {
@@ -42,8 +42,9 @@ func (t *transaction) getMany(ctx context.Context, tx Tx, s Step) {
 	}
 }
 
-// looked checks what a look-up found.
-func (t *transaction) looked(at address, v Value, ok bool, since glance, verb string) {
+// looked checks what a look-up found: a value, or one of several if they are absences, of
+// which nobody knows when they were loaded.
+func (t *transaction) looked(at address, v own, ok bool, since glance, verb string, others ...own) {
 	t.lookups.Add(1)
 	if t.telling { // the arguments cost more than all the rest
 		what := "a miss"
@@ -53,12 +54,24 @@ func (t *transaction) looked(at address, v Value, ok bool, since glance, verb st
 		t.tell(t, "%s %s: %s", verb, t.at(at), what)
 	}
 	if !ok {
+		t.missed(at, since)
 		return
 	}
 	t.hits.Add(1)
-	if rule, why := t.judge(at, v, since); rule != "" {
-		t.violated(t, rule, fmt.Sprintf("had a hit of %v in %s; %s", v, t.at(at), why))
+	rule, why := t.judge(at, v, since)
+	for _, other := range others {
+		if rule == "" {
+			break
+		}
+		if r, _ := t.judge(at, other, since); r == "" {
+			rule = ""
+		}
 	}
+	if rule != "" {
+		t.violated(t, rule, fmt.Sprintf("had a hit of %v in %s; %s", v, t.at(at), why))
+		return
+	}
+	t.proven(at, v, since)
 }
 
 func (t *transaction) at(s address) place { return place{t.world.Caches[s.cache].Name, s} }
@@ -79,9 +92,11 @@ func (p place) String() string {
 
 // row reads what a cache shows of a row from the database.
 func (t *transaction) row(s Step, key string) (Value, error) {
-	write, life, err := t.session.read(t.world.Caches[s.Cache].Table, key)
-	v := t.value(s, write, life)
-	v.Key = key
+	shows, err := t.session.read(t.world.Caches[s.Cache].Table, key)
+	v := t.value(s, key, shows)
+	if !t.several {
+		t.touched[t.address(s, key)] = true
+	}
 	if err != nil {
 		t.tell(t, "cannot read: %v", err)
 		return v, err
@@ -129,14 +144,15 @@ func (t *transaction) set(s Step, v Value, since glance, then, now int) {
 	if t.readOnly || t.absent(s, v) && t.world.Caches[s.Cache].Absent < 0 {
 		return
 	}
-	at := t.address(s, v.Key)
+	at, o := t.address(s, v.Key), own{v, t.absent(s, v)}
 	t.transactionState.mu.Lock()
 	defer t.transactionState.mu.Unlock()
+	cut := t.lastCut(at, o, t.world.Caches[s.Cache].Tagged)
 	switch {
-	case t.running == nil && (!t.calm(since, then, now) || since.before < t.cut[s.Cache] && t.cut[s.Cache] <= since.cuts):
+	case t.running == nil && (!t.calm(since, then, now) || since.before < cut && cut <= since.cuts):
 		t.belief.doubt(at)
-	case t.cut[s.Cache] <= since.cuts: // or it is not kept
+	case cut <= since.cuts: // or it is not kept
 		delete(t.belief.unsure, at)
-		t.belief.sets[at] = v
+		t.belief.sets[at] = o
 	}
 }

@@ -20,6 +20,7 @@ type Outcomes struct {
 	Steps      int               // that were played
 	Lookups    int               // of values in caches
 	Hits       int               // of those, all checked
+	Demanded   int               // of those, hits of what was known to be kept; see World.Kept
 	Faults     int               // that befell the servers
 	Counts     map[string]uint64 // of all servers together; see Counter
 	Violations []*Violation
@@ -30,9 +31,10 @@ type Outcomes struct {
 type play struct {
 	world   World
 	truth   *truth
+	kept    *kept
 	servers []Server
 
-	steps, lookups, hits, faults, refreshes atomic.Int64
+	steps, lookups, hits, demanded, faults, refreshes atomic.Int64
 
 	mu         sync.Mutex
 	open       map[*transactionState]bool // whether it was detached by a drop
@@ -179,7 +181,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 	if err != nil {
 		return nil, err
 	}
-	p := &play{world: h.World, truth: newTruth(), servers: servers, open: map[*transactionState]bool{}, telling: story}
+	p := &play{world: h.World, truth: newTruth(), kept: newKept(), servers: servers, open: map[*transactionState]bool{}, telling: story}
 	p.refreshing()
 	drive(p)
 	counts := map[string]uint64{}
@@ -197,6 +199,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		Steps:      int(p.steps.Load()),
 		Lookups:    int(p.lookups.Load()),
 		Hits:       int(p.hits.Load()),
+		Demanded:   int(p.demanded.Load()),
 		Faults:     int(p.faults.Load()),
 		Counts:     counts,
 		Violations: p.violations,

@@ -30,8 +30,8 @@ func (p *play) refreshing() {
 func (p *play) refresh(ctx context.Context, spec CacheSpec, database, key string) (Value, error) {
 	s := p.truth.session(0, database, true)
 	defer s.rollback()
-	write, life, err := s.read(spec.Table, key)
-	v := Value{Database: database, Life: life, Cache: spec.Name, Key: key, Write: write}
+	shows, err := s.read(spec.Table, key)
+	v := Value{Database: database, Life: shows.life, Cache: spec.Name, Key: key, Write: shows.number, Gone: shows.gone}
 	if err != nil {
 		return v, err
 	}
@@ -47,7 +47,7 @@ func (p *play) refresh(ctx context.Context, spec CacheSpec, database, key string
 			return v, ctx.Err()
 		}
 	}
-	if write == 0 {
+	if !v.there() {
 		return v, ErrAbsent
 	}
 	return v, nil

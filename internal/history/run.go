@@ -28,6 +28,7 @@ type Options struct {
 // A Report counts what was done. A hit violates one rule at most.
 type Report struct {
 	Histories, Steps, Lookups, Hits, Faults int
+	Demanded                                int // of the hits; see Outcomes
 	Violations                              map[Rule]int
 	Counts                                  map[string]uint64 // of all servers together; see Counter
 }
@@ -88,6 +89,7 @@ func Check(ctx context.Context, open Open, o Options) (Report, error) {
 		r.Steps += out.Steps
 		r.Lookups += out.Lookups
 		r.Hits += out.Hits
+		r.Demanded += out.Demanded
 		r.Faults += out.Faults
 		for what, n := range out.Counts {
 			r.Counts[what] += n

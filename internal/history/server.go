@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -55,6 +56,8 @@ type Tx interface {
 	SetAbsent(cache int, key string)
 	Clear(cache int) error
 	ClearAll() error
+	Delete(cache int, keys ...string) error
+	ClearTags(tags ...string) error
 	Savepoint(fn func(Tx) error) error
 	CommitWith(ctx context.Context, commit func(context.Context) error) error
 	Rollback() error
@@ -66,6 +69,7 @@ type CacheSpec struct {
 	Name        string
 	Table       int
 	ContextFree bool
+	Tagged      bool // its values bear the tags that Value.Tags returns
 	Warm        bool
 	Size        int           // 0: the default
 	Duration    time.Duration // 0: until cleared
@@ -106,16 +110,32 @@ type Value struct {
 	Cache    string
 	Key      string
 	Who      string
-	Write    int // number of the write that the row shows; 0: there is no row
+	Write    int  // number of the write that the row shows; 0: there is no row yet
+	Gone     bool // that write removed the row
 }
+
+// there reports whether there is a row.
+func (v Value) there() bool { return v.Write > 0 && !v.Gone }
+
+// Tags returns the tags of a value in a cache that is Tagged: one that every value under
+// its key bears, and one that depends on the write.
+func (v Value) Tags() []string { return []string{rowTag(v.Key), writeTag(v.Write)} }
+
+func rowTag(key string) string { return "row " + key }
+
+// writeTag returns a tag that some values have in common, whatever their keys.
+func writeTag(write int) string { return "write " + strconv.Itoa(write%7) }
 
 func (v Value) String() string {
 	life := ""
 	if v.Life > 0 {
 		life = fmt.Sprintf(" of life %d", v.Life)
 	}
-	if v.Write == 0 {
+	switch {
+	case v.Write == 0:
 		return "no row" + life
+	case v.Gone:
+		return fmt.Sprintf("no row since w%d%s", v.Write, life)
 	}
 	return fmt.Sprintf("w%d%s", v.Write, life)
 }

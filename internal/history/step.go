@@ -30,6 +30,10 @@ type World struct {
 	// another; its own commits and drops count at once.
 	Late time.Duration
 
+	// Kept says that servers keep a value until it is cleared, or its key is deleted. Interleave
+	// demands it then; see [Missing].
+	Kept bool
+
 	// Faults may come between any two steps; there are none by default. In a
 	// world with faults a server may answer ErrRefused.
 	Faults []Fault
@@ -63,7 +67,9 @@ type Step struct {
 	Cache, Key, Who int
 	Client          int // in the user context, where it makes no difference
 
-	ClearFirst bool // Write: clear before the write, not some time after it
+	ClearFirst bool // Write: clear before the write, not some time after it, or in shared transactions right after it
+	By         Means
+	Gone       bool // Write: remove the row
 	All        bool // Write, Commit: clear all caches, not just those that show the row. LoadMany: all keys
 	Panic      bool // Undo: by a panic, not an error
 	Outcome    Outcome
@@ -92,6 +98,8 @@ const (
 	Write                   // write a row of the cache's table; 1 pause if ClearFirst: after the clear
 	Clear                   //
 	ClearAll                //
+	Delete                  // the key
+	ClearTag                // that of the row or that of its last write
 	Savepoint               // begin a savepoint
 	Release                 // end the innermost savepoint
 	Undo                    // undo the innermost savepoint
@@ -100,6 +108,19 @@ const (
 	Drop                    // remove a database, drop it, make it again; 2 pauses: in between
 	Break                   // a fault of the world; its own transaction
 	end                     // roll back what is open when the history is over
+)
+
+// Means say how Write and Commit take away what caches show of a row that was written,
+// and which tag ClearTag clears.
+type Means uint8
+
+// The means. Where a value bears no tags, and where an absence may be known, the key is
+// deleted in place of the tag.
+const (
+	ByClear  Means = iota // clear the caches that show it
+	ByDelete              // delete the row's key in them
+	ByRow                 // clear the tag of the row
+	ByWrite               // clear the tags of the writes that were overwritten
 )
 
 // An Outcome is how the database's commit ends.

@@ -134,6 +134,10 @@ func (t *transaction) body(ctx context.Context, tx Tx, depth int) error {
 			err = t.ordered(func() error { return t.write(tx, s) })
 		case Clear:
 			err = t.ordered(func() error { return t.clear(tx, s.Cache) })
+		case Delete:
+			err = t.ordered(func() error { return t.delete(tx, slot{s.Cache, t.world.Keys[s.Key]}) })
+		case ClearTag:
+			err = t.ordered(func() error { return t.clearTags(tx, t.tag(s)) })
 		case ClearAll:
 			err = t.ordered(func() error { return t.clearAll(tx) })
 		case Savepoint:
@@ -174,15 +178,15 @@ func (t *transaction) write(tx Tx, s Step) error {
 	if t.readOnly {
 		return nil
 	}
-	table := t.world.Caches[s.Cache].Table
+	table, key := t.world.Caches[s.Cache].Table, t.world.Keys[s.Key]
 	clearFirst := s.ClearFirst && !t.several // or others load in between
 	if clearFirst {
-		if err := t.clearTable(tx, table, s.All); err != nil {
+		if err := t.clearBefore(tx, table, key, s); err != nil {
 			return err
 		}
 		t.pause()
 	}
-	n, err := t.session.write(table, t.world.Keys[s.Key])
+	n, before, err := t.session.write(table, key, s.Gone)
 	switch {
 	case errors.Is(err, errLocked):
 		return nil // this user does not wait
@@ -192,36 +196,80 @@ func (t *transaction) write(tx Tx, s Step) error {
 	case err != nil:
 		return err
 	}
-	t.tell(t, "writes w%d to row %q of table %d", n, t.world.Keys[s.Key], table)
+	t.tell(t, "writes w%d to row %q of table %d, and removes it: %v", n, key, table, s.Gone)
 	if clearFirst {
 		return nil
 	}
-	t.owe(table)
+	t.owe(table, Value{Key: key, Write: before.number, Gone: before.gone})
 	if s.ClearFirst {
-		return t.clearTable(tx, table, s.All)
+		return t.pay(tx, s, func(at slot) bool { return t.shows(at, table) && at.key == key })
 	}
 	return nil
 }
 
-// owe notes that the caches that show a table are to be cleared.
-func (t *transaction) owe(table int) {
+// shows reports whether a slot is of a cache that shows a table.
+func (t *transaction) shows(at slot, table int) bool { return t.world.Caches[at.cache].Table == table }
+
+// owe notes that what caches may show of a row is to be taken away.
+func (t *transaction) owe(table int, before Value) {
 	t.transactionState.mu.Lock()
 	defer t.transactionState.mu.Unlock()
-	for i, c := range t.world.Caches {
-		if c.Table == table {
-			t.belief.owed[i] = true
+	for i := range t.world.Caches {
+		if at := (slot{i, before.Key}); t.shows(at, table) {
+			t.belief.owe(at, before)
 		}
 	}
 }
 
-// clearTable clears the caches that show a table, or all.
-func (t *transaction) clearTable(tx Tx, table int, all bool) error {
-	if all {
+// clearBefore takes away what caches show of a row, whatever it is.
+func (t *transaction) clearBefore(tx Tx, table int, key string, s Step) error {
+	if s.All {
 		return t.clearAll(tx)
 	}
+	if s.By >= ByRow { // of which an absence bears none
+		if err := t.clearTags(tx, rowTag(key)); err != nil {
+			return err
+		}
+	}
+	for i := range t.world.Caches {
+		at := slot{i, key}
+		if !t.shows(at, table) {
+			continue
+		}
+		remove := func() error { return t.delete(tx, at) }
+		if s.By == ByClear {
+			remove = func() error { return t.clear(tx, i) }
+		}
+		if err := remove(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pay takes away what is owed in some slots, by what s says.
+func (t *transaction) pay(tx Tx, s Step, in func(slot) bool) error {
 	for i, c := range t.world.Caches {
-		if c.Table == table {
-			if err := t.clear(tx, i); err != nil {
+		for _, key := range t.world.Keys {
+			at := slot{i, key}
+			d, owed := t.owes(at)
+			if !owed || !in(at) {
+				continue
+			}
+			var err error
+			switch tags := c.Tagged && !d.absent; {
+			case s.All:
+				return t.clearAll(tx)
+			case s.By == ByClear:
+				err = t.clear(tx, i)
+			case s.By == ByRow && tags:
+				err = t.clearTags(tx, rowTag(key))
+			case s.By == ByWrite && tags:
+				err = t.clearTags(tx, d.tags...)
+			default:
+				err = t.delete(tx, at)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -247,6 +295,38 @@ func (t *transaction) clearAll(tx Tx) error {
 		t.cleared(i)
 	}
 	return tx.ClearAll()
+}
+
+func (t *transaction) delete(tx Tx, at slot) error {
+	if t.readOnly {
+		return nil
+	}
+	t.tell(t, "deletes %q in %q", at.key, t.world.Caches[at.cache].Name)
+	t.cutOff(at, func() { t.belief.delete(at) })
+	return tx.Delete(at.cache, at.key)
+}
+
+func (t *transaction) clearTags(tx Tx, tags ...string) error {
+	if t.readOnly {
+		return nil
+	}
+	t.tell(t, "clears the tags %q", tags)
+	for _, tag := range tags {
+		t.cutOff(tag, func() { t.belief.clearTag(tag, t.tagged) })
+	}
+	return tx.ClearTags(tags...)
+}
+
+func (t *transaction) tagged(cache int) bool { return t.world.Caches[cache].Tagged }
+
+// tag returns the tag that s clears.
+func (t *transaction) tag(s Step) string {
+	key := t.world.Keys[s.Key]
+	if s.By != ByWrite {
+		return rowTag(key)
+	}
+	write, _ := t.session.latest(row{t.database, t.life, t.world.Caches[s.Cache].Table, key})
+	return writeTag(write)
 }
 
 // savepoint plays what is within a savepoint. On both sides it begins, and is

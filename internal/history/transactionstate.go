@@ -23,16 +23,17 @@ type transactionState struct {
 	// order is held by a goroutine that does something on both sides, the
 	// cache's and the database's, in which no other may come in between. Loads
 	// do not hold it.
-	order sync.Mutex
-	saver *transaction // the goroutine that has savepoints open; nil: none
-	over  atomic.Bool  // a goroutine is committing or rolling back, or has; written with order held
+	order   sync.Mutex
+	touched map[address]bool // what it has loaded or set; only where it has one goroutine
+	saver   *transaction     // the goroutine that has savepoints open; nil: none
+	over    atomic.Bool      // a goroutine is committing or rolling back, or has; written with order held
 
 	mu         sync.Mutex
 	committing bool // the database's commit is running
 	ended      bool
 	belief     belief
 	cuts       int         // how many clears and undone savepoints there were
-	cut        map[int]int // by cache: which was the last that concerned it
+	cut        map[any]int // by cache, slot or tag: which was the last that concerned it
 	underway   int         // changes of what the transaction sees of its own
 	changes    int         // how many there were
 
@@ -42,7 +43,7 @@ type transactionState struct {
 }
 
 func newTransactionState(id int) *transactionState {
-	return &transactionState{id: id, belief: newBelief(), cut: map[int]int{}, landing: map[address]int{}}
+	return &transactionState{id: id, belief: newBelief(), touched: map[address]bool{}, cut: map[any]int{}, landing: map[address]int{}}
 }
 
 // A glance is what was known of a transaction before a look-up.
@@ -120,11 +121,27 @@ func (s *transactionState) believed() belief {
 
 // cleared notes that a cache was cleared.
 func (s *transactionState) cleared(cache int) {
+	s.cutOff(cache, func() { s.belief.clear(cache) })
+}
+
+// cutOff notes what was done to a cache, a slot or a tag.
+func (s *transactionState) cutOff(at any, done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.belief.clear(cache)
+	done()
 	s.cuts++
-	s.cut[cache] = s.cuts
+	s.cut[at] = s.cuts
+}
+
+// lastCut returns the last cut that concerned a value. s.mu must be held.
+func (s *transactionState) lastCut(at address, v own, tagged bool) int {
+	last := max(s.cut[at.cache], s.cut[at.slot()])
+	if tagged && !v.absent {
+		for _, tag := range v.Tags() {
+			last = max(last, s.cut[tag])
+		}
+	}
+	return last
 }
 
 // undone notes that a savepoint was undone, before which the belief was that.
@@ -141,9 +158,10 @@ func (s *transactionState) undone(before belief, caches int) {
 	}
 }
 
-// owes reports whether the cache is to be cleared before the commit.
-func (s *transactionState) owes(cache int) bool {
+// owes returns what is to be done before the commit.
+func (s *transactionState) owes(at slot) (d debt, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.belief.owed[cache]
+	d, ok = s.belief.owed[at]
+	return d, ok
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,7 +43,8 @@ type row struct {
 
 type write struct {
 	row   row
-	by    int // transaction
+	gone  bool // it removed the row
+	by    int  // transaction
 	state writeStatus
 	at    int // commit that made it visible
 	until int // commit that overwrote it
@@ -76,6 +78,14 @@ func (t *truth) now(database string) (commits, tick, life int, ok bool) {
 	defer t.mu.Unlock()
 	t.ticks++
 	return t.commits, t.ticks, t.lives[database], !t.gone[database]
+}
+
+// tick returns the next tick.
+func (t *truth) tick() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ticks++
+	return t.ticks
 }
 
 // remove ends the life of a database; not ok if there is none.
@@ -153,46 +163,71 @@ func (s *session) begin() error {
 	return s.start()
 }
 
-// read returns the number of the write that the row shows to s, and the life
-// of the database that it is in.
-func (s *session) read(table int, key string) (number, life int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.start(); err != nil {
-		return 0, 0, err
-	}
-	r := row{s.database, s.life, table, key}
-	if n, ok := s.own[r]; ok {
-		return n, s.life, nil
-	}
-	versions := s.versions[r]
-	for i := len(versions) - 1; i >= 0; i-- {
-		if !s.repeatable || s.writes[versions[i]].at <= s.snapshot {
-			return versions[i], s.life, nil
-		}
-	}
-	return 0, s.life, nil
+// A content is what a row shows: the number of the write, 0 for none, whether that removed
+// the row, and the life of the database.
+type content struct {
+	number, life int
+	gone         bool
 }
 
-// write changes the row. It returns the number of the write.
-func (s *session) write(table int, key string) (int, error) {
+// read returns what the row shows to s.
+func (s *session) read(table int, key string) (content, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.start(); err != nil {
-		return 0, err
+		return content{}, err
+	}
+	r := row{s.database, s.life, table, key}
+	n, ok := s.own[r]
+	versions := s.versions[r]
+	for i := len(versions) - 1; i >= 0 && !ok; i-- {
+		if !s.repeatable || s.writes[versions[i]].at <= s.snapshot {
+			n, ok = versions[i], true
+		}
+	}
+	return content{n, s.life, s.writes[n].gone}, nil
+}
+
+// write changes the row, or removes it. It returns the number of the write, and what the
+// row showed before.
+func (s *session) write(table int, key string, gone bool) (n int, before content, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.start(); err != nil {
+		return 0, before, err
 	}
 	r := row{s.database, s.life, table, key}
 	if by := s.locks[r]; by != nil && by != s {
-		return 0, errLocked
+		return 0, before, errLocked
 	}
-	if versions := s.versions[r]; s.repeatable && len(versions) > 0 && s.writes[versions[len(versions)-1]].at > s.snapshot {
-		return 0, errConflict
+	versions := s.versions[r]
+	if s.repeatable && len(versions) > 0 && s.writes[versions[len(versions)-1]].at > s.snapshot {
+		return 0, before, errConflict
 	}
-	n := len(s.writes)
-	s.writes = append(s.writes, write{row: r, by: s.id, until: math.MaxInt})
+	last, ok := s.own[r]
+	if !ok && len(versions) > 0 {
+		last = versions[len(versions)-1]
+	}
+	before = content{last, s.life, s.writes[last].gone}
+	n = len(s.writes)
+	s.writes = append(s.writes, write{row: r, gone: gone, by: s.id, until: math.MaxInt})
 	s.locks[r], s.own[r] = s, n
 	s.made = append(s.made, n)
-	return n, nil
+	return n, before, nil
+}
+
+// absences returns the writes that may have left the row as one that is not there, the newest
+// first. The last is 0: there was no write.
+func (t *truth) absences(r row) []int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []int
+	for n, w := range slices.Backward(t.writes) {
+		if w.row == r && w.gone && n > 0 {
+			all = append(all, n)
+		}
+	}
+	return append(all, 0)
 }
 
 // latest returns the session's own last write of the row.

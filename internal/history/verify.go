@@ -28,16 +28,28 @@ func ReportStale(ctx context.Context, cached, loaded *Value) {
 	}
 	c := slices.IndexFunc(t.world.Caches, func(c CacheSpec) bool { return c.Name == v.Cache })
 	r := row{v.Database, v.Life, t.world.Caches[max(0, c)].Table, v.Key}
-	if c < 0 || cached != nil && loaded != nil && cached.Life != loaded.Life || !t.truth.exposed(r, written(cached), written(loaded)) {
+	if c < 0 || cached != nil && loaded != nil && cached.Life != loaded.Life || !t.exposed(r, cached, loaded) {
 		t.violated(t, Mismatch, fmt.Sprintf("had a hit of %v in %q[%q], and loaded %v", shown(cached), v.Cache, v.Key, shown(loaded)))
 	}
 }
 
-func written(v *Value) int {
-	if v == nil {
-		return 0
+// exposed reports whether all commits between two values were without a fence. An absence
+// may be of any time when there was no row.
+func (t *transaction) exposed(r row, cached, loaded *Value) bool {
+	writes := func(v *Value) []int {
+		if v == nil {
+			return t.truth.absences(r)
+		}
+		return []int{v.Write}
 	}
-	return v.Write
+	for _, one := range writes(cached) {
+		for _, other := range writes(loaded) {
+			if t.truth.exposed(r, one, other) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func shown(v *Value) string {

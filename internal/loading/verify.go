@@ -70,7 +70,8 @@ func (c *Cache[K, V]) compare(ctx context.Context, h transaction.Handle, keys []
 		return
 	}
 	for _, i := range differ {
-		if !c.Useful(h.Transaction, keys[i], hits[i]) { // deleted since
+		// Deleted since, or a tag cleared that either bears: the hit may be the newer one.
+		if !c.Useful(h.Transaction, keys[i], hits[i]) || !c.Useful(h.Transaction, keys[i], loaded[i]) {
 			continue
 		}
 		c.stale(ctx, h, keys[i], hits[i], loaded[i])

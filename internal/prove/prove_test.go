@@ -10,7 +10,7 @@ import (
 // The other caches are caught, txcache is not, and the table says so.
 func TestSchemes(t *testing.T) {
 	var out strings.Builder
-	if err := schemes(t.Context(), &out, 1, 100_000); err != nil {
+	if err := schemes(t.Context(), &out, 1, 600_000); err != nil {
 		t.Error(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

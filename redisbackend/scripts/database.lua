@@ -136,12 +136,12 @@ local function remove(fields)
   for i = 1, #fields, batch do redis.call('HDEL', key, unpack(fields, i, math.min(i + batch - 1, #fields))) end
 end
 
--- start_all starts new generations of all caches. Deletes of before concern no value
--- any more. No caller may believe that it can make up for this by the log.
-local function start_all(db)
+-- start_afresh starts new generations of all caches, without a log. No caller may believe
+-- that it can make up for this by the log.
+local function start_afresh(db, gone)
   local fields = {}
   for _, name in ipairs(redis.call('HKEYS', key)) do
-    if string.find(name, '^[cow]') then table.insert(fields, name) end
+    if string.find(name, gone) then table.insert(fields, name) end
   end
   remove(fields)
   db.base = token(db)
@@ -163,17 +163,6 @@ local function set(db, cache, new)
   note(db, cache .. '@' .. new, 1)
 end
 
--- start starts new generations of the caches named, and of all if all == '1', and
--- deletes the keys that are named.
-local function start(db, all, names)
-  change(db)
-  if all == '1' then start_all(db) end
-  for item in string.gmatch(names, '%S+') do
-    local cache, count = deletes(item)
-    if cache then note(db, item, count) else set(db, item, token(db)) end
-  end
-end
-
 -- forget drops the oldest entries of the log until the others name no more than so many
 -- keys and caches. The floors rise to the deletes that are dropped. // P4
 local function forget(db, keep)
@@ -186,7 +175,7 @@ local function forget(db, keep)
     for i, entry in ipairs(redis.call('HMGET', key, unpack(fields))) do
       if log.count > keep then
         local version, items = string.match(entry or '', '^(%d+)( .+)$')
-        if not version then return start_all(db) end
+        if not version then return start_afresh(db, '^[cow]') end
         for item in string.gmatch(items, '%S+') do
           local cache, count = deletes(item)
           if cache then floors[cache] = version end
@@ -199,6 +188,28 @@ local function forget(db, keep)
     remove(dropped)
   end
   for cache, version in pairs(floors) do redis.call('HSET', key, 'o' .. cache, version) end
+end
+
+-- start_all starts new generations of all caches. Deletes of before concern no value of
+-- these, but the floors rise to them: the caller may have begun before a delete. // P4
+local function start_all(db)
+  forget(db, 0)
+  for _, item in ipairs(db.items) do
+    local cache = deletes(item)
+    if cache then redis.call('HSET', key, 'o' .. cache, text(db.version)) end
+  end
+  start_afresh(db, '^[cw]')
+end
+
+-- start starts new generations of the caches named, and of all if all == '1', and
+-- deletes the keys that are named.
+local function start(db, all, names)
+  change(db)
+  if all == '1' then start_all(db) end
+  for item in string.gmatch(names, '%S+') do
+    local cache, count = deletes(item)
+    if cache then note(db, item, count) else set(db, item, token(db)) end
+  end
 end
 
 -- catch_up makes sure that the log tells of all changes. Scripts of an older release

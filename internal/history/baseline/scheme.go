@@ -27,6 +27,24 @@ type Scheme struct {
 	// was when the transaction began, that goes up by one after the commit.
 	Counted bool
 
+	// KeyCounted deletes nothing either: each key has a counter in it, as it was when the
+	// transaction looked it up, that goes up by one after the commit.
+	KeyCounted bool
+
+	// Twice deletes a second time, a while after the commit.
+	Twice bool
+
+	// Numbered deletes nothing: what happens is numbered, a value has the number under
+	// which it was loaded, and is hit only if that is as high as the number of the last
+	// delete of its key, and of the last clear of its cache and of each of its tags. What
+	// is about to be committed has a fence. The last deletes of a cache are
+	// remembered; its floor rises to those that are forgotten. These are the rules of
+	// txcache; of them Unfenced leaves out the fences, Newest numbers a value by the
+	// newest state in place of the one that its transaction began with, Unfloored forgets deletes
+	// and raises no floor, and Unchecked publishes what a transaction deletes and
+	// sets although others have deleted it too.
+	Numbered, Unfenced, Newest, Unfloored, Unchecked bool
+
 	// Forgetful loses the counters when a fault says so, and counts from zero.
 	Forgetful bool
 
@@ -69,6 +87,23 @@ var (
 	VersionedLost = Scheme{Name: "versioned namespace, evicted", Practice: "the same, and now and then the counters are lost and restart from zero",
 		Counted: true, Forgetful: true, Deferred: true, Unwinding: true}
 
+	DoubleDelete = Scheme{Name: "delete twice", Practice: "read through on a miss, delete right before the commit and again a while after it",
+		Early: true, Twice: true, Deferred: true, Unwinding: true}
+
+	VersionedKeys = Scheme{Name: "versioned keys", Practice: "a counter for each key, read before a load, goes up after the commit", KeyCounted: true, Deferred: true, Unwinding: true}
+
+	NoFence = Scheme{Name: "numbers, no fence", Practice: "the rules of txcache, but nothing keeps readers off what is being committed",
+		Numbered: true, Unfenced: true, Deferred: true, Unwinding: true}
+
+	NewestFill = Scheme{Name: "numbers of the newest state", Practice: "the rules of txcache, but what is loaded has the number of the newest state, not of the begin",
+		Numbered: true, Newest: true, Deferred: true, Unwinding: true}
+
+	NoFloor = Scheme{Name: "numbers, no floor", Practice: "the rules of txcache, but deletes that are forgotten raise no floor",
+		Numbered: true, Unfloored: true, Deferred: true, Unwinding: true}
+
+	Unchecked = Scheme{Name: "numbers, unchecked write-through", Practice: "the rules of txcache, but what is deleted and set is published although others have deleted it too",
+		Numbered: true, Unchecked: true, Deferred: true, Unwinding: true}
+
 	WriteThrough = Scheme{Name: "write-through", Practice: "set at once what a transaction reads and writes", Through: true, Unwinding: true}
 
 	NoSavepoints = Scheme{Name: "no savepoints", Practice: "cache-aside that knows transactions, but not savepoints", Deferred: true}
@@ -92,7 +127,8 @@ var (
 // All returns the schemes, the most common practices first.
 func All() []Scheme {
 	return []Scheme{
-		CacheAside, DeleteFirst, LowerBound, Versioned, VersionedLost, WriteThrough,
+		CacheAside, DeleteFirst, DoubleDelete, LowerBound, Versioned, VersionedLost, VersionedKeys, WriteThrough,
+		NoFence, NewestFill, NoFloor, Unchecked,
 		NoSavepoints, NoCuts, NoDrop, NoEnd, StringKeys, NoDatabase, NoUser,
 	}
 }

@@ -20,14 +20,18 @@ type transaction struct {
 	*server
 	database string
 	readOnly bool
-	began    int   // by the server's clock
-	counters []int // of the caches, when it began
+	began    int      // by the server's clock
+	counters []int    // of the caches, when it began
+	epoch    int      // of the database, when it began
+	fences   []*fence // that stood when it began
+	fence    *fence   // its own; nil: it has not cleared, or not begun to commit
 
-	private sync.Mutex // before the server's
-	ended   bool
-	own     overlay
-	cleared map[int]bool
-	cuts    map[int]int // by cache: how often it was cleared, or a savepoint undone
+	private  sync.Mutex // before the server's
+	ended    bool
+	own      overlay
+	cuts     cuts
+	cutCount map[int]int      // by cache: how often it was cut off, or a savepoint undone
+	versions map[slot]version // of keys, as they were read last
 }
 
 func (t *transaction) cacheKey(cache int) cacheKey { return cacheKey{t.database, t.caches[cache].Name} }
@@ -43,33 +47,60 @@ func (t *tx) key(cache int, key string) any {
 	if c.ContextFree {
 		who = history.Who{}
 	}
-	at := t.scheme.Key(t.database, c.Name, key, who)
-	if t.scheme.Counted {
-		return versioned{t.counters[cache], at}
+	return t.scheme.Key(t.database, c.Name, key, who)
+}
+
+// A version is the counters in a key: of the cache and of the key itself.
+type version struct{ cache, key int }
+
+// versioned is a key with counters in it.
+type versioned struct {
+	version
+	key any
+}
+
+// shared returns the key under which others find what is under at, with the counters as
+// they were read last, or are now if they were not read, or if afresh says so.
+func (t *tx) shared(at any, in slot, afresh bool) any {
+	switch {
+	case t.scheme.Counted:
+		return versioned{version{cache: t.counters[in.cache]}, at}
+	case t.scheme.KeyCounted:
+		v, ok := t.versions[in]
+		if !ok || afresh {
+			v = t.version(t.cacheKey(in.cache), in.key)
+			t.versions[in] = v
+		}
+		return versioned{v, at}
 	}
 	return at
 }
 
-// versioned is a key with a counter in it.
-type versioned struct {
-	counter int
-	key     any
+func (t *tx) entry(cache int, key string, value history.Value, absent bool) entry {
+	return entry{cacheKey: t.cacheKey(cache), slot: slot{cache, key}, value: value, absent: absent}
 }
 
 func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool) {
-	at := t.key(cache, key)
+	at, in := t.key(cache, key), slot{cache, key}
 	t.private.Lock()
 	defer t.private.Unlock()
 	if t.ended && !t.scheme.Endless {
 		return history.Value{}, false
 	}
+	if t.scheme.Numbered && t.detached() {
+		return history.Value{}, false
+	}
 	if e, ok := t.own[at]; ok {
 		return e.value, !e.absent
 	}
-	if t.cleared[cache] && !t.scheme.Through {
+	if t.cuts.hides(in) && !t.scheme.Through {
 		return history.Value{}, false
 	}
-	return t.get(t.cacheKey(cache), t.began, at)
+	v, ok := t.get(t.transaction, t.cacheKey(cache), t.shared(at, in, true))
+	if ok && !t.scheme.Through && t.cuts.covers(in, t.tags(cache, v)) {
+		return history.Value{}, false
+	}
+	return v, ok
 }
 
 func (t *tx) GetMany(ctx context.Context, cache int, keys []string) map[string]history.Value {
@@ -89,7 +120,7 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 	cuts := t.cut(cache)
 	v, err := load(ctx)
 	if absent := errors.Is(err, history.ErrAbsent); err == nil || absent {
-		t.keep(cache, cuts, map[string]entry{key: {t.cacheKey(cache), v, absent}})
+		t.keep(cache, cuts, map[string]entry{key: t.entry(cache, key, v, absent)})
 	}
 	return v, err
 }
@@ -99,7 +130,7 @@ func (t *tx) Load(ctx context.Context, cache int, key string, load func(context.
 func (t *tx) SetAbsent(cache int, key string) {
 	t.private.Lock()
 	defer t.private.Unlock()
-	t.put(cache, key, entry{t.cacheKey(cache), history.Value{}, true})
+	t.put(cache, key, t.entry(cache, key, history.Value{}, true))
 }
 
 func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(context.Context, []string) (map[string]history.Value, error)) (map[string]history.Value, error) {
@@ -122,25 +153,17 @@ func (t *tx) LoadMany(ctx context.Context, cache int, keys []string, load func(c
 	entries := map[string]entry{}
 	for _, key := range missing {
 		v, ok := loaded[key]
-		entries[key] = entry{t.cacheKey(cache), v, !ok}
+		entries[key] = t.entry(cache, key, v, !ok)
 	}
 	t.keep(cache, cuts, entries)
 	return found, nil
-}
-
-// cut returns how often the transaction has cut the cache off from what came
-// before.
-func (t *tx) cut(cache int) int {
-	t.private.Lock()
-	defer t.private.Unlock()
-	return t.cuts[cache]
 }
 
 // keep sets what was loaded since there had been so many cuts.
 func (t *tx) keep(cache, cuts int, loaded map[string]entry) {
 	t.private.Lock()
 	defer t.private.Unlock()
-	if t.cuts[cache] != cuts && !t.scheme.Belated {
+	if t.cutCount[cache] != cuts && !t.scheme.Belated {
 		return
 	}
 	for key, e := range loaded {
@@ -151,48 +174,33 @@ func (t *tx) keep(cache, cuts int, loaded map[string]entry) {
 func (t *tx) Set(cache int, key string, value history.Value) {
 	t.private.Lock()
 	defer t.private.Unlock()
-	t.put(cache, key, entry{t.cacheKey(cache), value, false})
+	t.put(cache, key, t.entry(cache, key, value, false))
 }
 
 // put is Set, with t.private held.
 func (t *tx) put(cache int, key string, e entry) {
 	switch at := t.key(cache, key); {
 	case t.ended:
-	case t.readOnly, t.scheme.Through, !t.cleared[cache] && !t.scheme.Deferred:
-		t.set(overlay{at: e}, t.began)
+	case t.readOnly, t.scheme.Through, !t.cuts.covers(e.slot, t.tags(cache, e.value)) && !t.scheme.Deferred:
+		t.set(t.transaction, overlay{t.shared(at, e.slot, false): e})
 	default:
+		e.at = t.shared(at, e.slot, false)
 		t.own[at] = e
 	}
 }
 
-func (t *tx) Clear(cache int) error {
-	t.private.Lock()
-	defer t.private.Unlock()
-	t.cleared[cache] = true
-	t.cuts[cache]++
-	maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
-	return nil
-}
-
-func (t *tx) ClearAll() error {
-	for cache := range t.caches {
-		t.Clear(cache)
-	}
-	return nil
-}
-
 func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 	t.private.Lock()
-	own, cleared := maps.Clone(t.own), maps.Clone(t.cleared)
+	own, cuts := maps.Clone(t.own), t.cuts.clone()
 	t.private.Unlock()
 	kept := false
 	defer func() {
 		t.private.Lock()
 		defer t.private.Unlock()
 		if !kept && t.scheme.Unwinding {
-			t.own, t.cleared = own, cleared
+			t.own, t.cuts = own, cuts
 			for cache := range t.caches {
-				t.cuts[cache]++
+				t.cutCount[cache]++
 			}
 		}
 	}()
@@ -203,15 +211,18 @@ func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 
 func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	t.end()
-	t.each((*server).note) // of which only some schemes make use
+	t.do((*server).announce)
 	if t.scheme.Early {
-		t.each((*server).invalidate)
+		t.do((*server).invalidateAll)
 		if err := commit(ctx); err != nil {
 			return err
 		}
+		if t.scheme.Twice {
+			t.do(func(s *server, t *transaction) { s.late = append(s.late, late{s.clock + delay, t}) })
+		}
 	} else {
 		err := func() error {
-			defer t.each((*server).invalidate) // the outcome may be unknown
+			defer t.do((*server).invalidateAll) // the outcome may be unknown
 			return commit(ctx)
 		}()
 		if err != nil {
@@ -220,22 +231,22 @@ func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error)
 	}
 	t.private.Lock()
 	defer t.private.Unlock()
-	for cache := range t.cleared {
-		maps.DeleteFunc(t.own, func(_ any, e entry) bool { return e.cache == t.caches[cache].Name })
+	t.forget(func(e entry) bool { return !t.scheme.Numbered && t.cuts.covers(e.slot, t.tags(e.slot.cache, e.value)) })
+	own := overlay{}
+	for _, e := range t.own {
+		own[e.at] = e
 	}
-	t.set(t.own, t.began)
+	t.set(t.transaction, own)
 	return nil
 }
 
-// each does something with every cache that the transaction has cleared.
-func (t *transaction) each(do func(*server, cacheKey)) {
+// do does something with what the transaction has cut off.
+func (t *transaction) do(what func(*server, *transaction)) {
 	t.private.Lock()
 	defer t.private.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for cache := range t.cleared {
-		do(t.server, t.cacheKey(cache))
-	}
+	what(t.server, t)
 }
 
 func (t *tx) Rollback() error {

@@ -143,6 +143,11 @@ func (t asideTx) ClearAll() error {
 	return nil
 }
 
+// Delete deletes by the hash, as it does not know all users of a key.
+func (t asideTx) Delete(cache int, _ ...string) error { return t.Clear(cache) }
+
+func (t asideTx) ClearTags(...string) error { return t.ClearAll() }
+
 func (t asideTx) Savepoint(fn func(history.Tx) error) error { return fn(t) }
 
 func (t asideTx) CommitWith(ctx context.Context, commit func(context.Context) error) error {

@@ -10,7 +10,6 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/history"
-	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 // Faulty opens stores that share one authority within the process, and returns
@@ -49,10 +48,10 @@ const Lease = time.Second
 // errFault is what an authority answers that was made to fail.
 var errFault = errors.New("subject: the authority does not answer")
 
-// An authority is a memory backend whose calls can be made to fail, and whose
-// fences lapse. It is safe for concurrent use.
+// An authority is a memory backend that forgets deletes early, whose calls can be made to
+// fail, and whose fences lapse. It is safe for concurrent use.
 type authority struct {
-	backend *memorybackend.Backend
+	backend *floors
 
 	mu     sync.Mutex
 	armed  map[call]failure // of the next call of that kind
@@ -84,7 +83,7 @@ type standing struct {
 }
 
 func newAuthority() *authority {
-	return &authority{backend: memorybackend.New(), armed: map[call]failure{}, known: map[string]bool{}, values: map[backend.Key]stored{}}
+	return &authority{backend: newFloors(), armed: map[call]failure{}, known: map[string]bool{}, values: map[backend.Key]stored{}}
 }
 
 // do does what is asked, if it does not fail. What it is given is called with

@@ -8,14 +8,20 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
 
 // Memory opens stores that share the generations of one memory backend.
-func Memory() history.Open {
+func Memory() history.Open { return over(func() backend.Backend { return memorybackend.New() }) }
+
+// Forgetful is Memory with a backend that forgets many deletes, and raises floors.
+func Forgetful() history.Open { return over(func() backend.Backend { return newFloors() }) }
+
+func over(open func() backend.Backend) history.Open {
 	return Of(func(_ context.Context, servers int) ([]*txcache.Store, error) {
-		b := memorybackend.New()
+		b := open()
 		stores := make([]*txcache.Store, servers)
 		for i := range stores {
 			var err error
@@ -62,6 +68,9 @@ func Of(open func(ctx context.Context, servers int) ([]*txcache.Store, error)) h
 				})
 				if err != nil {
 					return nil, errors.Join(err, closeAll(stores))
+				}
+				if spec.Tagged {
+					c.TagBy(func(_ string, v history.Value) []string { return v.Tags() })
 				}
 				s.caches = append(s.caches, c)
 			}
@@ -198,6 +207,10 @@ func (t tx) Set(cache int, key string, value history.Value) {
 func (t tx) SetAbsent(cache int, key string) { t.server.caches[cache].SetAbsent(t.Tx, key) }
 
 func (t tx) Clear(cache int) error { return t.server.caches[cache].Clear(t.Tx) }
+
+func (t tx) Delete(cache int, keys ...string) error {
+	return t.server.caches[cache].Delete(t.Tx, keys...)
+}
 
 func (t tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	return refused(t.Tx.CommitWith(ctx, func(ctx context.Context) error {
