@@ -1,6 +1,9 @@
 package backend_test
 
 import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -108,4 +111,38 @@ func TestNewTokenSortsByTime(t *testing.T) {
 			t.Errorf("tokens in the order in which they were made: %q, want them sorted", tokens)
 		}
 	})
+}
+
+// Put keeps the caches sorted, each once, and the slice of the state that it was copied from.
+func TestPutAgainstAMap(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 3))
+	for range 200 {
+		state, want := backend.State{Base: "base"}, map[string]backend.Token{}
+		for step := range 30 {
+			changed := map[string]backend.Token{}
+			for range random.IntN(5) {
+				changed[string(rune('a'+random.IntN(12)))] = backend.Token(fmt.Sprint(step))
+			}
+			var list []backend.Generation
+			for _, cache := range slices.Sorted(maps.Keys(changed)) {
+				list = append(list, backend.Generation{Cache: cache, Token: changed[cache]})
+			}
+			before, kept := state, slices.Clone(state.Caches)
+			state.Put(list)
+			if !slices.Equal(before.Caches, kept) {
+				t.Fatalf("Put(%v) changed the caches of the state before from %v to %v", list, kept, before.Caches)
+			}
+			maps.Copy(want, changed)
+			if len(state.Caches) != len(want) || !slices.IsSortedFunc(state.Caches, func(a, b backend.Generation) int { return strings.Compare(a.Cache, b.Cache) }) {
+				t.Fatalf("after Put(%v) the caches are %v, want %v, sorted", list, state.Caches, want)
+			}
+			for cache, token := range want {
+				if got := state.Token(cache); got != token {
+					t.Fatalf("after Put(%v) %q is at %q, want %q", list, cache, got, token)
+				}
+			}
+		}
+	}
 }

@@ -73,9 +73,9 @@ var modelCaches = []string{"a", "b", "c d"}
 // Whatever happens, a process that learns of it by differences knows what one
 // knows that reads everything (P3, P4).
 func TestDifferencesMakeTheWhole(t *testing.T) {
-	seeds := 12
+	seeds := 8
 	if testing.Short() {
-		seeds = 3
+		seeds = 2
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestDifferencesMakeTheWhole(t *testing.T) {
 				settled(t, follower)
 				model, standing := deletedModel{}, []backend.Fence{}
 				some := func() []uint64 {
-					if r.IntN(6) == 0 {
+					if r.IntN(24) == 0 {
 						return run(r.Uint64N(5000), 4096)
 					}
 					return run(r.Uint64N(20), 1+r.IntN(3))
@@ -113,7 +113,7 @@ func TestDifferencesMakeTheWhole(t *testing.T) {
 					}
 					model.add(number, f.Keys)
 				}
-				for range 150 {
+				for range 100 {
 					for range r.IntN(5) {
 						switch f := random(); r.IntN(8) {
 						case 0:

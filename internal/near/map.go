@@ -83,6 +83,15 @@ func (e *Entry[K, V]) ExpiredAt(at int64) bool { return e.expires != 0 && at >= 
 // expires at some time.
 func (e *Entry[K, V]) Expired() bool { return e.expires != 0 && Now() >= e.expires }
 
+// Expires returns when the value expires or expired, as Now counts; 0 for never, and if
+// it was let go.
+func (e *Entry[K, V]) Expires() int64 {
+	if e.expires == gone {
+		return 0
+	}
+	return e.expires
+}
+
 // Fill returns the number that Set or Raise was given with the value.
 func (e *Entry[K, V]) Fill() uint64 { return e.fill.Load() }
 

@@ -174,17 +174,14 @@ func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Durat
 	if g.near == nil {
 		return v, false
 	}
-	hash := key.hash()
-	v, expires, ok := g.near.Peek(key, hash)
-	if !ok || expires == 0 || near.Now()-expires >= int64(within) {
+	e := g.near.Find(key, key.hash())
+	if e == nil || e.Expires() == 0 || near.Now()-e.Expires() >= int64(within) {
 		return v, false
 	}
-	marks, _ := t.marks(&g.of.Core)
-	e := g.near.Find(key, hash)
-	if e == nil || marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
+	if marks, _ := t.marks(&g.of.Core); marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
 		return v, false
 	}
-	return v, true
+	return e.Peek(), true
 }
 
 // set stores e under key, in place of what was known of key before.
