@@ -104,7 +104,7 @@ func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 			continue
 		}
 		p := publication{t: t, work: w, local: l, out: out, fill: newest.State.Number}
-		if published := c.types.publish(&p, g); !t.ReadOnly {
+		if published := c.types.publish(p, g); !t.ReadOnly {
 			c.Counts.Published.Add(uint64(published))
 		}
 	}
@@ -134,7 +134,7 @@ func (t *Transaction) Flush(ctx context.Context) {
 	defer out.close()
 	for _, r := range ready {
 		p := publication{t: t, work: &work{}, local: &local{overlay: r.overlay}, out: out, fill: t.Number()}
-		r.cache.types.publish(&p, r.generation)
+		r.cache.types.publish(p, r.generation)
 	}
 }
 
