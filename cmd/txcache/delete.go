@@ -60,7 +60,7 @@ It fails if the delete cannot be announced, also with outage = "commit".`,
 			for _, key := range r.Keys {
 				if isDigestWithContext(key) {
 					return usage("%s is the digest of a long key together with its user context, from which the key cannot be told; "+
-					"give the key itself, or what Cache.KeyText tells a service of it, or clear the cache", quoted(key))
+						"give the key itself, or what Cache.KeyText tells a service of it, or clear the cache", quoted(key))
 				}
 				r.Deleted = append(r.Deleted, texts(key)...)
 			}

@@ -97,4 +97,20 @@ var operatorGuards = []guard{{
 	text:    `line > 0 {`,
 	gone:    `line > 0 && key == nil {`,
 	by:      "TestNothingIsDefinedTwice",
+}, {
+	name:    "Store.Delete: where a key cannot be deleted, its cache is cleared",
+	keeps:   "P3",
+	without: "An operator deletes a key in a backend that does not count, and everybody goes on reading it.",
+	file:    "store.go",
+	text:    "if len(hashes) > tx.h.MaxKeys() {",
+	gone:    "if false && tx.h.MaxKeys() == 0 {",
+	by:      "TestStoreDeleteClearsWhereItMust",
+}, {
+	name:    "command: a value whose key was deleted is shown as such",
+	keeps:   "operators",
+	without: "An operator takes a value that no service uses for what users see.",
+	file:    "cmd/txcache/get.go",
+	text:    "return fill < last, slices",
+	gone:    "return fill < last-last, slices",
+	by:      "TestGetTellsOfADelete",
 }}
