@@ -86,6 +86,85 @@ func BenchmarkHit(b *testing.B) {
 	}
 }
 
+// BenchmarkHitDeletes is a hit in a cache in which keys were deleted, all of them after the
+// values were set.
+func BenchmarkHitDeletes(b *testing.B) {
+	const deletes = 10_000
+	hits := func(b *testing.B, s *txcache.Store, c *txcache.Cache[string, any]) {
+		ctx := b.Context()
+		tx := txcache.Must(s.BeginReadOnly(ctx, "db"))
+		defer tx.Rollback()
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			if _, ok := c.Get(ctx, tx, benchKeys[i%1000]); !ok {
+				b.Fatal("miss")
+			}
+			i++
+		}
+	}
+	remembered := func(b *testing.B) (*txcache.Store, *txcache.Cache[string, any]) {
+		s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
+		tx := txcache.Must(s.Begin(b.Context(), "db"))
+		for i := range deletes {
+			if i%1000 == 0 {
+				if err := tx.Commit(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+				tx = txcache.Must(s.Begin(b.Context(), "db"))
+			}
+			if err := c.Delete(tx, "other-"+strconv.Itoa(i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := tx.Commit(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		return s, c
+	}
+	b.Run("none", func(b *testing.B) {
+		s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
+		hits(b, s, c)
+	})
+	// Each value is looked for among the deletes at its first hit.
+	b.Run("remembered", func(b *testing.B) {
+		s, c := remembered(b)
+		hits(b, s, c)
+	})
+	// As long as a fence stands on any key of the cache, that is so at each hit.
+	b.Run("remembered, a fence stands", func(b *testing.B) {
+		s, c := remembered(b)
+		tx := txcache.Must(s.Begin(b.Context(), "db"))
+		if err := c.Delete(tx, "another"); err != nil {
+			b.Fatal(err)
+		}
+		err := tx.CommitWith(b.Context(), func(context.Context) error {
+			hits(b, s, c)
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkDelete is a transaction that deletes one of a thousand keys.
+func BenchmarkDelete(b *testing.B) {
+	s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		tx := txcache.Must(s.Begin(b.Context(), "db"))
+		if err := c.Delete(tx, benchKeys[i%1000]); err != nil {
+			b.Fatal(err)
+		}
+		if err := tx.Commit(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
+
 // BenchmarkHitParallel is a hit by several goroutines, in one transaction and
 // in one each.
 func BenchmarkHitParallel(b *testing.B) {

@@ -46,7 +46,7 @@ func (c nearCache) access(key uint64) bool {
 	if _, ok := c.m.Get(key, hash); ok {
 		return true
 	}
-	c.m.Set(key, hash, key, 0)
+	c.m.Set(key, hash, key, 0, 0)
 	return false
 }
 

@@ -194,8 +194,8 @@ var nearGuards = []guard{{
 	keeps:   "P7",
 	without: "Keys of one hash read each other's values.",
 	file:    "internal/near/table.go",
-	text:    `e.hash == hash && e.key == key {`,
-	gone:    `e.hash == hash {`,
+	text:    `e != nil && e.key == key {`,
+	gone:    `e != nil {`,
 	by:      "TestKeysOfOneHashAreKeptApart",
 }, {
 	name:    "a value that has expired is not found",

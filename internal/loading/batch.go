@@ -70,6 +70,7 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 			continue
 		}
 		b.g = g
+		g.CountGone(t, it.key)
 		if c.HidesTags(t) {
 			b.toFetch = append(b.toFetch, it)
 			continue

@@ -143,15 +143,15 @@ func (v *eviction[K, V]) victim() int {
 		return candidate
 	}
 	slot, expired := v.unused()
-	uses := e.uses.Load()
+	uses := e.uses()
 	if uses > 0 {
-		v.sketch.add(e.hash, uses)
-		e.uses.Store(0)
+		v.sketch.add(e.hash(), uses)
+		e.setUses(0)
 	}
-	if uses > 0 || expired || v.sketch.count(e.hash) > v.sketch.count(v.table.slot(slot).Load().hash) {
+	if uses > 0 || expired || v.sketch.count(e.hash()) > v.sketch.count(v.table.slot(slot).Load().hash()) {
 		return slot
 	}
-	v.rejected(e.hash)
+	v.rejected(e.hash())
 	return candidate
 }
 
@@ -163,13 +163,13 @@ func (v *eviction[K, V]) unused() (slot int, expired bool) {
 			if v.expired(e) {
 				return v.hand, true
 			}
-			uses := e.uses.Load()
+			uses := e.uses()
 			// Hits that go on meanwhile must not keep the hand going round.
 			if uses == 0 || step >= v.slots {
 				return v.hand, false
 			}
-			v.sketch.add(e.hash, uses)
-			e.uses.Store(0)
+			v.sketch.add(e.hash(), uses)
+			e.setUses(0)
 		}
 		v.hand = (v.hand + v.stride) % v.slots
 		if v.hand == 0 {
@@ -192,11 +192,11 @@ func (v *eviction[K, V]) sweep() (slot int, ok bool) {
 }
 
 func (v *eviction[K, V]) expired(e *Entry[K, V]) bool {
-	if e.expires == 0 {
+	if e.limit < 1<<highHash {
 		return false
 	}
 	if v.now == 0 {
 		v.now = Now()
 	}
-	return v.now >= e.expires
+	return v.now >= e.expires()
 }

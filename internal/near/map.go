@@ -76,53 +76,12 @@ func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 	return e
 }
 
-// ExpiredAt reports whether the value has expired at a moment, as Now counts.
-func (e *Entry[K, V]) ExpiredAt(at int64) bool { return e.expires != 0 && at >= e.expires }
-
-// Expired reports whether the value has expired. It reads the clock only if the value
-// expires at some time.
-func (e *Entry[K, V]) Expired() bool { return e.expires != 0 && Now() >= e.expires }
-
-// Expires returns when the value expires or expired, as Now counts; 0 for never, and if
-// it was let go.
-func (e *Entry[K, V]) Expires() int64 {
-	if e.expires == gone {
-		return 0
-	}
-	return e.expires
-}
-
-// Fill returns the number that Set or Raise was given with the value.
-func (e *Entry[K, V]) Fill() uint64 { return e.fill.Load() }
-
-// Raise makes fill the fill of the value, if that is lower.
-func (e *Entry[K, V]) Raise(fill uint64) {
-	for old := e.fill.Load(); old < fill; old = e.fill.Load() {
-		if e.fill.CompareAndSwap(old, fill) {
-			return
-		}
-	}
-}
-
-// Peek returns the value without counting as a use.
-func (e *Entry[K, V]) Peek() V { return e.value }
-
-// Use returns the value, for a hit.
-func (e *Entry[K, V]) Use() V {
-	// Many goroutines that hit one key must not write to it each time.
-	if uses := e.uses.Load(); uses < maxUses {
-		e.uses.Store(uses + 1)
-	}
-	return e.value
-}
-
 // Set puts value under key, whose hash is given, in place of what was there
 // before. Where there is no room another value goes. From the moment expires
-// on, as Now counts, the value is not found any more; 0 means never. Fill is any
-// number that the caller keeps with the value.
+// on, as Now counts, or 2 µs before, the value is not found any more; 0 means never. Fill
+// is a number that the caller keeps with the value.
 func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
-	e := &Entry[K, V]{key: key, value: value, expires: expires, hash: uint32(hash)}
-	e.fill.Store(fill)
+	e := newEntry(key, uint32(hash), value, expires, fill)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()
@@ -130,8 +89,8 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 		t = newTable[K, V](1)
 		m.table.Store(t)
 	}
-	if old, slot := t.search(key, e.hash); old != nil {
-		e.uses.Store(old.uses.Load())
+	if old, slot := t.search(key, uint32(hash)); old != nil {
+		e.setUses(old.uses())
 		slot.Store(e)
 		return
 	}
@@ -144,7 +103,7 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	slot := t.insert(e)
 	m.count++
 	if m.policy != nil {
-		m.policy.added(e.hash, slot)
+		m.policy.added(uint32(hash), slot)
 	}
 }
 

@@ -3,15 +3,11 @@ package near
 // Peek returns what is kept under key, whose hash is given, and when it expires
 // or expired, 0 for never. It does not count as a use.
 func (m *Map[K, V]) Peek(key K, hash uint64) (value V, expires int64, ok bool) {
-	e := m.Find(key, hash)
-	if e == nil || e.expires == gone {
-		return value, 0, false
-	}
-	return e.value, e.expires, true
+	return m.Find(key, hash).Peek()
 }
 
 // gone is the expiry of an entry that was let go, long ago for any clock.
-const gone = 1
+const gone = unit
 
 // Expire lets go of the value of key, whose hash is given, if it is there. Its
 // place stays taken until another value needs it.
@@ -23,6 +19,7 @@ func (m *Map[K, V]) Expire(key K, hash uint64) {
 		return
 	}
 	if old, slot := t.search(key, uint32(hash)); old != nil {
-		slot.Store(&Entry[K, V]{key: key, expires: gone, hash: old.hash})
+		var none V
+		slot.Store(newEntry(key, old.hash(), none, gone, 0))
 	}
 }

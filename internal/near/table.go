@@ -5,17 +5,6 @@ import (
 	"sync/atomic"
 )
 
-// An Entry is one key and its value. Once it is in a table nothing in it
-// changes but its fill and uses; a new value for the key is a new entry in the same slot.
-type Entry[K comparable, V any] struct {
-	key     K
-	value   V
-	expires int64         // by Now; 0: never
-	fill    atomic.Uint64 // see Fill
-	hash    uint32
-	uses    atomic.Uint32 // hits that the policy has not yet spent, at most maxUses
-}
-
 // slotsPerBucket makes a bucket the size of a cache line.
 const slotsPerBucket = 7
 
@@ -91,7 +80,7 @@ func (t *table[K, V]) search(key K, hash uint32) (*Entry[K, V], *atomic.Pointer[
 		for m := matches(meta, tag); m != 0; m &= m - 1 {
 			slot := &b.slots[bits.TrailingZeros64(m)/8]
 			// Nil if it has just been removed.
-			if e := slot.Load(); e != nil && e.hash == hash && e.key == key {
+			if e := slot.Load(); e != nil && e.key == key {
 				return e, slot
 			}
 		}
@@ -126,14 +115,14 @@ func (t *table[K, V]) slots() int { return len(t.buckets) * slotsPerBucket }
 // insert puts e, whose key is not in the table, into a free slot and returns
 // its number. There must be one.
 func (t *table[K, V]) insert(e *Entry[K, V]) int {
-	i := t.home(e.hash)
+	i := t.home(e.hash())
 	for {
 		b := &t.buckets[i]
 		meta := b.meta.Load()
 		if m := matches(meta, 0); m != 0 {
 			s := bits.TrailingZeros64(m) / 8
 			b.slots[s].Store(e)
-			b.meta.Store(meta | tagOf(e.hash)<<(8*s))
+			b.meta.Store(meta | tagOf(e.hash())<<(8*s))
 			return i*slotsPerBucket + s
 		}
 		if count := meta >> passed; count < 0xff {
@@ -150,7 +139,7 @@ func (t *table[K, V]) remove(number int) {
 	e := b.slots[s].Load()
 	b.meta.Store(b.meta.Load() &^ (0xff << (8 * s)))
 	b.slots[s].Store(nil)
-	for i := t.home(e.hash); i != last; i = t.next(i) {
+	for i := t.home(e.hash()); i != last; i = t.next(i) {
 		// A count that has reached its end is not known any more, and stays.
 		meta := &t.buckets[i].meta
 		if word := meta.Load(); word>>passed < 0xff {

@@ -60,7 +60,7 @@ type types interface {
 
 	// publish puts the values of p into a generation, and those that the backend should
 	// keep into the outbox. It returns how many values there were.
-	publish(p *publication, generation any) (published int)
+	publish(p publication, generation any) (published int)
 
 	count(overlay any) int // how many values there are
 	lose(overlay any)      // drops all values, as if there had been no room for them
@@ -147,7 +147,7 @@ func (c *Core) remembers() bool { return c.absence >= 0 }
 func (c *Core) Lifetime() time.Duration { return c.lifetime }
 
 // New is for databases.
-func (c *Cache[K, V]) New(at backend.Token) any { return c.newGeneration(at) }
+func (c *Cache[K, V]) New(at backend.Token, number uint64) any { return c.newGeneration(at, number) }
 
 // Len is for databases.
 func (c *Cache[K, V]) Len(contents any) int { return contents.(*Generation[K, V]).len() }

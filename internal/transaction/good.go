@@ -88,7 +88,7 @@ func (c *Cache[K, V]) Useful(t *Transaction, key K, r Result[V]) bool {
 // useful is Useful for an entry.
 func (c *Cache[K, V]) useful(t *Transaction, key K, e *entry[V]) bool {
 	_, newest := t.marks(&c.Core)
-	return c.judge(newest, key, t.Number(), func() []uint64 { return e.tags }) == good
+	return c.judge(newest, key, t.Number(), func() []uint64 { return e.tagged() }) == good
 }
 
 // A Flight names the loads that callers of one key can share: those that began after
@@ -116,7 +116,7 @@ func (c *Cache[K, V]) since(m *databases.Marks, key K) uint64 {
 // hidden reports whether what the transaction set under key is gone, as it was deleted,
 // or a tag cleared, since. t.mu must be held.
 func (c *Cache[K, V]) hidden(w *work, l *local, key K, e *entry[V]) bool {
-	return len(l.deleted) > 0 && l.deleted.since(e.cut, c.Keys.Hash(key)) || w.tags.since(e.cut, e.tags...)
+	return len(l.deleted) > 0 && l.deleted.since(uint64(e.cut), c.Keys.Hash(key)) || w.tags.since(uint64(e.cut), e.tagged()...)
 }
 
 // HidesTags reports whether what others are loading may bear tags that the transaction

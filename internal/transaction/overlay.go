@@ -37,10 +37,10 @@ func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
 
 // set stores e under key, for the transaction whose work is w.
 func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
-	e.cut = w.cuts
+	e.cut = short(w.cuts)
 	before, was := o.values[key]
 	if w.savepoints > 0 {
-		if e.step = before.step; e.step <= w.savedAt { // once a savepoint is enough
+		if e.step = before.step; uint64(e.step) <= w.savedAt { // once a savepoint is enough
 			w.record(0, func() {
 				if was {
 					o.values[key] = before
@@ -48,7 +48,7 @@ func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
 					delete(o.values, key)
 				}
 			})
-			e.step = w.steps
+			e.step = short(w.steps)
 		}
 	}
 	if !was && len(o.values) >= o.cache.overlaySize {
@@ -70,7 +70,7 @@ func (c *Cache[K, V]) lose(of any) {
 	o.partial = true
 }
 
-func (c *Cache[K, V]) publish(p *publication, to any) (published int) {
+func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 	g := to.(*Generation[K, V])
 	_, marks := p.t.marks(&c.Core)
 	for key, e := range p.local.overlay.(*overlay[K, V]).values {
@@ -80,7 +80,7 @@ func (c *Cache[K, V]) publish(p *publication, to any) (published int) {
 				continue
 			}
 		}
-		if c.hidden(p.work, p.local, key.Key, &e) || !c.publishable(p, marks, key.Key, &e) {
+		if c.hidden(p.work, p.local, key.Key, &e) || !c.publishable(&p, marks, key.Key, &e) {
 			continue
 		}
 		published++
@@ -112,7 +112,7 @@ func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *
 	if m.KeyFenced(hash) || own && e.loaded || !unchanged(began, last, before, own) {
 		return false
 	}
-	for _, tag := range e.tags {
+	for _, tag := range e.tagged() {
 		last, before := m.Tag(tag)
 		own := p.work.tags[tag] > 0
 		if m.TagFenced(tag) || own && e.loaded || !unchanged(began, last, before, own) {

@@ -47,10 +47,7 @@ const maxKeys = backend.MaxDeletes / 4
 // where there are too many, or the backend cannot delete.
 func (t *Transaction) coarsen() {
 	w := t.work
-	most := maxKeys
-	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 {
-		most = 0
-	}
+	most := t.MaxKeys()
 	if len(w.tags) > most {
 		w.cleared = true
 	}
@@ -59,6 +56,15 @@ func (t *Transaction) coarsen() {
 			l.cleared = true
 		}
 	}
+}
+
+// MaxKeys returns how many keys of a cache the transaction may delete one by one: none
+// where the backend cannot delete.
+func (t *Transaction) MaxKeys() int {
+	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 {
+		return 0
+	}
+	return maxKeys
 }
 
 // Token returns the generation that the cache of that name had when the transaction
@@ -98,7 +104,7 @@ func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 			continue
 		}
 		p := publication{t: t, work: w, local: l, out: out, fill: newest.State.Number}
-		if published := c.types.publish(&p, g); !t.ReadOnly {
+		if published := c.types.publish(p, g); !t.ReadOnly {
 			c.Counts.Published.Add(uint64(published))
 		}
 	}
@@ -128,7 +134,7 @@ func (t *Transaction) Flush(ctx context.Context) {
 	defer out.close()
 	for _, r := range ready {
 		p := publication{t: t, work: &work{}, local: &local{overlay: r.overlay}, out: out, fill: t.Number()}
-		r.cache.types.publish(&p, r.generation)
+		r.cache.types.publish(p, r.generation)
 	}
 }
 

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -12,16 +13,33 @@ import (
 // An entry is one value that a transaction sets.
 type entry[V any] struct {
 	value   V
-	absent  bool  // there is no value: the database has nothing there
-	expires int64 // as near.Now counts; 0: never
-	loaded  bool  // a loader has returned it
-	near    bool  // in the near cache already
-	remote  bool  // in the backend already
-
-	tags []uint64 // that the value bears
-	cut  uint64   // how many cuts there were when it was set
-	step uint64   // the step that recorded what was there before, for a savepoint; 0: none
+	expires int64     // as near.Now counts; 0: never
+	tags    *[]uint64 // that the value bears; nil: none
+	cut     uint32    // how many cuts there were when it was set
+	step    uint32    // the step that recorded what was there before, for a savepoint; 0: none
+	absent  bool      // there is no value: the database has nothing there
+	loaded  bool      // a loader has returned it
+	near    bool      // in the near cache already
+	remote  bool      // in the backend already
 }
+
+func (e *entry[V]) tagged() []uint64 {
+	if e.tags == nil {
+		return nil
+	}
+	return *e.tags
+}
+
+func (e *entry[V]) setTags(tags []uint64) {
+	if len(tags) > 0 {
+		kept := tags // only where there are tags does anything escape
+		e.tags = &kept
+	}
+}
+
+// short returns a number of a cut or a step in 32 bits. A lower one is right too: a
+// value is then older than it is, or its step recorded again.
+func short(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // Set sets the value under key, if it can be kept.
 func (c *Cache[K, V]) Set(h Handle, key K, value V) { c.put(h, key, entry[V]{value: value}) }
@@ -39,7 +57,7 @@ func (c *Cache[K, V]) put(h Handle, key K, e entry[V]) {
 	if !ok {
 		return
 	}
-	e.tags = c.tags(key, e.value, e.absent)
+	e.setTags(c.tags(key, e.value, e.absent))
 	t := h.Transaction
 	if c.set(t, k, e) {
 		t.Flush(context.Background())
@@ -98,14 +116,14 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 	}
 	t := h.Transaction
 	e := entry[V]{value: r.Value, absent: r.Found == Absent, loaded: true}
-	e.tags = c.tags(key, e.value, e.absent)
+	e.setTags(c.tags(key, e.value, e.absent))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.cutSince(cuts, &c.Core) { // P1, P2
 		return
 	}
 	if w := t.work; w != nil {
-		if l := w.caches[&c.Core]; w.tags.since(cuts, e.tags...) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {
+		if l := w.caches[&c.Core]; w.tags.since(cuts, e.tagged()...) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {
 			return
 		}
 	}
