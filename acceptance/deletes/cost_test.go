@@ -167,7 +167,7 @@ func TestManyKeysInOneTransaction(t *testing.T) {
 }
 
 // A hit allocates nothing, whatever was deleted.
-func TestHitsAllocateNothing(t *testing.T) {
+func TestHitsAllocateNothingUnderDeletes(t *testing.T) {
 	store := storetest.Setups[0].One(t)
 	for _, name := range []string{"plain", "tagged"} {
 		c := storetest.NewCache[string, int](t, store, name, txcache.CacheOptions{})

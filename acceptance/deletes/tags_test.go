@@ -212,3 +212,23 @@ func TestOtherTagsAreFound(t *testing.T) {
 		}
 	})
 }
+
+// P1: a load of another transaction that began before may bear a cleared tag.
+func TestWhoHasClearedATagSharesNoLoad(t *testing.T) {
+	store := storetest.Setups[0].One(t)
+	c := tagged(t, store, txcache.CacheOptions{})
+	reading, landing, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	other := storetest.BeginReadOnly(t, store, "db")
+	go func() {
+		_, err := c.Load(context.Background(), other, "x", func(context.Context) (int, error) { close(reading); <-landing; return 1, nil })
+		done <- err
+	}()
+	<-reading
+	tx := storetest.Begin(t, store, "db")
+	must(t, tx.ClearTags("tag of x"))
+	time.AfterFunc(200*time.Millisecond, func() { close(landing) })
+	if v, err := c.Load(t.Context(), tx, "x", storetest.Constant(2, nil)); v != 2 || err != nil {
+		t.Errorf("Load = %d, %v; want what the transaction has written", v, err)
+	}
+	must(t, <-done)
+}
