@@ -1,6 +1,7 @@
 package databases
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -49,11 +50,11 @@ type Database struct {
 
 	mu          sync.Mutex
 	dropped     bool
-	generations map[uint32]*generation // by cache; one for each cache that was used
+	generations []*generation // sorted by the ID of their cache; one for each cache that was used
 }
 
 func newDatabase(name string, held []*backend.Fence) *Database {
-	db := &Database{Name: name, generations: map[uint32]*generation{}}
+	db := &Database{Name: name}
 	db.newest.Store(newView(nil, held))
 	return db
 }
@@ -85,10 +86,14 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	var contents any
 	marks := v.marks(c, nil)
 	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
-		g := db.generations[c.ID]
+		i, there := slices.BinarySearchFunc(db.generations, c.ID, compareID)
+		if !there {
+			db.generations = slices.Insert(db.generations, i, nil)
+		}
+		g := db.generations[i]
 		if g == nil || g.token != token {
 			g = &generation{c, token, c.Contents.New(token, v.State.Number), marks}
-			db.generations[c.ID] = g
+			db.generations[i] = g
 		}
 		contents = g.contents
 	}
@@ -136,14 +141,18 @@ func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 		return v
 	}
 	next := newView(s, held)
+	db.generations = slices.DeleteFunc(db.generations, func(g *generation) bool {
+		dead := s.Token(g.cache.Name) != g.token // P10: what is dead goes at once
+		if dead {
+			g.discard()
+		}
+		return dead
+	})
 	resolved := newSlots(len(db.generations))
-	for id, g := range db.generations {
-		switch {
-		case s.Token(g.cache.Name) != g.token: // P10: what is dead goes at once
-			db.discard(id, g)
-		case next.Token(g.cache) != "":
+	for _, g := range db.generations {
+		if next.Token(g.cache) != "" {
 			g.remark(next)
-			resolved.put(id, g.contents, g.marks)
+			resolved.put(g.cache.ID, g.contents, g.marks)
 		}
 	}
 	next.slots.Store(resolved)
@@ -180,17 +189,17 @@ func (db *Database) drop(byName *sync.Map) {
 	gone := newView(nil, nil)
 	gone.gone = true
 	db.newest.Store(gone)
-	for id, g := range db.generations {
-		db.discard(id, g)
+	for _, g := range db.generations {
+		g.discard()
 	}
+	db.generations = nil
 }
 
-// discard removes a generation and its values: transactions that still refer to its
-// contents must not read them any more. db.mu must be held.
-func (db *Database) discard(id uint32, g *generation) {
-	g.cache.Contents.Empty(g.contents)
-	delete(db.generations, id)
-}
+// discard removes the values of a generation: transactions that still refer to its
+// contents must not read them any more.
+func (g *generation) discard() { g.cache.Contents.Empty(g.contents) }
+
+func compareID(g *generation, id uint32) int { return cmp.Compare(g.cache.ID, id) }
 
 // Count calls add with the number of values that the process has of each cache.
 func (db *Database) Count(add func(c *Cache, values int)) {
