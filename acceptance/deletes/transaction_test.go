@@ -40,7 +40,7 @@ func undo(t testing.TB, tx *txcache.Tx, panics bool, fn func(tx *txcache.Tx)) {
 
 // P2: what a savepoint has removed is there again when it is undone, for its transaction
 // and for all after it; what was removed before stays so.
-func TestSavepoints(t *testing.T) {
+func TestRemovalsInSavepoints(t *testing.T) {
 	type step = func(t *testing.T, tx *txcache.Tx, c *txcache.Cache[string, int], r removal)
 	for _, test := range []struct {
 		name      string

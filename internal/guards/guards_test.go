@@ -127,7 +127,7 @@ func TestCampaign(t *testing.T) {
 	}
 	sound := guard{
 		name: "sound", keeps: "P9", file: "internal/codec/codec.go",
-		text: `if data[0] != format {`, gone: `if data == nil {`, by: "TestHostileDataIsMalformed",
+		text: `string(start) != format[:len(start)] {`, gone: `string(start) == "no" {`, by: "TestHostileDataIsMalformed",
 	}
 	blind, broken, gone := sound, sound, sound
 	blind.name, blind.by = "blind", "TestExpiryIsNotJudged"

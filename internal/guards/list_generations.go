@@ -39,8 +39,8 @@ var generationGuards = []guard{{
 	keeps:   "P3",
 	without: "A transaction that began before a clear, of which its process knows, reads the old value.",
 	file:    "internal/transaction/transaction.go",
-	text:    "g != nil && newest != t.view && t.db.Contents(newest, &c.Cache) != g {",
-	gone:    "g != nil && newest == nil {",
+	text:    "if now, _ := t.db.Contents(newest, &c.Cache); now != g {",
+	gone:    "if newest == nil {",
 	by:      "TestWhatIsBeingClearedIsHeld",
 }, {
 	name:    "the way past the overlay is for the newest view",

@@ -95,8 +95,8 @@ var lifetimeGuards = []guard{{
 	keeps:   "P3",
 	without: "A loader that fails brings back values of any age.",
 	file:    "internal/transaction/generation.go",
-	text:    "ok && expires != 0 && near.Now()-expires < int64(within)",
-	gone:    "ok && expires != 0",
+	text:    "!ok || expires == 0 || near.Now()-expires >= int64(within) {",
+	gone:    "!ok || expires == 0 {",
 	by:      "TestStaleForAnswersForALoaderThatFails",
 }, {
 	name:    "a hit is stale only if nobody has cleared",
@@ -191,8 +191,8 @@ var lifetimeGuards = []guard{{
 	keeps:   "P8",
 	without: "With a database that is away, each hit tries to load.",
 	file:    "internal/loading/refresh.go",
-	text:    "g.Loads.Rest(key, c.Lifetime()/16)",
-	gone:    "g.Loads.Rest(key, 0)",
+	text:    "g.Loads.Rest(flight, c.Lifetime()/16)",
+	gone:    "g.Loads.Rest(flight, 0)",
 	by:      "TestARefreshThatFailsIsNotRepeatedAtOnce",
 }, {
 	name:    "servers share refreshes",

@@ -45,7 +45,7 @@ var operatorGuards = []guard{{
 	name:    "command: a clear is of what is known",
 	keeps:   "operators",
 	without: "A misspelt name is cleared with success, while what was meant stays stale.",
-	file:    "cmd/txcache/clear.go",
+	file:    "cmd/txcache/delete.go",
 	text:    "		if !force {\n			switch err := checkKnown(",
 	gone:    "		if false {\n			switch err := checkKnown(",
 	by:      "TestMisspeltNamesAreNotKnown",

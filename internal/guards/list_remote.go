@@ -118,7 +118,7 @@ var remoteGuards = []guard{{
 	keeps:   "P7",
 	without: "A cache fills generations of another store, whose caches have the same numbers.",
 	file:    "internal/transaction/lookup.go",
-	text:    "	if t.Store != c.Store {\n		return nil\n	}\n",
+	text:    "	if t.Store != c.Store {\n		return nil, nil\n	}\n",
 	gone:    "",
 	by:      "TestCacheOfAnotherStore",
 }, {

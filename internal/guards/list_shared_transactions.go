@@ -6,8 +6,8 @@ var sharedTransactionGuards = []guard{{
 	keeps:   "P2",
 	without: "A goroutine keeps what it has read within a savepoint that another has undone meanwhile, and the commit publishes it.",
 	file:    "internal/transaction/set.go",
-	text:    "if !t.cutSince(cuts, &c.Core) {",
-	gone:    "if cuts < 1<<63 {",
+	text:    "if t.cutSince(cuts, &c.Core) {",
+	gone:    "if cuts >= 1<<63 {",
 	by:      "TestAHistoryViolatesNoPromise",
 }, {
 	name:    "cuts are counted before the loader runs",
