@@ -30,6 +30,10 @@ type Stats struct {
 	Verified       uint64        // hits compared with what their loader returned; see CacheOptions.Verify
 	Mismatches     uint64        // those that were stale: the loader returned another value, and no transaction had cleared
 	Clears         uint64        // commits that cleared the cache, those that failed included
+	Deletes        uint64        // keys that commits deleted, those that failed included; a delete that became a clear of the cache is in Clears
+	Deleted        uint64        // values that look-ups found, near or remote, and that a delete or a cleared tag had taken away
+	Floored        uint64        // values that look-ups found, near or remote, and that may be older than a delete that was forgotten
+	Floors         uint64        // how often this process learnt that deletes of keys of the cache were forgotten, which raises its floor
 	Published      uint64        // values that commits of read-write transactions made visible
 	Evictions      uint64        // values pushed out by the size limit
 	Overflows      uint64        // values that a transaction set and could not keep; see Options.OverlaySize
@@ -88,6 +92,10 @@ func counts(c *transaction.Core) Stats {
 		Verified:       n.Verified.Load(),
 		Mismatches:     n.Mismatches.Load(),
 		Clears:         n.Clears.Load(),
+		Deletes:        n.Deletes.Load(),
+		Deleted:        n.Deleted.Load(),
+		Floored:        n.Floored.Load(),
+		Floors:         c.Floors.Load(),
 		Published:      n.Published.Load(),
 		Evictions:      n.Evictions.Load(),
 		Overflows:      n.Overflows.Load(),

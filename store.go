@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/loading"
@@ -161,15 +162,48 @@ func (s *Store) Clear(ctx context.Context, database string, caches ...string) er
 			return err
 		}
 	}
+	return s.commit(ctx, database, func(tx *Tx, f *backend.Fence) {
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(caches))) {
+			f.Caches = append(f.Caches, tx.h.Token(name))
+		}
+	})
+}
+
+// Delete deletes keys of the cache of that name in database, as Clear clears caches. The
+// keys are texts as [Cache.KeyText] returns them. A text of no key does no harm. Where
+// [Cache.Delete] would clear its cache, so does Delete.
+func (s *Store) Delete(ctx context.Context, database, cache string, keys ...string) error {
+	s.made()
+	if len(keys) == 0 {
+		return errors.New("txcache: Delete needs the texts of keys; Clear clears a cache")
+	}
+	if err := limits.CheckName("cache", cache); err != nil {
+		return err
+	}
+	hashes := make([]uint64, len(keys))
+	for i, text := range keys {
+		hashes[i] = canon.Hash(text)
+	}
+	slices.Sort(hashes)
+	hashes = slices.Compact(hashes)
+	return s.commit(ctx, database, func(tx *Tx, f *backend.Fence) {
+		if len(hashes) > tx.h.MaxKeys() {
+			f.Caches = []backend.Generation{tx.h.Token(cache)}
+		} else {
+			f.Keys = []backend.Keys{{Cache: cache, Hashes: hashes}}
+		}
+	})
+}
+
+// commit commits a transaction that does what fill writes into its fence.
+func (s *Store) commit(ctx context.Context, database string, fill func(*Tx, *backend.Fence)) error {
 	tx, err := s.begin(ctx, database, false)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
 	f := &backend.Fence{ID: backend.NewToken(), Lease: s.opts.Fence}
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(caches))) {
-		f.Caches = append(f.Caches, tx.h.Token(name))
-	}
+	fill(tx, f)
 	return tx.commitClear(ctx, f, nil)
 }
 

@@ -31,6 +31,8 @@ var columns = []column{
 	{Key: "load_time", Label: "Mean load", Help: "how long a call of a loader takes", value: func(c *cache) float64 { return orNaN(c.MeanLoadSeconds) }, text: seconds},
 	{Key: "load_errors", Label: "Errors", Help: "loads that failed", value: func(c *cache) float64 { return float64(c.LoadErrors) }, text: count, Bad: true},
 	{Key: "clears", Label: "Clears", Help: "commits that cleared the cache", value: func(c *cache) float64 { return float64(c.Clears) }, text: count},
+	{Key: "deletes", Label: "Deletes", Help: "keys that commits deleted", value: func(c *cache) float64 { return float64(c.Deletes) }, text: count},
+	{Key: "floored", Label: "Floored", Help: "values that were lost because deletes were forgotten", value: func(c *cache) float64 { return float64(c.Floored) }, text: count},
 	{Key: "evictions", Label: "Evictions", Help: "values pushed out by the size limit", value: func(c *cache) float64 { return float64(c.Evictions) }, text: count},
 	{Key: "values", Label: "Values", Help: "values in the process now", value: func(c *cache) float64 { return float64(c.Values) }, text: count},
 }

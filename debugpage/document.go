@@ -66,6 +66,10 @@ type counts struct {
 	Verified       uint64        `json:"verified"`
 	Mismatches     uint64        `json:"mismatches"`
 	Clears         uint64        `json:"clears"`
+	Deletes        uint64        `json:"deletes"`
+	Deleted        uint64        `json:"deleted"`
+	Floored        uint64        `json:"floored"`
+	Floors         uint64        `json:"floors"`
 	Published      uint64        `json:"published"`
 	Evictions      uint64        `json:"evictions"`
 	Overflows      uint64        `json:"overflows"`

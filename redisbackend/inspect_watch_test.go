@@ -36,13 +36,17 @@ func watch(t *testing.T, b *redisbackend.Backend, only string) *watcher {
 	return w
 }
 
-// expect waits for changes, each given as its kind, database, caches and All.
+// expect waits for changes, each given as its kind, database, caches, All, and keys if it has any.
 func (w *watcher) expect(want ...string) {
 	w.t.Helper()
 	for _, want := range want {
 		select {
 		case c := <-w.seen:
-			if got := fmt.Sprintf("%s %q %q %t", c.Kind, c.Database, c.Caches, c.All); got != want {
+			got := fmt.Sprintf("%s %q %q %t", c.Kind, c.Database, c.Caches, c.All)
+			if len(c.Keys) > 0 {
+				got += fmt.Sprintf(" %v", c.Keys)
+			}
+			if got != want {
 				w.t.Fatalf("saw %s, expected %s", got, want)
 			}
 		case <-time.After(20 * time.Second):
@@ -71,6 +75,22 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(`clear "shop" ["a b" "users"] false`)
+
+		f = deleting("users", 7, 8)
+		f.Keys = append([]backend.Keys{{Hashes: []uint64{9}}}, f.Keys...)
+		keys := fmt.Sprintf("%v", f.Keys)
+		if err := b.Fence(t.Context(), "shop", f); err != nil {
+			t.Fatal(err)
+		}
+		expect(`fence "shop" [] false ` + keys)
+		if err := b.Unfence(t.Context(), "shop", f); err != nil {
+			t.Fatal(err)
+		}
+		expect(`unfence "shop" [] false ` + keys)
+		if _, err := b.Clear(t.Context(), "shop", f); err != nil {
+			t.Fatal(err)
+		}
+		expect(`delete "shop" [] false ` + keys)
 
 		f = backend.Fence{ID: backend.NewToken(), All: true, Lease: time.Minute}
 		if err := b.Fence(t.Context(), "shop", f); err != nil {

@@ -85,6 +85,26 @@ txcache_backend_breaker_open 0
 	}
 }
 
+func TestDeletesAreNoClears(t *testing.T) {
+	store := txcachetest.Memory(t)
+	users := txcache.Must(txcache.NewCache[int, string](store, "users", nil))
+	for range 2 {
+		if err := store.Update(t.Context(), "shop", func(tx *txcache.Tx) error { return users.Delete(tx, 1, 2) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := testutil.CollectAndCompare(txprometheus.NewCollector(store, nil), strings.NewReader(`
+# HELP txcache_clears_total Commits of this process that cleared the cache, those that failed included. Worry when they come more often than changes of the data: each costs the database what was cached.
+# TYPE txcache_clears_total counter
+txcache_clears_total{cache="users"} 0
+# HELP txcache_deletes_total Keys of a cache that commits of this process deleted, those that failed included. No reason to worry; they grow with the changes of the data, and each costs the database one value.
+# TYPE txcache_deletes_total counter
+txcache_deletes_total{cache="users"} 4
+`), "txcache_clears_total", "txcache_deletes_total"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLoadsAreASummaryInSeconds(t *testing.T) {
 	store := txcachetest.Memory(t)
 	users := txcache.Must(txcache.NewCache[int, string](store, "users", nil))

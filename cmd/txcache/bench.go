@@ -54,6 +54,7 @@ func (p *program) benchCommand() *cobra.Command {
   remote hit    a value is found on the server
   fill          a read-only transaction sets a value that it has loaded, and ends
   clear         a transaction clears a cache and commits: fence, commit, clear
+  delete        a transaction deletes a key of a cache and commits likewise
 
 It uses a database of its own, which it drops at the end by a walk over all keys of
 the server. Meanwhile it keeps the server as busy as its clients can.`,
@@ -155,14 +156,14 @@ func benchOperations(ctx context.Context, near, remote *txcache.Store, database 
 	for _, c := range []struct {
 		store *txcache.Store
 		name  string
-	}{{near, "values"}, {remote, "values"}, {near, "filled"}, {near, "cleared"}} {
+	}{{near, "values"}, {remote, "values"}, {near, "filled"}, {near, "cleared"}, {near, "deleted"}} {
 		cache, err := txcache.NewCache[string, string](c.store, c.name, size)
 		if err != nil {
 			return nil, err
 		}
 		caches = append(caches, cache)
 	}
-	nearValues, remoteValues, filled, cleared := caches[0], caches[1], caches[2], caches[3]
+	nearValues, remoteValues, filled, cleared, deleted := caches[0], caches[1], caches[2], caches[3], caches[4]
 	value := string(make([]byte, benchSize))
 	key := func(client, i int) string { return strconv.Itoa(client) + "." + strconv.Itoa(i%benchValues) }
 
@@ -215,6 +216,9 @@ func benchOperations(ctx context.Context, near, remote *txcache.Store, database 
 		}},
 		{"clear", func(ctx context.Context, _, _ int) error {
 			return near.Update(ctx, database, cleared.Clear)
+		}},
+		{"delete", func(ctx context.Context, client, i int) error {
+			return near.Update(ctx, database, func(tx *txcache.Tx) error { return deleted.Delete(tx, key(client, i)) })
 		}},
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type cachesResult struct {
 	Sampled  bool          `json:"sampled"` // counts and sizes are extrapolated
 	Looked   int64         `json:"looked"`  // at so many keys
 	Keys     int64         `json:"keys"`    // that the server has
+	Tags     int           `json:"tags"`    // clears of tags that are remembered
 	Caches   []cacheResult `json:"caches"`
 	Fences   []fenceResult `json:"fences"`
 }
@@ -32,6 +34,8 @@ type cacheResult struct {
 	Bytes      int64  `json:"bytes"` // -1: the server does not tell
 	Dead       int64  `json:"dead_values"`
 	DeadBytes  int64  `json:"dead_bytes"`
+	Deletes    int    `json:"deletes"` // of keys, that are remembered
+	Floor      uint64 `json:"floor"`   // the version of the last delete that was forgotten, 0 if none was
 }
 
 type fenceResult struct {
@@ -39,6 +43,8 @@ type fenceResult struct {
 	Deadline time.Time `json:"deadline"`
 	All      bool      `json:"all"`
 	Caches   []string  `json:"caches"`
+	Keys     []keysOf  `json:"keys,omitempty"`
+	Tags     []string  `json:"tags,omitempty"`
 }
 
 func (p *program) cachesCommand() *cobra.Command {
@@ -49,7 +55,10 @@ func (p *program) cachesCommand() *cobra.Command {
 		Short: "Count the values of each cache of a database, and their memory",
 		Long: `Caches shows, for each cache of a database, the token of its generation, its values
 with the memory they take, and how many values of generations that are over still
-wait to be removed or to expire.
+wait to be removed or to expire. A value whose key was deleted counts as the others
+until it is overwritten. DELETES is how many keys have a delete that is remembered;
+FLOOR, the version of the last delete that was forgotten: values that were filled
+before it are not used.
 
 It walks over keys of the server, gently, and asks for the size of some values of
 each cache. Where the server has more keys than --sample, it looks at about so many
@@ -86,17 +95,46 @@ func (p *program) caches(ctx context.Context, database string, sample int64) err
 		if d := census.Database; d.Kept {
 			r.Epoch, r.Version = string(d.State.Epoch), d.State.Version
 			for _, f := range d.Fences {
-				r.Fences = append(r.Fences, fenceResult{string(f.ID), f.Deadline, f.All, append([]string{}, f.Caches...)})
+				keys, tags := split(f.Keys)
+				r.Fences = append(r.Fences, fenceResult{string(f.ID), f.Deadline, f.All, append([]string{}, f.Caches...), keys, tags})
 			}
 		}
+		deletes := remembered(&census.Database)
+		r.Tags = deletes[""]
 		for _, c := range census.Caches {
-			r.Caches = append(r.Caches, cacheResult{
+			of := cacheResult{
 				Name: c.Name, Generation: string(c.Token), Fenced: c.Fenced,
 				Values: c.Live.Values, Bytes: c.Live.Bytes, Dead: c.Dead.Values, DeadBytes: c.Dead.Bytes,
-			})
+				Deletes: deletes[c.Name],
+			}
+			if d := census.Database; d.Kept {
+				of.Floor = d.State.Deletes.Of(c.Name).Floor()
+			}
+			r.Caches = append(r.Caches, of)
 		}
 		return p.print(r, r.write)
 	})
+}
+
+// remembered returns how many keys of each cache have deletes that the server
+// remembers; those of the cache without a name are tags.
+func remembered(d *inspect.Database) map[string]int {
+	type key struct {
+		cache string
+		hash  uint64
+	}
+	seen, n := map[key]bool{}, map[string]int{}
+	for _, deletion := range d.Deleted {
+		for _, k := range deletion.Keys {
+			for _, hash := range k.Hashes {
+				if at := (key{k.Cache, hash}); !seen[at] {
+					seen[at] = true
+					n[k.Cache]++
+				}
+			}
+		}
+	}
+	return n
 }
 
 func (r *cachesResult) write(w io.Writer) {
@@ -105,31 +143,37 @@ func (r *cachesResult) write(w io.Writer) {
 	} else {
 		fmt.Fprintf(w, "Database %s, epoch %s, version %d\n", quoted(r.Database), quoted(r.Epoch), r.Version)
 	}
+	if r.Tags > 0 {
+		fmt.Fprintf(w, "Clears of %d tags are remembered.\n", r.Tags)
+	}
 	if r.Sampled {
 		fmt.Fprintf(w, "Sampled: extrapolated from %d of %d keys; a cache with few values may be missing. See --exact.\n", r.Looked, r.Keys)
 	}
 	if len(r.Caches) > 0 {
 		fmt.Fprintln(w)
-		t := table{{"CACHE", "GENERATION", "VALUES", "MEMORY", "DEAD VALUES", "DEAD MEMORY", ""}}
+		t := table{{"CACHE", "GENERATION", "VALUES", "MEMORY", "DEAD VALUES", "DEAD MEMORY", "DELETES", "FLOOR", ""}}
 		for _, c := range r.Caches {
 			fenced := ""
 			if c.Fenced {
 				fenced = "fenced"
 			}
 			t.row(quoted(c.Name), quotedToken(c.Generation), strconv.FormatInt(c.Values, 10), size(c.Bytes),
-				strconv.FormatInt(c.Dead, 10), size(c.DeadBytes), fenced)
+				strconv.FormatInt(c.Dead, 10), size(c.DeadBytes), strconv.Itoa(c.Deletes), strconv.FormatUint(c.Floor, 10), fenced)
 		}
 		t.write(w)
 	}
 	if len(r.Fences) > 0 {
 		fmt.Fprintln(w)
-		t := table{{"FENCE", "UNTIL", "CACHES"}}
+		t := table{{"FENCE", "UNTIL", "ON"}}
 		for _, f := range r.Fences {
-			of := names(f.Caches)
-			if f.All {
-				of = "all"
+			of := counted(f.Keys, f.Tags)
+			switch {
+			case f.All:
+				of = append([]string{"all"}, of...)
+			case len(f.Caches) > 0:
+				of = append([]string{names(f.Caches)}, of...)
 			}
-			t.row(quoted(f.ID), timeText(f.Deadline), of)
+			t.row(quoted(f.ID), timeText(f.Deadline), strings.Join(of, ", "))
 		}
 		t.write(w)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A clearResult is the answer of clear.
@@ -58,15 +57,7 @@ that would be tried again later is lost when this command ends.`,
 }
 
 func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
-	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
-		if !force {
-			switch err := checkKnown(ctx, b, r.Database, r.Caches...); {
-			case err != nil && p.code(ctx, err) == exitFailed:
-				return fmt.Errorf("%w\nnothing was cleared; --force clears it all the same", err)
-			case err != nil:
-				return fmt.Errorf("%w\nnothing was cleared, and it is not tried again; repeat the command", err)
-			}
-		}
+	err := p.change(ctx, "cleared", "clears it", r.Database, r.Caches, force, func(s *txcache.Store) error {
 		if r.All {
 			return s.ClearAll(ctx, r.Database)
 		}

@@ -36,6 +36,11 @@ var commands = []struct {
 	{name: "get-contexts", args: "get shop labels save"},
 	{name: "get-any", args: "get shop misc anything"},
 	{name: "get-nothing", args: "get shop users Ada", code: exitFailed},
+	{name: "delete", args: "delete shop users 42"},
+	{name: "get-deleted", args: "get shop users 42"},
+	{name: "delete-unknown", args: "delete shop uesrs 42", code: exitFailed},
+	{name: "clear-tags", args: "clear-tags shop product:7 product:9"},
+	{name: "databases-deletes", args: "databases"},
 	{name: "clear", args: "clear shop labels misc"},
 	{name: "clear-unknown", args: "clear shop uesrs", code: exitFailed},
 	{name: "clear-all", args: "clear a~tenant:~* --all --json"},
@@ -126,6 +131,16 @@ func TestWatch(t *testing.T) {
 		} else {
 			all.WriteString(lines.Text() + "\n")
 		}
+		w.must("delete", "shop", "users", "i64.42")
+		if lines.Scan(); strings.Contains(lines.Text(), "fence") {
+			lines.Scan()
+		}
+		all.WriteString(lines.Text() + "\n")
+		w.must("clear-tags", "shop", "product:7", "product:9")
+		if lines.Scan(); strings.Contains(lines.Text(), "fence") {
+			lines.Scan()
+		}
+		all.WriteString(lines.Text() + "\n")
 		w.must("clear", "shop", "--all")
 		if lines.Scan(); strings.Contains(lines.Text(), "fence") {
 			lines.Scan()

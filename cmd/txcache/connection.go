@@ -46,7 +46,7 @@ func isMemory(cfg *config.Config) bool {
 }
 
 var errMemory = errors.New("class memory keeps everything within each process, which cannot be seen or changed from outside; " +
-	"the service itself can tell, with Store.Status, Store.Databases and Store.Stats, and clear, with Store.Clear")
+	"the service itself can tell, with Store.Status, Store.Databases and Store.Stats, and clear and delete, with Store.Clear and Store.Delete")
 
 // connect opens the backend that the configuration describes, and returns the
 // options for a store over it.

@@ -16,6 +16,7 @@ type databaseResult struct {
 	Version uint64 `json:"version"`
 	Fences  int    `json:"fences"`
 	Values  int    `json:"values"`
+	Deletes int    `json:"deletes"` // of keys and tags, that are remembered
 }
 
 func (p *program) databasesCommand() *cobra.Command {
@@ -23,8 +24,9 @@ func (p *program) databasesCommand() *cobra.Command {
 		Use:   "databases",
 		Short: "List the databases of which the server keeps something",
 		Long: `Databases lists the databases that the server keeps generations or values of, with
-the epoch, the version (it grows with each change), the number of fences, and the
-number of values, dead ones included. A database without an epoch has lost its
+the epoch, the version (it grows with each change), the number of fences, the number
+of values, dead ones included, and how many keys and tags have a delete or a clear
+that is remembered. A database without an epoch has lost its
 generations: all its values are dead.
 
 It walks over all keys of the server, gently.`,
@@ -43,12 +45,15 @@ It walks over all keys of the server, gently.`,
 					list[i] = databaseResult{Name: d.Name, Fences: len(d.Fences), Values: d.Values}
 					if d.Kept {
 						list[i].Epoch, list[i].Version = string(d.State.Epoch), d.State.Version
+						for _, n := range remembered(&d) {
+							list[i].Deletes += n
+						}
 					}
 				}
 				return p.print(list, func(w io.Writer) {
-					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES"}}
+					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES", "DELETES"}}
 					for _, d := range list {
-						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values))
+						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values), strconv.Itoa(d.Deletes))
 					}
 					t.write(w)
 				})

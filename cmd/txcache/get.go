@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/codec"
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
@@ -37,6 +40,9 @@ type valueResult struct {
 	Schema  string     `json:"schema"`
 	Bytes   int        `json:"bytes"`
 	State   string     `json:"state"`
+	Fill    uint64     `json:"fill"`    // the version that the transaction began with which loaded it
+	Deleted bool       `json:"deleted"` // since then, so services do not use it
+	Fenced  bool       `json:"fenced"`  // nor as long as a fence stands on the key
 	Expired bool       `json:"expired"`
 	Expires *time.Time `json:"expires"` // null: when it is cleared, or removed
 	Removed *time.Time `json:"removed"` // by the server; null: not known
@@ -53,7 +59,8 @@ func (p *program) getCommand() *cobra.Command {
 now: one value for each shape of values (programs of different versions do not
 read each other's), each kind of key that KEY can be, and each user context, which
 are known by their digest only. It says so where a key is known to be absent from
-the database, or where a process is loading it.
+the database, where a process is loading it, and where the key was deleted since the
+value was filled. Whether a tag of the value was cleared, only services know.
 
 KEY is text, a number, a boolean or an address; i64.42, the canonical form, is the
 int64 42 and nothing else. A key that is a struct has a digest for its canonical
@@ -107,7 +114,11 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 		now := time.Now()
 		for i := range found {
 			v, _ := variantOf(&found[i].Entry, list)
-			r.Values = append(r.Values, valueOf(&found[i], v, now))
+			value := valueOf(&found[i], v, now)
+			if r.Current {
+				value.Deleted, value.Fenced = marked(d.State, cache, v.text, value.Fill)
+			}
+			r.Values = append(r.Values, value)
 		}
 		if len(found) == 0 {
 			if err := checkKnown(ctx, b, database, cache); err != nil {
@@ -122,6 +133,21 @@ func (p *program) get(ctx context.Context, database, cache, key string, token ba
 	})
 }
 
+// marked reports whether a value with that fill is not used, because its key was deleted
+// or deletes were forgotten since, and whether a fence stands on the key. Of a key that is
+// not known, it tells only what holds for all keys.
+func marked(s *backend.State, cache, text string, fill uint64) (deleted, fenced bool) {
+	deletes := s.Deletes.Of(cache)
+	if text == "" {
+		return fill < deletes.Floor(), false
+	}
+	hash := canon.Hash(text)
+	last, _ := deletes.Last(hash)
+	return fill < last, slices.ContainsFunc(s.FencedKeys, func(k backend.Keys) bool {
+		return k.Cache == cache && slices.Contains(k.Hashes, hash)
+	})
+}
+
 // ofStruct returns the end of an error about a key that looks like a struct's.
 func ofStruct(key string) string {
 	if strings.HasPrefix(key, "{") || strings.HasPrefix(key, "[") {
@@ -131,7 +157,7 @@ func ofStruct(key string) string {
 }
 
 func valueOf(f *inspect.Found, v variant, now time.Time) valueResult {
-	r := valueResult{Kind: v.kind, Context: v.context, User: v.user, Schema: f.Schema, Bytes: len(f.Data)}
+	r := valueResult{Kind: v.kind, Context: v.context, User: v.user, Schema: f.Schema, Bytes: len(f.Data), Fill: codec.Fill(f.Data)}
 	if f.TTL >= 0 {
 		removed := now.Add(f.TTL).UTC().Truncate(time.Second)
 		r.Removed = &removed
@@ -174,6 +200,14 @@ func (r *getResult) write(w io.Writer) {
 			kind = "as a digest"
 		}
 		fmt.Fprintf(w, "\nKey %s, %s, schema %s, %d bytes\n", kind, who, quoted(v.Schema), v.Bytes)
+		switch {
+		case v.Deleted:
+			fmt.Fprintf(w, "Filled at version %d, deleted since: services do not use it\n", v.Fill)
+		case v.Fenced:
+			fmt.Fprintf(w, "Filled at version %d; a fence stands on the key: nobody reads it now\n", v.Fill)
+		default:
+			fmt.Fprintf(w, "Filled at version %d\n", v.Fill)
+		}
 		expired := ""
 		if v.Expired {
 			expired = ", expired"

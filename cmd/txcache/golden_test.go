@@ -27,7 +27,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`((?:dead_)?bytes|keys|looked)": [1-9]\d*`), `$1": "<n>"`},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:6379"},
 	{regexp.MustCompile(`Redis \d+\.\d+\.\d+`), "Redis 7.0.15"},
-	{regexp.MustCompile(`(?m)^(begin|near hit|remote hit|fill|clear)  +\d+  +\d+`), "$1  <n>  <n>"},
+	{regexp.MustCompile(`(?m)^(begin|near hit|remote hit|fill|clear|delete)  +\d+  +\d+`), "$1  <n>  <n>"},
 	{regexp.MustCompile(`(?m)^txcache \S.*, go\S+, \S+$`), "txcache v1.0.0, go1.26.0, linux/amd64"},
 }
 

@@ -86,6 +86,7 @@ type variant struct {
 	kind    string
 	context bool   // the cache depends on the user context
 	user    string // the digest of that, "" if it is empty
+	text    string // the canonical form of the key, "" if it is not known
 }
 
 // contextDigest is the length of the digest of a user context.
@@ -100,14 +101,14 @@ func variantOf(e *inspect.Entry, list []candidate) (variant, bool) {
 			return variant{kind: digested}, true
 		}
 		if e.Is(c.text) {
-			return variant{kind: c.kind}, true
+			return variant{kind: c.kind, text: c.text}, true
 		}
 		if e.Is("~" + c.text + "~") {
-			return variant{kind: c.kind, context: true}, true
+			return variant{kind: c.kind, context: true, text: c.text}, true
 		}
 		user, ok := strings.CutPrefix(e.Key, "~"+c.text+"~")
 		if ok && len(user) == contextDigest && !strings.Contains(user, "~") {
-			return variant{kind: c.kind, context: true, user: user}, true
+			return variant{kind: c.kind, context: true, user: user, text: c.text}, true
 		}
 	}
 	return variant{}, false

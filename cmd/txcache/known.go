@@ -14,14 +14,19 @@ import (
 // well as a right one, and be listed from then on.
 
 // checkKnown returns an error unless the server keeps something of the database and of
-// each of caches. It walks over the keys of the server only for what the
-// generations do not name.
+// each of caches. It walks over the keys of the server only for what neither the
+// generations nor the deletes name.
 func checkKnown(ctx context.Context, b inspect.Inspector, database string, caches ...string) error {
 	d, err := b.Database(ctx, database)
 	if err != nil {
 		return backendError(ctx, err)
 	}
 	names := d.Named()
+	for _, cache := range caches { // of one that is not named, keys may have been deleted
+		if d.Kept && d.State.Deletes.Of(cache) != nil {
+			names = append(names, cache)
+		}
+	}
 	missing := func() int {
 		return slices.IndexFunc(caches, func(cache string) bool { return !slices.Contains(names, cache) })
 	}

@@ -21,6 +21,9 @@ func TestMisspeltNamesAreNotKnown(t *testing.T) {
 		"clear shpo users":         "no database called shpo is known: the server keeps nothing of it; did you mean shop?",
 		"clear shpo --all":         "did you mean shop?",
 		"clear elsewhere --all":    "no database called elsewhere is known",
+		"delete shop uesrs 42":     "did you mean users?",
+		"delete shpo users 42":     "did you mean shop?",
+		"clear-tags shpo a":        "did you mean shop?",
 		"drop shpo --yes":          "did you mean shop?",
 		"get shop uesrs 42":        "did you mean users?",
 		"get shpo users 42":        "did you mean shop?",
@@ -31,7 +34,7 @@ func TestMisspeltNamesAreNotKnown(t *testing.T) {
 		if code != exitFailed || out != "" || !strings.Contains(messages, says) {
 			t.Errorf("%s: exit code %d, output %q, messages %q; expected %q", line, code, out, messages, says)
 		}
-		if strings.HasPrefix(line, "clear") && !strings.Contains(messages, "--force") {
+		if (strings.HasPrefix(line, "clear") || strings.HasPrefix(line, "delete")) && !strings.Contains(messages, "--force") {
 			t.Errorf("%s: the messages do not tell of --force: %q", line, messages)
 		}
 	}
@@ -142,7 +145,7 @@ func TestCompletionOffersNames(t *testing.T) {
 	for line, want := range map[string]string{
 		"caches ": "shop", "clear ": "shop", "drop s": "shop", "get ": "shop", "keys ": "shop", "watch sh": "shop", "caches x": "",
 		"clear shop ": "labels misc users", "clear shop users ": "labels misc", "clear shop users m": "misc", "get shop u": "users", "keys shop ": "labels misc users",
-		"get shop users ": "", "drop shop ": "", "clear nowhere ": "", "check ": "",
+		"delete ": "shop", "delete shop ": "labels misc users", "delete shop users ": "", "clear-tags ": "shop", "clear-tags shop ": "", "get shop users ": "", "drop shop ": "", "clear nowhere ": "", "check ": "",
 	} {
 		args := append([]string{"__complete"}, strings.Split(line, " ")...)
 		out, _, code := w.run("", args...)

@@ -149,7 +149,7 @@ configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
 	flags.BoolVarP(&p.verbose, "verbose", "v", false, "show the library's log records")
 	root.AddCommand(
 		p.checkCommand(), p.databasesCommand(), p.cachesCommand(), p.keysCommand(), p.getCommand(),
-		p.clearCommand(), p.dropCommand(), p.sweepCommand(), p.watchCommand(),
+		p.clearCommand(), p.deleteCommand(), p.clearTagsCommand(), p.dropCommand(), p.sweepCommand(), p.watchCommand(),
 		p.benchCommand(), p.versionCommand(),
 	)
 	return root

@@ -31,7 +31,7 @@ func all() []guard {
 	return slices.Concat(
 		transactionGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
-		bulkGuards, syncGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
+		bulkGuards, syncGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards, pageGuards, backendDeleteGuards,
 	)
 }

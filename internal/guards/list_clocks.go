@@ -94,8 +94,8 @@ var clockGuards = []guard{{
 	keeps:   "P6",
 	without: "Behind a connection that lives, a proxy may lead to a replica: a plain read does not notice.",
 	file:    "redisbackend/sync.go",
-	text:    `start.last.fenced || start.last.runUnknown ||`,
-	gone:    `start.last.fenced ||`,
+	text:    `start.expired != "" || start.last.runUnknown ||`,
+	gone:    `start.expired != "" ||`,
 	by:      "TestAServerThatTellsNoRunIsAskedByScripts",
 }, {
 	name:    "server: one without scripts is no outage",

@@ -70,6 +70,7 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 			continue
 		}
 		b.g = g
+		g.CountGone(t, it.key)
 		it.flight = g.Flight(t, it.key)
 		call, lead := g.Loads.Join(it.flight, t, rank, may)
 		switch {

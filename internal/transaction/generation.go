@@ -92,16 +92,32 @@ func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks
 // check reports whether an entry is good for t, and raises its fill so that the next look-up
 // need not ask: it is what t would load. Nothing else may raise a fill.
 func (g *Generation[K, V]) check(t *Transaction, key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) bool {
-	v := g.of.judge(marks, key.Key, e.Fill(), func() []uint64 {
-		value, _, _ := e.Peek()
-		return g.of.tags(key.Key, value, false)
-	})
-	if v != good {
-		g.of.Counts.count(v)
+	if g.verdict(key, e, marks) != good {
 		return false
 	}
 	e.Raise(t.Number())
 	return true
+}
+
+func (g *Generation[K, V]) verdict(key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) verdict {
+	return g.of.judge(marks, key.Key, e.Fill(), func() []uint64 { return g.of.tags(key.Key, e.Peek(), false) })
+}
+
+// CountGone counts the value that a delete has taken away from a look-up of t that found
+// nothing, if there is one. It is apart from the look-up, which is repeated for some keys.
+func (g *Generation[K, V]) CountGone(t *Transaction, key Key[K]) {
+	marks, _ := t.marks(&g.of.Core)
+	if g.near == nil || marks == nil {
+		return
+	}
+	hash := key.hash()
+	if e := g.near.Find(key, hash); e != nil && !e.Expired() {
+		g.of.Counts.count(g.verdict(key, e, marks))
+	} else if absences := g.absences.Load(); absences != nil {
+		if e := absences.Find(key, hash); e != nil && !e.Expired() {
+			g.of.Counts.count(g.of.judge(marks, key.Key, e.Fill(), noTags))
+		}
+	}
 }
 
 // isAbsent reports whether the key is known to be absent.
@@ -114,8 +130,7 @@ func (g *Generation[K, V]) isAbsent(t *Transaction, key Key[K], hash uint64, mar
 	if e == nil || e.Expired() {
 		return false
 	}
-	if v := g.of.judge(marks, key.Key, e.Fill(), noTags); v != good {
-		g.of.Counts.count(v)
+	if g.of.judge(marks, key.Key, e.Fill(), noTags) != good {
 		return false
 	}
 	if marks != nil {
@@ -160,14 +175,14 @@ func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Durat
 		return v, false
 	}
 	e := g.near.Find(key, key.hash()) // the fill and the value of one entry: another may take its place
-	v, expires, ok := e.Peek()
+	expires, ok := e.Expires()
 	if !ok || expires == 0 || near.Now()-expires >= int64(within) {
 		return v, false
 	}
 	if marks, _ := t.marks(&g.of.Core); marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
 		return v, false
 	}
-	return v, true
+	return e.Peek(), true
 }
 
 // set stores e under key, in place of what was known of key before.

@@ -108,6 +108,8 @@ func (c *Cache[K, V]) findHere(h Handle, key K) (k Key[K], r Result[V], g *Gener
 		c.Hit(h, g, k, r)
 	} else if g == nil {
 		c.Counts.Bypass()
+	} else {
+		g.CountGone(h.Transaction, k)
 	}
 	return k, r, g
 }

@@ -47,10 +47,7 @@ const maxKeys = backend.MaxDeletes / 4
 // where there are too many, or the backend cannot delete.
 func (t *Transaction) coarsen() {
 	w := t.work
-	most := maxKeys
-	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 {
-		most = 0
-	}
+	most := t.MaxKeys()
 	if len(w.tags) > most {
 		w.cleared = true
 	}
@@ -59,6 +56,15 @@ func (t *Transaction) coarsen() {
 			l.cleared = true
 		}
 	}
+}
+
+// MaxKeys returns how many keys of a cache the transaction may delete one by one: none
+// where the backend cannot delete.
+func (t *Transaction) MaxKeys() int {
+	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 {
+		return 0
+	}
+	return maxKeys
 }
 
 // Token returns the generation that the cache of that name had when the transaction
