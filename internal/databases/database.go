@@ -20,7 +20,7 @@ type Cache struct {
 // Contents makes and manages what a cache holds in one database and generation. It is
 // opaque to other packages: only the cache knows the types of its keys and values.
 type Contents interface {
-	New(backend.Token) any // never nil
+	New(at backend.Token, number uint64) any // never nil; number is that of a state with this token
 	Len(any) int
 	Empty(any) // removes all values; other goroutines may be reading and filling
 }
@@ -87,7 +87,7 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
 		g := db.generations[c.ID]
 		if g == nil || g.token != token {
-			g = &generation{c, token, c.Contents.New(token), marks}
+			g = &generation{c, token, c.Contents.New(token, v.State.Number), marks}
 			db.generations[c.ID] = g
 		}
 		contents = g.contents

@@ -71,6 +71,10 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 		}
 		b.g = g
 		g.CountGone(t, it.key)
+		if c.HidesTags(t) {
+			b.toFetch = append(b.toFetch, it)
+			continue
+		}
 		it.flight = g.Flight(t, it.key)
 		call, lead := g.Loads.Join(it.flight, t, rank, may)
 		switch {
@@ -198,7 +202,7 @@ func (b *batch[K, V]) loadRest(ctx context.Context) error {
 // item; see CacheOptions.StaleFor.
 func (b *batch[K, V]) useExpired(ctx context.Context, items []*item[K, V]) bool {
 	c := b.c
-	if c.StaleFor == 0 || ctx.Err() != nil {
+	if c.StaleFor == 0 || ctx.Err() != nil || c.HidesTags(b.h.Transaction) {
 		return false
 	}
 	for _, it := range items {

@@ -20,9 +20,9 @@ const (
 	usesBits  = 2
 	usesMask  = 1<<usesBits - 1
 	fillShift = lowHash + usesBits
-	// maxFill is the largest fill, which larger ones become: a lower fill can cost a
-	// miss, and never more. A thousand changes a second reach it in a century.
-	maxFill = 1<<(64-fillShift) - 1
+	// MaxFill is the largest fill, which larger ones become. A thousand changes a second
+	// count up to it in a century.
+	MaxFill = 1<<(64-fillShift) - 1
 	unit    = 1 << (highHash - 1) // of an expiry, in nanoseconds
 )
 
@@ -31,7 +31,7 @@ func newEntry[K comparable, V any](key K, hash uint32, value V, expires int64, f
 	if expires != 0 {
 		e.limit |= uint64(max(unit, expires)&^(unit-1)) << 1
 	}
-	e.state.Store(min(fill, maxFill)<<fillShift | uint64(hash&(1<<lowHash-1))<<usesBits)
+	e.state.Store(min(fill, MaxFill)<<fillShift | uint64(hash&(1<<lowHash-1))<<usesBits)
 	return e
 }
 
@@ -67,7 +67,7 @@ func (e *Entry[K, V]) Fill() uint64 { return e.state.Load() >> fillShift }
 // Raise makes fill the fill of the value, if that is lower. A Use at the same moment
 // may undo it.
 func (e *Entry[K, V]) Raise(fill uint64) {
-	fill = min(fill, maxFill)
+	fill = min(fill, MaxFill)
 	for old := e.state.Load(); old>>fillShift < fill; old = e.state.Load() {
 		if e.state.CompareAndSwap(old, fill<<fillShift|old&(1<<fillShift-1)) {
 			return

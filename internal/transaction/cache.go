@@ -147,7 +147,7 @@ func (c *Core) remembers() bool { return c.absence >= 0 }
 func (c *Core) Lifetime() time.Duration { return c.lifetime }
 
 // New is for databases.
-func (c *Cache[K, V]) New(at backend.Token) any { return c.newGeneration(at) }
+func (c *Cache[K, V]) New(at backend.Token, number uint64) any { return c.newGeneration(at, number) }
 
 // Len is for databases.
 func (c *Cache[K, V]) Len(contents any) int { return contents.(*Generation[K, V]).len() }

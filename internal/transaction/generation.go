@@ -25,14 +25,15 @@ type Generation[K comparable, V any] struct {
 
 	of   *Cache[K, V]
 	at   backend.Token
+	base uint64 // fills are kept as what they are above it; see short
 	near *near.Map[Key[K], V] // nil if no values are kept in the process
 
 	// absences are the keys that are known to be absent; nil before the first.
 	absences atomic.Pointer[near.Map[Key[K], struct{}]]
 }
 
-func (c *Cache[K, V]) newGeneration(at backend.Token) *Generation[K, V] {
-	g := &Generation[K, V]{of: c, at: at}
+func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64) *Generation[K, V] {
+	g := &Generation[K, V]{of: c, at: at, base: number}
 	if !c.Store.NoNear {
 		g.near = near.New[Key[K], V](c.size)
 		g.near.CountEvictions(&c.Counts.Evictions)
@@ -54,6 +55,32 @@ func (g *Generation[K, V]) empty() {
 	if absences := g.absences.Load(); absences != nil {
 		absences.Clear()
 	}
+}
+
+// short returns the number that an entry keeps for a fill, which has few bits: 0 for one
+// below the base. fill is the other way round. What they lose makes a fill lower, which can
+// cost a miss.
+func (g *Generation[K, V]) short(fill uint64) uint64 {
+	if fill < g.base {
+		return 0
+	}
+	return min(fill-g.base, near.MaxFill-1) + 1
+}
+
+func (g *Generation[K, V]) fill(short uint64) uint64 {
+	if short == 0 {
+		return 0
+	}
+	return g.base + short - 1
+}
+
+// least returns the number from which on that of an entry stands for a fill that is
+// not below good.
+func (g *Generation[K, V]) least(good uint64) uint64 {
+	if good <= g.base {
+		return 1
+	}
+	return min(good-g.base, near.MaxFill) + 1
 }
 
 // get is Find for a caller that needs only a value.
@@ -83,7 +110,7 @@ func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks
 	switch {
 	case e == nil || g.of.limited && e.ExpiredAt(t.times.Began) || !g.of.limited && e.Expired():
 		return v, false
-	case e.Fill() < marks.Good && !g.check(t, key, e, marks):
+	case e.Fill() < g.least(marks.Good) && !g.check(t, key, e, marks):
 		return v, false
 	}
 	return e.Use(), true
@@ -95,12 +122,15 @@ func (g *Generation[K, V]) check(t *Transaction, key Key[K], e *near.Entry[Key[K
 	if g.verdict(key, e, marks) != good {
 		return false
 	}
-	e.Raise(t.Number())
+	e.Raise(g.short(t.Number()))
 	return true
 }
 
 func (g *Generation[K, V]) verdict(key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) verdict {
-	return g.of.judge(marks, key.Key, e.Fill(), func() []uint64 { return g.of.tags(key.Key, e.Peek(), false) })
+	return g.of.judge(marks, key.Key, g.fill(e.Fill()), func() []uint64 {
+		value, _, _ := e.Peek()
+		return g.of.tags(key.Key, value, false)
+	})
 }
 
 // CountGone counts the value that a delete has taken away from a look-up of t that found
@@ -115,7 +145,7 @@ func (g *Generation[K, V]) CountGone(t *Transaction, key Key[K]) {
 		g.of.Counts.count(g.verdict(key, e, marks))
 	} else if absences := g.absences.Load(); absences != nil {
 		if e := absences.Find(key, hash); e != nil && !e.Expired() {
-			g.of.Counts.count(g.of.judge(marks, key.Key, e.Fill(), noTags))
+			g.of.Counts.count(g.of.judge(marks, key.Key, g.fill(e.Fill()), noTags))
 		}
 	}
 }
@@ -130,11 +160,11 @@ func (g *Generation[K, V]) isAbsent(t *Transaction, key Key[K], hash uint64, mar
 	if e == nil || e.Expired() {
 		return false
 	}
-	if g.of.judge(marks, key.Key, e.Fill(), noTags) != good {
+	if g.of.judge(marks, key.Key, g.fill(e.Fill()), noTags) != good {
 		return false
 	}
 	if marks != nil {
-		e.Raise(t.Number())
+		e.Raise(g.short(t.Number()))
 	}
 	e.Use()
 	return true
@@ -179,7 +209,7 @@ func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Durat
 	if !ok || expires == 0 || near.Now()-expires >= int64(within) {
 		return v, false
 	}
-	if marks, _ := t.marks(&g.of.Core); marks != nil && e.Fill() < marks.Good && !g.check(t, key, e, marks) {
+	if marks, _ := t.marks(&g.of.Core); marks != nil && e.Fill() < g.least(marks.Good) && !g.check(t, key, e, marks) {
 		return v, false
 	}
 	return e.Peek(), true
@@ -195,14 +225,14 @@ func (g *Generation[K, V]) set(key Key[K], e entry[V], fill uint64) {
 		if absences != nil {
 			absences.Expire(key, hash)
 		}
-		g.near.Set(key, hash, e.value, e.expires, fill)
+		g.near.Set(key, hash, e.value, e.expires, g.short(fill))
 		return
 	}
 	if absences == nil {
 		g.absences.CompareAndSwap(nil, near.New[Key[K], struct{}](g.of.size))
 		absences = g.absences.Load()
 	}
-	absences.Set(key, hash, struct{}{}, e.expires, fill)
+	absences.Set(key, hash, struct{}{}, e.expires, g.short(fill))
 	g.near.Expire(key, hash)
 }
 

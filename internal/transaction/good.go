@@ -119,10 +119,10 @@ func (c *Cache[K, V]) hidden(w *work, l *local, key K, e *entry[V]) bool {
 	return len(l.deleted) > 0 && l.deleted.since(uint64(e.cut), c.Keys.Hash(key)) || w.tags.since(uint64(e.cut), e.tagged()...)
 }
 
-// hidesTags reports whether what others have loaded may bear tags that the transaction
+// HidesTags reports whether what others are loading may bear tags that the transaction
 // has cleared, or that are fenced. So it shares no loads, as it cannot know before. A
-// value in the process can be looked at.
-func (c *Cache[K, V]) hidesTags(t *Transaction) bool {
+// value in the process or in the backend can be looked at.
+func (c *Cache[K, V]) HidesTags(t *Transaction) bool {
 	if !c.Tagged.Load() {
 		return false
 	}

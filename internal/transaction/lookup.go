@@ -149,12 +149,8 @@ func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Genera
 	if g = c.Generation(t); g == nil || c.isPrivate(t, key.Key) {
 		return r, nil
 	}
-	r = g.Find(t, key)
-	switch {
-	case r.Found == Present && c.clearsTagOf(t, key.Key, r.Value):
+	if r = g.Find(t, key); r.Found == Present && c.clearsTagOf(t, key.Key, r.Value) {
 		return Result[V]{}, nil
-	case !r.Found.Known() && c.hidesTags(t):
-		return r, nil
 	}
 	return r, g
 }

@@ -81,6 +81,9 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 			c.Counts.count(v)
 			return r, false
 		}
+		if !e.absent && c.clearsTagOf(t, key.Key, value) { // P1
+			return r, false
+		}
 	case err == codec.ErrLease:
 		return r, fill >= c.since(marks, key.Key) // else what it loads will not be good
 	default: // P9
