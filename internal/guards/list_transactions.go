@@ -88,7 +88,7 @@ var transactionGuards = []guard{{
 	keeps:   "P2",
 	without: "A savepoint that fails puts back what was there before an earlier one, or nothing.",
 	file:    "internal/transaction/overlay.go",
-	text:    "e.step = before.step; e.step <= w.savedAt {",
+	text:    "e.step = before.step; uint64(e.step) <= w.savedAt {",
 	gone:    "e.step = before.step; e.step == 0 {",
 	by:      "TestASavepointRemembersAKeyAnew",
 }, {
