@@ -49,16 +49,12 @@ func (e *Entry[K, V]) ExpiredAt(at int64) bool { return e.limit >= 1<<highHash &
 // expires at some time.
 func (e *Entry[K, V]) Expired() bool { return e.limit >= 1<<highHash && Now() >= e.expires() }
 
-// Peek returns the value without counting as a use.
-func (e *Entry[K, V]) Peek() V { return e.value }
-
-// Expires returns when the value expires or expired, 0 for never. ok is false if there is
-// none, as it was let go.
-func (e *Entry[K, V]) Expires() (at int64, ok bool) {
+// Peek returns the value and its expiry, as [Map.Peek].
+func (e *Entry[K, V]) Peek() (value V, expires int64, ok bool) {
 	if e == nil || e.expires() == gone {
-		return 0, false
+		return value, 0, false
 	}
-	return e.expires(), true
+	return e.value, e.expires(), true
 }
 
 // Fill returns the number that Set or Raise was given with the value.

@@ -3,11 +3,7 @@ package near
 // Peek returns what is kept under key, whose hash is given, and when it expires
 // or expired, 0 for never. It does not count as a use.
 func (m *Map[K, V]) Peek(key K, hash uint64) (value V, expires int64, ok bool) {
-	e := m.Find(key, hash)
-	if expires, ok = e.Expires(); ok {
-		value = e.Peek()
-	}
-	return value, expires, ok
+	return m.Find(key, hash).Peek()
 }
 
 // gone is the expiry of an entry that was let go, long ago for any clock.

@@ -205,14 +205,14 @@ func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Durat
 		return v, false
 	}
 	e := g.near.Find(key, key.hash()) // the fill and the value of one entry: another may take its place
-	expires, ok := e.Expires()
+	v, expires, ok := e.Peek()
 	if !ok || expires == 0 || near.Now()-expires >= int64(within) {
 		return v, false
 	}
 	if marks, _ := t.marks(&g.of.Core); marks != nil && e.Fill() < g.least(marks.Good) && !g.check(t, key, e, marks) {
 		return v, false
 	}
-	return e.Peek(), true
+	return v, true
 }
 
 // set stores e under key, in place of what was known of key before.
