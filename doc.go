@@ -1,12 +1,12 @@
 // Package txcache is a cache that is part of the database transaction.
 //
 // Values are read and set within a [Tx], the cache's side of one database
-// transaction. What it sets or clears is private until it commits; after a
-// rollback it never was. A clear that has committed counts for every transaction
-// that begins afterwards, on every server; there it counts a little later if
+// transaction. What it sets, deletes or clears is private until it commits; after
+// a rollback it never was. A delete or clear that has committed counts for every
+// transaction that begins afterwards, on every server; there it counts a little later if
 // Options.Poll or sync = "channel" is set. A value that has committed fills the
 // cache, and does not replace what other processes have: a transaction that
-// changes a row clears the cache that shows it. Every database (tenant) is a world
+// changes a row deletes its key. Every database (tenant) is a world
 // of its own.
 //
 //	store, err := txcache.Open(ctx, "cache.toml")
@@ -41,7 +41,9 @@
 // transaction of database/sql keeps the context it was begun with for its commit:
 // use package sqltx, or begin it under context.WithoutCancel.
 //
-// The transaction that changes what a cache shows must clear the cache itself.
+// The transaction that changes what a cache shows must delete or clear it itself:
+// [Cache.Delete] takes away what is kept under a key, [Tx.ClearTags] what bears a tag,
+// and [Cache.Clear] all of a cache.
 //
 // # Which values are whose
 //
@@ -49,13 +51,14 @@
 // may be setting what it has read from its own uncommitted changes. A read-only
 // transaction shares what it sets at once in its process, and with other processes
 // when it ends at the latest. Once a transaction has cleared a cache, it sees in it
-// only what it sets itself. A cache with CacheOptions.Warm publishes that too when
+// only what it sets itself. It publishes what it sets under a key that it has deleted,
+// unless another transaction has deleted the key or cleared the cache meanwhile. A cache with CacheOptions.Warm publishes what was set after a clear too when
 // the transaction commits, unless another has cleared the cache meanwhile; other
 // caches start empty.
 //
 // A miss is always right: it sends the caller to the database. Whenever the
 // cache cannot know that a value is good (the backend is away, somebody is
-// committing a clear, the process has learnt of a newer generation), it misses.
+// committing a delete or clear, the process has learnt of a newer generation or delete), it misses.
 //
 // docs/design.md describes the protocol and the promises it keeps.
 package txcache

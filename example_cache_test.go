@@ -72,6 +72,70 @@ func ExampleCache_Clear() {
 	// others, after the commit: -1
 }
 
+// A transaction that changes a row deletes its key. All other keys keep their values.
+func ExampleCache_Delete() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.SetMany(tx, map[string]int{"pen": 2, "book": 12})
+		return nil
+	})
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error { // UPDATE … WHERE name = 'pen'
+		return prices.Delete(tx, "pen")
+	})
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.GetOr(ctx, tx, "pen", -1), prices.GetOr(ctx, tx, "book", -1))
+		return nil
+	})
+	// Output: -1 12
+}
+
+// A value that is set after the delete of its key is written through: others see it
+// once the transaction has committed.
+func ExampleCache_Delete_writeThrough() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error { // UPDATE … SET price = 3 WHERE name = 'pen'
+		err := prices.Delete(tx, "pen")
+		prices.Set(tx, "pen", 3)
+		return err
+	})
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.Get(ctx, tx, "pen"))
+		return nil
+	})
+	// Output: 3 true
+}
+
+// A tag is a name of what a value was made of, besides the row of its key.
+func ExampleCache_TagBy() {
+	type book struct{ Title, Author string }
+	ctx := context.Background()
+	store, _ := exampleStore(nil)
+	defer store.Close()
+	books := txcache.Must(txcache.NewCache[int, book](store, "books", nil))
+	books.TagBy(func(id int, b book) []string { return []string{"author " + b.Author} })
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		books.Set(tx, 1, book{"Notes", "Lovelace"})
+		books.Set(tx, 2, book{"Compilers", "Hopper"})
+		return nil
+	})
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error { // UPDATE authors … WHERE name = 'Lovelace'
+		return tx.ClearTags("author Lovelace")
+	})
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		for id := range 2 {
+			fmt.Println(books.Get(ctx, tx, id+1))
+		}
+		return nil
+	})
+	// Output:
+	// { } false
+	// {Compilers Hopper} true
+}
+
 // A rollback leaves the cache as it was.
 func ExampleTx_Rollback() {
 	ctx := context.Background()

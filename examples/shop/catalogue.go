@@ -41,8 +41,8 @@ type item struct {
 //
 // Each of its methods is one transaction, of the database and of the cache.
 // Those that read fill the caches, with a loader that reads in the same
-// transaction. Those that write clear what shows their change; that costs the
-// same for one value as for all, so each clears whole caches.
+// transaction. Those that write delete what a cache has of the rows that they
+// change, and clear a cache that has one value of all rows.
 type catalogue struct {
 	store   *txcache.Store
 	tenants tenants
@@ -228,9 +228,9 @@ func (c *catalogue) put(ctx context.Context, tenant string, v visitor, p product
 		if err := c.setPrices(ctx, tx, p.ID, cents); err != nil {
 			return err
 		}
-		// The products' cache also remembers that there was none of this id, and
+		// The products' cache may also remember that there was none of this id, and
 		// the tree has the ids of all.
-		if err := errors.Join(c.products.Clear(tx.Cache), c.tree.Clear(tx.Cache)); err != nil {
+		if err := errors.Join(c.products.Delete(tx.Cache, p.ID), c.tree.Clear(tx.Cache)); err != nil {
 			return err
 		}
 		it, err = c.loadItem(ctx, tx, v, p.ID)
@@ -239,7 +239,7 @@ func (c *catalogue) put(ctx context.Context, tenant string, v visitor, p product
 	return it, err
 }
 
-// setPrices changes prices and clears the cache that shows them. If the rule is
+// setPrices changes prices and deletes what is cached of them. If the rule is
 // broken, its error rolls back both.
 func (c *catalogue) setPrices(ctx context.Context, tx *sqltx.Tx, id int64, cents map[string]int64) error {
 	// The rule is of all prices of a product: one change of them at a time.
@@ -255,8 +255,10 @@ func (c *catalogue) setPrices(ctx context.Context, tx *sqltx.Tx, id int64, cents
 			return err
 		}
 	}
-	if err := c.prices.Clear(tx.Cache); err != nil {
-		return err
+	for group := range cents {
+		if err := c.prices.Delete(tx.Cache, priceKey{id, group}); err != nil {
+			return err
+		}
 	}
 	var highest sql.NullInt64
 	if err := tx.QueryRowContext(ctx, "SELECT max(cents) FROM price WHERE product = $1", id).Scan(&highest); err != nil {

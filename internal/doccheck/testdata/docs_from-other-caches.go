@@ -9,7 +9,7 @@ import (
 
 type (
 	User struct{ Name string }
-	Book struct{ Title string }
+	Book struct{ Title, Author string }
 )
 
 var (
