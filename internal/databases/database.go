@@ -32,7 +32,12 @@ type generation struct {
 	token    backend.Token
 	contents any
 	marks    *Marks // the newest
+	base     uint64 // the number of the state under which it was made
 }
+
+// maxChanges is how many changes a generation is kept for at most, though its token
+// stays: its contents keep the numbers of states above the first one in few bits.
+const maxChanges = 1 << 29
 
 // A Database is what this process knows of one database: the newest state, and
 // the generations that hold values.
@@ -92,7 +97,7 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 		}
 		g := db.generations[i]
 		if g == nil || g.token != token {
-			g = &generation{c, token, c.Contents.New(token, v.State.Number), marks}
+			g = &generation{c, token, c.Contents.New(token, v.State.Number), marks, v.State.Number}
 			db.generations[i] = g
 		}
 		contents = g.contents
@@ -143,10 +148,11 @@ func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 	next := newView(s, held)
 	db.generations = slices.DeleteFunc(db.generations, func(g *generation) bool {
 		dead := s.Token(g.cache.Name) != g.token // P10: what is dead goes at once
-		if dead {
+		if dead || s.Number-g.base > maxChanges {
 			g.discard()
+			return true
 		}
-		return dead
+		return false
 	})
 	resolved := newSlots(len(db.generations))
 	for _, g := range db.generations {

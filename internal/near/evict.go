@@ -192,11 +192,11 @@ func (v *eviction[K, V]) sweep() (slot int, ok bool) {
 }
 
 func (v *eviction[K, V]) expired(e *Entry[K, V]) bool {
-	if e.limit < 1<<highHash {
+	if e.expires == 0 {
 		return false
 	}
 	if v.now == 0 {
 		v.now = Now()
 	}
-	return v.now >= e.expires()
+	return v.now >= e.expires
 }

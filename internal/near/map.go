@@ -78,7 +78,7 @@ func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 
 // Set puts value under key, whose hash is given, in place of what was there
 // before. Where there is no room another value goes. From the moment expires
-// on, as Now counts, or 2 µs before, the value is not found any more; 0 means never. Fill
+// on, as Now counts, the value is not found any more; 0 means never. Fill
 // is a number that the caller keeps with the value.
 func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
 	e := newEntry(key, uint32(hash), value, expires, fill)

@@ -7,7 +7,7 @@ func (m *Map[K, V]) Peek(key K, hash uint64) (value V, expires int64, ok bool) {
 }
 
 // gone is the expiry of an entry that was let go, long ago for any clock.
-const gone = unit
+const gone = 1
 
 // Expire lets go of the value of key, whose hash is given, if it is there. Its
 // place stays taken until another value needs it.
