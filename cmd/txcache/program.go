@@ -102,19 +102,21 @@ func (p *program) run(ctx context.Context, args []string) int {
 // itself after a while: it ends with the process.
 func (p *program) execute(ctx context.Context, root *cobra.Command) (cmd *cobra.Command, err error, ended bool) {
 	done := make(chan struct{})
+	var last *cobra.Command // not the results: one that is left to itself may still write
+	var failed error
 	go func() {
 		defer close(done)
-		cmd, err = root.ExecuteContextC(ctx)
+		last, failed = root.ExecuteContextC(ctx)
 	}()
 	select {
 	case <-done:
-		return cmd, err, true
+		return last, failed, true
 	case <-ctx.Done():
 	}
 	for {
 		select {
 		case <-done:
-			return cmd, err, true
+			return last, failed, true
 		case <-time.After(grace):
 			if !p.cleaning.Load() {
 				return nil, nil, false
