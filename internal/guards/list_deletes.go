@@ -32,7 +32,7 @@ var deleteGuards = []guard{{
 	file:    "internal/transaction/good.go",
 	text:    "		case m.KeyFenced(hash):\n			return fenced\n",
 	gone:    "",
-	by:      "TestOutcomes|TestRandomDeletes/memory",
+	by:      "TestOutcomes/in_doubt/memory",
 }, {
 	name:    "no value of a fenced tag is good",
 	keeps:   "P3",
