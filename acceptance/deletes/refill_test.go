@@ -315,6 +315,7 @@ func TestVerifyUnderDeletes(t *testing.T) {
 				if err != nil || v != 1 && v != 2 {
 					t.Errorf("Load = %d, %v", v, err)
 				}
+				storetest.Commit(t, tx)
 				if (stale > 0) != (when == "never") {
 					t.Errorf("a delete %s on server %d: %d stale hits", when, server, stale)
 				}

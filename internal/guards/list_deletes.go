@@ -32,7 +32,7 @@ var deleteGuards = []guard{{
 	file:    "internal/transaction/good.go",
 	text:    "		case m.KeyFenced(hash):\n			return fenced\n",
 	gone:    "",
-	by:      "TestOutcomes|TestRandomDeletes/memory",
+	by:      "TestOutcomes/in_doubt/memory",
 }, {
 	name:    "no value of a fenced tag is good",
 	keeps:   "P3",
@@ -111,7 +111,7 @@ var deleteGuards = []guard{{
 	without: "A delete of a savepoint that was undone is committed, and hides what was set before.",
 	file:    "internal/transaction/work.go",
 	text:    "			if before[i] == 0 {\n				delete(*all, h)\n			} else {\n				(*all)[h] = before[i]\n			}\n",
-	gone:    "			_, _ = h, before\n",
+	gone:    "			_, _, _ = i, h, before\n",
 	by:      "TestRemovalsInSavepoints/removed_within/memory",
 }, {
 	name:    "a load that lands after a delete of its key is not kept",

@@ -25,7 +25,7 @@ type Generation[K comparable, V any] struct {
 
 	of   *Cache[K, V]
 	at   backend.Token
-	base uint64 // fills are kept as what they are above it; see short
+	base uint64               // fills are kept as what they are above it; see short
 	near *near.Map[Key[K], V] // nil if no values are kept in the process
 
 	// absences are the keys that are known to be absent; nil before the first.
