@@ -94,20 +94,20 @@ func TestP4NoLoadIsSharedAcrossADelete(t *testing.T) {
 						stores := s.Open(t, 2, txcache.Options{})
 						opts := txcache.CacheOptions{Lease: lease}
 						caches := []*txcache.Cache[string, int]{tagged(t, stores[0], opts), tagged(t, stores[1], opts)}
-						load := func(c *txcache.Cache[string, int], tx *txcache.Tx, loader func(context.Context) (int, error)) (int, error) {
+						load := func(c *txcache.Cache[string, int], tx *txcache.Tx, other string, loader func(context.Context) (int, error)) (int, error) {
 							if !many {
 								return c.Load(context.Background(), tx, "x", loader)
 							}
-							got, err := c.LoadMany(context.Background(), tx, []string{"a", "x"}, func(ctx context.Context, _ []string) (map[string]int, error) {
+							got, err := c.LoadMany(context.Background(), tx, []string{other, "x"}, func(ctx context.Context, _ []string) (map[string]int, error) {
 								v, err := loader(ctx)
-								return map[string]int{"a": v, "x": v}, err
+								return map[string]int{other: v, "x": v}, err
 							})
 							return got["x"], err
 						}
 						old := storetest.BeginReadOnly(t, stores[0], "db")
 						reading, landing, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 						go func() {
-							v, err := load(caches[0], old, func(context.Context) (int, error) { close(reading); <-landing; return 1, nil })
+							v, err := load(caches[0], old, "a", func(context.Context) (int, error) { close(reading); <-landing; return 1, nil })
 							if v != 1 {
 								err = errors.Join(err, fmt.Errorf("the old load returned %d", v))
 							}
@@ -117,7 +117,7 @@ func TestP4NoLoadIsSharedAcrossADelete(t *testing.T) {
 						r.commit(t, stores[0], caches[0])
 						start := time.Now()
 						tx := storetest.BeginReadOnly(t, stores[server], "db")
-						if v, err := load(caches[server], tx, storetest.Constant(2, nil)); v != 2 || err != nil {
+						if v, err := load(caches[server], tx, "b", storetest.Constant(2, nil)); v != 2 || err != nil {
 							t.Errorf("Load = %d, %v; want what is there since the delete", v, err)
 						}
 						if d := time.Since(start); d > 30*time.Second {
