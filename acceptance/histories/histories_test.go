@@ -84,6 +84,8 @@ var drivers = []struct {
 // they are checked.
 func TestNoHistoryViolatesAPromise(t *testing.T) {
 	const fewestHits = 0.15 // a fifth to a fourth is usual
+	deletes := []string{"Deletes", "Deleted"}
+	floors := append([]string{"Floored", "Floors"}, deletes...)
 	factor := historyFactor(t)
 	for _, play := range []struct {
 		name  string
@@ -91,19 +93,25 @@ func TestNoHistoryViolatesAPromise(t *testing.T) {
 		seed  uint64
 		steps int
 		drive history.Driver
+		does  []string // counts of what must have come up
 	}{
-		{"interleaved, fixed", subject.Memory(), 1, 60_000, history.Interleave},
-		{"interleaved, random", subject.Memory(), 0, factor * 50_000, history.Interleave},
-		{"racing, random", subject.Memory(), 0, factor * 200_000, history.Race},
-		{"floors, interleaved", subject.Forgetful(), 0, factor * 30_000, history.Interleave},
-		{"floors, racing", subject.Forgetful(), 0, factor * 30_000, history.Race},
-		{"values, interleaved", overValues(false), 0, factor * 30_000, history.Interleave},
-		{"values without near, interleaved", overValues(true), 0, factor * 30_000, history.Interleave},
-		{"values without near, racing", overValues(true), 0, factor * 30_000, history.Race},
+		{"interleaved, fixed", subject.Memory(), 1, 60_000, history.Interleave, deletes},
+		{"interleaved, random", subject.Memory(), 0, factor * 50_000, history.Interleave, deletes},
+		{"racing, random", subject.Memory(), 0, factor * 200_000, history.Race, deletes},
+		{"floors, interleaved", subject.Forgetful(), 0, factor * 30_000, history.Interleave, floors},
+		{"floors, racing", subject.Forgetful(), 0, factor * 30_000, history.Race, floors},
+		{"values, interleaved", overValues(false), 0, factor * 30_000, history.Interleave, deletes},
+		{"values without near, interleaved", overValues(true), 0, factor * 30_000, history.Interleave, deletes},
+		{"values without near, racing", overValues(true), 0, factor * 30_000, history.Race, deletes},
 	} {
 		t.Run(play.name, func(t *testing.T) {
 			t.Parallel()
-			histories{open: play.open, seed: play.seed, steps: play.steps, drive: play.drive, hits: fewestHits}.check(t)
+			report := histories{open: play.open, seed: play.seed, steps: play.steps, drive: play.drive, hits: fewestHits}.check(t)
+			for _, what := range play.does {
+				if report.Counts[what] == 0 {
+					t.Errorf("%s: none, so nothing was shown of them: %v", what, report.Counts)
+				}
+			}
 		})
 	}
 }

@@ -16,6 +16,7 @@ func (s *server) Counts() map[string]uint64 {
 			"Loads": c.Loads, "LoadErrors": c.LoadErrors, "AbsentHits": c.AbsentHits, "Shared": c.Shared,
 			"Leased": c.Leased, "Waited": c.Waited, "EarlyRefreshes": c.EarlyRefreshes, "ExpiredHits": c.ExpiredHits,
 			"Verified": c.Verified, "Mismatches": c.Mismatches,
+			"Deletes": c.Deletes, "Deleted": c.Deleted, "Floored": c.Floored, "Floors": c.Floors,
 		} {
 			counts[what] += n
 		}
