@@ -47,6 +47,8 @@ const (
 	Lookups
 	Hits
 	Violations
+	Deletes    // of keys
+	Tags       // that were cleared
 	Halt       // everybody is to end
 	Faults     // how often a fault that takes fences down began or ended
 	Ticket     // what is to happen to whoever comes to a certain point

@@ -23,25 +23,37 @@ func (s address) in() address {
 	return s
 }
 
+// A slot is a key of a cache, whoever asks.
+type slot struct{ cache, key int }
+
+func (s address) slot() slot { return slot{s.cache, s.key} }
+
 // A belief is what a transaction must see of its own.
 type belief struct {
-	sets    map[address]history.Value // since the last clear of their cache
+	sets    map[address]history.Value // since the last clear of their cache, or delete of their key
 	cleared map[int]bool
-	owed    map[int]bool // caches to be cleared before the commit
+	deleted map[slot]bool
+	owed    map[slot]bool // to be taken away before the commit
 }
 
 func newBelief() belief {
-	return belief{sets: map[address]history.Value{}, cleared: map[int]bool{}, owed: map[int]bool{}}
+	return belief{sets: map[address]history.Value{}, cleared: map[int]bool{}, deleted: map[slot]bool{}, owed: map[slot]bool{}}
 }
 
 func (b belief) clone() belief {
-	return belief{maps.Clone(b.sets), maps.Clone(b.cleared), maps.Clone(b.owed)}
+	return belief{maps.Clone(b.sets), maps.Clone(b.cleared), maps.Clone(b.deleted), maps.Clone(b.owed)}
 }
 
 func (b belief) clear(cache int) {
 	b.cleared[cache] = true
-	delete(b.owed, cache)
+	maps.DeleteFunc(b.owed, func(s slot, _ bool) bool { return s.cache == cache })
 	maps.DeleteFunc(b.sets, func(s address, _ history.Value) bool { return s.cache == cache })
+}
+
+func (b belief) delete(at slot) {
+	b.deleted[at] = true
+	delete(b.owed, at)
+	maps.DeleteFunc(b.sets, func(s address, _ history.Value) bool { return s.slot() == at })
 }
 
 // value returns what a cache is to show of a row.
@@ -89,9 +101,11 @@ func (t *transaction) judge(s address, v history.Value, detached bool) (history.
 			return history.Own, fmt.Sprintf("it set %v itself", own)
 		} else if !ok && t.belief.cleared[s.cache] {
 			return history.Own, "it cleared the cache and set nothing there since"
+		} else if !ok && t.belief.deleted[s.slot()] {
+			return history.Own, "it deleted the key and set nothing there since"
 		}
-		if own, ok := t.session.own[r]; ok && own != v.Write && !t.belief.owed[s.cache] {
-			return history.Own, fmt.Sprintf("it wrote w%d itself and cleared the cache", own)
+		if own, ok := t.session.own[r]; ok && own != v.Write && !t.belief.owed[s.slot()] {
+			return history.Own, fmt.Sprintf("it wrote w%d itself and cleared the cache or deleted the key", own)
 		}
 	}
 	if got < t.lowerBound.rows[r] {

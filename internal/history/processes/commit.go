@@ -12,12 +12,8 @@ import (
 // commit commits, on the cache and in the database, in one of the ways in which
 // that can end.
 func (t *transaction) commit(ctx context.Context) error {
-	for i := range world.Caches {
-		if t.belief.owed[i] {
-			if err := t.clear(t.tx, i); err != nil {
-				return err
-			}
-		}
+	if err := t.pay(); err != nil {
+		return err
 	}
 	how := whole
 	if written := len(t.session.own) > 0; written && t.session.tx != nil {

@@ -203,20 +203,20 @@ func await(limit time.Duration, ok func() bool) bool {
 }
 
 // A Totals is what a run came to.
-type Totals struct{ Transactions, Commits, Ambiguous, Conflicts, Refused, Drops, Lookups, Hits, Violations uint64 }
+type Totals struct{ Transactions, Commits, Ambiguous, Conflicts, Refused, Drops, Lookups, Hits, Violations, Deletes, Tags uint64 }
 
 // Totals returns what was counted up to now.
 func (c *Crew) Totals() Totals {
 	b := c.Board
 	return Totals{
 		b.Count(Transactions), b.Count(Commits), b.Count(Ambiguous), b.Count(Conflicts), b.Count(Refused), b.Count(Drops),
-		b.Count(Lookups), b.Count(Hits), b.Count(Violations),
+		b.Count(Lookups), b.Count(Hits), b.Count(Violations), b.Count(Deletes), b.Count(Tags),
 	}
 }
 
 func (t Totals) String() string {
-	return fmt.Sprintf("%d transactions, %d of them wrote, %d with an unknown outcome, %d conflicts, %d refused, %d drops; %d look-ups, %d hits checked, %d violations",
-		t.Transactions, t.Commits, t.Ambiguous, t.Conflicts, t.Refused, t.Drops, t.Lookups, t.Hits, t.Violations)
+	return fmt.Sprintf("%d transactions, %d of them wrote, %d with an unknown outcome, %d conflicts, %d refused, %d drops, %d deletes, %d tags cleared; %d look-ups, %d hits checked, %d violations",
+		t.Transactions, t.Commits, t.Ambiguous, t.Conflicts, t.Refused, t.Drops, t.Deletes, t.Tags, t.Lookups, t.Hits, t.Violations)
 }
 
 var _ history.Server = (*aside)(nil)

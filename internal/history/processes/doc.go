@@ -4,7 +4,7 @@
 // The test binary runs itself as [Workers] workers, each with a store, caches and
 // connections of its own. In each of them some goroutines, the actors, do one
 // random transaction after another, of the kinds that package history knows:
-// reading and filling in every way, writing, savepoints of both sides, commits
+// reading and filling in every way, writing, deletes of keys and clears of caches and tags, savepoints of both sides, commits
 // that fail and commits of which nobody knows the outcome, drops. Meanwhile the
 // test kills workers, stops them, and lets faults befall the servers. Where a
 // worker dies is not left to chance: a [Point] is a step of a commit or a drop,

@@ -100,7 +100,7 @@ type watched struct {
 	pass func(Point)
 
 	// For schemes that are known to be wrong.
-	noFence, noRenewal bool
+	noFence, noKeyFence, noRenewal bool
 }
 
 var (
@@ -110,7 +110,10 @@ var (
 )
 
 func (w *watched) Fence(ctx context.Context, database string, f backend.Fence) error {
-	if w.noFence {
+	if w.noKeyFence {
+		f.Keys = nil
+	}
+	if w.noFence || w.noKeyFence && len(f.Caches) == 0 && !f.All {
 		return nil
 	}
 	before, after := BeforeFence, AfterFence

@@ -91,8 +91,8 @@ func (r *run) upright() {
 	if total.Violations > 0 {
 		r.Errorf("%d violations; to make the same choices again: TXCACHE_SEED=%d", total.Violations, r.plan.Seed)
 	}
-	if total.Hits < 5000 || total.Commits < 5 {
-		r.Errorf("%d hits, %d commits: that is too little to tell anything", total.Hits, total.Commits)
+	if total.Hits < 5000 || total.Commits < 5 || total.Deletes < 5 || total.Tags < 5 {
+		r.Errorf("%d hits, %d commits, %d deletes, %d tags cleared: that is too little to tell anything", total.Hits, total.Commits, total.Deletes, total.Tags)
 	}
 }
 
@@ -225,7 +225,7 @@ func TestNoTerminatedConnectionViolatesAPromise(t *testing.T) {
 // A check that finds nothing in wrong caches proves nothing about right ones.
 func TestWrongCachesOfProcessesAreCaught(t *testing.T) {
 	s := start(t)
-	for scheme, slow := range map[string]int{CacheAside: 0, NoFence: rarely, NoRenewal: 1} {
+	for scheme, slow := range map[string]int{CacheAside: 0, NoFence: rarely, NoKeyFence: rarely, NoRenewal: 1} {
 		t.Run(scheme, func(t *testing.T) {
 			r := play(t, s, Plan{Scheme: scheme, Slow: slow}, func(r *run) {
 				await(patience, func() bool { return r.Totals().Violations > 0 && r.Totals().Hits > 50_000 })

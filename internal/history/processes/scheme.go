@@ -24,6 +24,9 @@ var Schemes = map[string]scheme{
 	NoFence: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
 		return openStore(ctx, p, &watched{pass: func(Point) {}, noFence: true})
 	},
+	NoKeyFence: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
+		return openStore(ctx, p, &watched{pass: func(Point) {}, noKeyFence: true})
+	},
 	NoRenewal: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
 		return openStore(ctx, p, &watched{pass: func(Point) {}, noRenewal: true})
 	},
@@ -34,6 +37,7 @@ var Schemes = map[string]scheme{
 const (
 	Subject    = "txcache"
 	NoFence    = "txcache without fences" // what a backend must not be
+	NoKeyFence = "txcache without fences of keys"
 	NoRenewal  = "txcache without renewals"
 	CacheAside = "cache-aside" // set on a miss, delete after the commit
 )

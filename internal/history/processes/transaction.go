@@ -89,7 +89,7 @@ func (t *transaction) body(ctx context.Context, tx history.Tx, depth int) error 
 		case n < 60 && !t.readOnly:
 			err = t.write(ctx, tx, at)
 		case n < 64 && !t.readOnly:
-			err = t.clear(tx, at.cache)
+			err = t.remove(tx, at.slot())
 		case n == 64 && !t.readOnly:
 			err = t.clearAll(tx)
 		case n < 72 && !t.readOnly && depth < 2:
@@ -104,12 +104,12 @@ func (t *transaction) body(ctx context.Context, tx history.Tx, depth int) error 
 	return nil
 }
 
-// write writes a row, and clears the caches that show it before that, or leaves
-// it for later.
+// write writes a row, and takes away what caches show of it: before that, right
+// after it, to set the new value instead, or later.
 func (t *transaction) write(ctx context.Context, tx history.Tx, s address) error {
-	table, early := world.Caches[s.cache].Table, t.one(3)
+	early := t.one(3)
 	if early {
-		if err := t.clearTable(tx, table); err != nil {
+		if err := t.removeRow(tx, s); err != nil {
 			return err
 		}
 		t.linger()
@@ -117,23 +117,78 @@ func (t *transaction) write(ctx context.Context, tx history.Tx, s address) error
 	if err := t.session.write(ctx, t.row(s)); err != nil {
 		return err
 	}
+	if early {
+		return nil
+	}
+	for _, at := range showing(s) {
+		t.belief.owed[at] = true
+	}
+	if !t.one(3) {
+		return nil
+	}
+	if err := t.removeRow(tx, s); err != nil {
+		return err
+	}
+	return t.fill(ctx, tx, s)
+}
+
+// showing returns where the row of an address is shown.
+func showing(s address) (all []slot) {
 	for i, c := range world.Caches {
-		if c.Table == table && !early {
-			t.belief.owed[i] = true
+		if c.Table == world.Caches[s.cache].Table {
+			all = append(all, slot{i, s.key})
+		}
+	}
+	return all
+}
+
+// removeRow takes away what caches show of the row of an address.
+func (t *transaction) removeRow(tx history.Tx, s address) error {
+	for _, at := range showing(s) {
+		if err := t.remove(tx, at); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *transaction) clearTable(tx history.Tx, table int) error {
-	for i, c := range world.Caches {
-		if c.Table == table {
-			if err := t.clear(tx, i); err != nil {
-				return err
+// pay takes away what is owed.
+func (t *transaction) pay() error {
+	for i := range world.Caches {
+		for key := range world.Keys {
+			if at := (slot{i, key}); t.belief.owed[at] {
+				if err := t.remove(t.tx, at); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// remove takes away what a cache shows of a key: the key, more often than not,
+// or a tag that all its values bear, or all that the cache holds.
+func (t *transaction) remove(tx history.Tx, at slot) error {
+	switch n := t.IntN(8); {
+	case n == 0:
+		return t.clear(tx, at.cache)
+	case n < 3 && world.Caches[at.cache].Tagged:
+		return t.clearTag(tx, at.key)
+	}
+	t.belief.delete(at)
+	t.board.Add(Deletes, 1)
+	return tx.Delete(at.cache, world.Keys[at.key])
+}
+
+// clearTag clears the tag that all values of a key bear.
+func (t *transaction) clearTag(tx history.Tx, key int) error {
+	for i, c := range world.Caches {
+		if c.Tagged {
+			t.belief.delete(slot{i, key})
+		}
+	}
+	t.board.Add(Tags, 1)
+	return tx.ClearTags(history.Value{Key: world.Keys[key]}.Tags()[0])
 }
 
 func (t *transaction) clear(tx history.Tx, cache int) error {

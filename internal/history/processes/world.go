@@ -12,9 +12,9 @@ var world = history.World{
 	Databases: []string{"a", "a:b", "b", "c", "d", "e", "f", "g"},
 	Caches: []history.CacheSpec{
 		{Name: "b:c", Table: 0, ContextFree: true},
-		{Name: "c", Table: 0},
+		{Name: "c", Table: 0, Tagged: true},
 		{Name: "warm", Table: 1, ContextFree: true, Warm: true},
-		{Name: "warm user", Table: 1, Warm: true, Duration: time.Hour},
+		{Name: "warm user", Table: 1, Tagged: true, Warm: true, Duration: time.Hour},
 		{Name: "small", Table: 2, ContextFree: true, Warm: true, Size: 2},
 		{Name: "short", Table: 2, Duration: 50 * time.Millisecond},
 	},
