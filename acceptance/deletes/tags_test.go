@@ -109,8 +109,8 @@ func TestTagByPanics(t *testing.T) {
 		if v, err := c.Load(t.Context(), storetest.BeginReadOnly(t, store, "db"), "z", storetest.Constant(3, nil)); v != 3 || err != nil {
 			t.Errorf("Load = %d, %v", v, err)
 		}
-		c.Set(tx, "y", 1)
 		storetest.Commit(t, tx)
+		storetest.Publish(t, store, "db", c, "y", 1)
 		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "y", 1, "the function is well again")
 	})
 }

@@ -51,7 +51,7 @@ var backendDeleteGuards = []guard{{
 	keeps:   "P3",
 	without: "A commit that clears a cache brings back what was deleted in others, and what bears a cleared tag.",
 	file:    "memorybackend/memory.go",
-	text:    `next.Deletes.Without(cleared...)`,
+	text:    `next.Deletes.Forget(cleared...)`,
 	gone:    `map[bool]*backend.Deletes{len(cleared) == 0: next.Deletes}[true]`,
 	by:      "TestBackendKeepsEveryRule/delete-and-clear-at-once",
 	in:      "memorybackend",

@@ -150,7 +150,7 @@ var deleteGuards = []guard{{
 	keeps:   "P3",
 	without: "Verify reports a hit that a delete has overtaken meanwhile.",
 	file:    "internal/loading/verify.go",
-	text:    "		if !c.Useful(h.Transaction, keys[i], hits[i]) { // deleted since\n			continue\n		}\n",
+	text:    "		if !c.Useful(h.Transaction, keys[i], hits[i]) || !c.Useful(h.Transaction, keys[i], loaded[i]) {\n			continue\n		}\n",
 	gone:    "",
 	by:      "TestVerifyUnderDeletes",
 }, {

@@ -202,8 +202,8 @@ var nearGuards = []guard{{
 	keeps:   "P3",
 	without: "A value is read after its duration.",
 	file:    "internal/near/entry.go",
-	text:    `return e.limit >= 1<<highHash && Now() >= e.expires() }`,
-	gone:    `return e.limit >= 1<<highHash && Now() < 0 }`,
+	text:    `return e.expires != 0 && Now() >= e.expires }`,
+	gone:    `return e.expires != 0 && Now() < 0 }`,
 	by:      "TestAValueExpiresExactlyAtItsMoment",
 }, {
 	name:    "a full map makes room",

@@ -120,8 +120,8 @@ var scriptGuards = []guard{{
 	keeps:   "P10",
 	without: "A cache that was cleared by name once is not cleared with all.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    `if string.find(name, '^[cow]') then`,
-	gone:    `if string.find(name, '^[ow]') then`,
+	text:    `start_afresh(db, '^[cw]')`,
+	gone:    `start_afresh(db, '^[w]')`,
 	by:      "TestRulesOverMiniredis/clear-of-all",
 }, {
 	name:    "script: a drop forgets the hash",
