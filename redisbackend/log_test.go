@@ -421,3 +421,22 @@ func TestAnAnnouncedDeleteIsFollowed(t *testing.T) {
 		}
 	})
 }
+
+// A lease that ends in the call of a clear is a delete of its own: who has cleared must not
+// take both for the one that it made (P4).
+func TestALeaseThatEndsInAClear(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+		other := over(t, dialing(server), nil)
+		began := settled(t, p).Number
+		dead := deleting("a", 1)
+		if err := other.Fence(t.Context(), "shop", dead); err != nil {
+			t.Fatal(err)
+		}
+		mustSync(t, p.Backend, "shop")
+		time.Sleep(dead.Lease + time.Millisecond)
+		s := mustDelete(t, p.Backend, "shop", "a", 1)
+		if last, before := s.Deletes.Of("a").Last(1); last != s.Number || before <= began || before >= last {
+			t.Errorf("the key was deleted in %d, and before in %d, after %d; want two deletes", last, before, began)
+		}
+	})
+}

@@ -259,6 +259,15 @@ local function lift(db, id)
   end
 end
 
+-- log_items adds an entry to the log.
+local function log_items(db)
+  if #db.items == 0 then return end
+  db.log.head = db.log.head + 1
+  redis.call('HSET', key, 'w' .. text(db.log.head), text(db.version) .. ' ' .. table.concat(db.items, ' '))
+  db.log.count = db.log.count + db.count
+  forget(db, most)
+end
+
 local operations = {}
 
 -- sync makes sure of the hash, and no more.
@@ -290,6 +299,10 @@ function operations.clear(db)
       others = others .. ' ' .. ARGV[i]
     end
   end
+  if #db.items > 0 then -- of expired fences: the caller must not take these deletes for its own // P4
+    log_items(db)
+    db.items, db.count, db.version = {}, 0, db.version + 1
+  end
   start(db, all, others)
   for _, name in ipairs(unchanged) do set(db, name, id) end
 end
@@ -297,15 +310,6 @@ end
 -- unfence lifts a fence without a clear. ARGV: 7 id.
 function operations.unfence(db)
   if lift(db, ARGV[7]) then change(db) end
-end
-
--- log_items adds an entry to the log.
-local function log_items(db)
-  if #db.items == 0 then return end
-  db.log.head = db.log.head + 1
-  redis.call('HSET', key, 'w' .. text(db.log.head), text(db.version) .. ' ' .. table.concat(db.items, ' '))
-  db.log.count = db.log.count + db.count
-  forget(db, most)
 end
 
 -- since returns the entries of the log after the one of that number, nothing if they are
