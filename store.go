@@ -204,7 +204,8 @@ func (s *Store) commit(ctx context.Context, database string, fill func(*Tx, *bac
 	defer tx.Rollback()
 	f := &backend.Fence{ID: backend.NewToken(), Lease: s.opts.Fence}
 	fill(tx, f)
-	return tx.commitClear(ctx, f, nil)
+	_, err = tx.commitClear(ctx, f, nil)
+	return err
 }
 
 // ClearAll clears all caches of database; otherwise it is like Clear.

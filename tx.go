@@ -189,21 +189,27 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 		}
 		return err
 	}
-	if err := tx.commitClear(ctx, f, commit); err != nil {
+	announced, err := tx.commitClear(ctx, f, commit)
+	if err != nil {
 		return err
 	}
-	t.Publish(ctx, f.ID)
+	own := f.ID
+	if !announced { // another's clear may be sent in its place
+		own = ""
+	}
+	t.Publish(ctx, own)
 	return nil
 }
 
-// commitClear is steps 1 to 3 of CommitWith.
-func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (err error) {
+// commitClear is steps 1 to 3 of CommitWith. It reports whether the backend has
+// accepted the clear.
+func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (announced bool, err error) {
 	s, database := tx.h.Store, tx.Database()
 	ctx, end := s.Trace(ctx, "commit", database, "", 0)
 	defer func() { end(err) }()                        // also if commit panics
 	fenced, err := s.Committer.Fence(ctx, database, f) // P3, P5: before the database shows anything
 	if err != nil {
-		return err
+		return false, err
 	}
 	renewal := s.Committer.Renew(context.WithoutCancel(ctx), database, f)
 	o := inDoubt   // if commit panics or ends its goroutine
@@ -220,7 +226,7 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 			s.Committer.Postpone(ctx, database, f)
 			s.CountClears(f)
 		default:
-			s.Committer.Clear(ctx, database, f, fenced)
+			announced = s.Committer.Clear(ctx, database, f, fenced)
 			s.CountClears(f)
 		}
 		if err == nil && o != committed {
@@ -232,7 +238,7 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 	}()
 	err = tx.ask(ctx, commit)
 	o = outcomeOf(err, s.NotCommitted)
-	return err
+	return false, err
 }
 
 // ask is step 2 of CommitWith.

@@ -81,8 +81,8 @@ func (d *Deletes) Raise(cache string, number uint64) *Deletes {
 	return d.with(&raised)
 }
 
-// Without returns d without the deletes of caches. That is right for caches that are
-// cleared: no value of their new generations was filled before.
+// Without returns d without the deletes and the floors of caches, as a faulty authority
+// would: it is for tests. For caches that are cleared, Forget is right.
 func (d *Deletes) Without(caches ...Generation) *Deletes {
 	for _, g := range caches {
 		if c := d.Of(g.Cache); c != nil {

@@ -92,13 +92,12 @@ func TestWriteThroughAmongOthers(t *testing.T) {
 // afterwards, and what others find after its commit.
 func TestWriteThroughInEveryOrder(t *testing.T) {
 	type model struct {
-		own       int  // what it has; 0: nothing
-		absent    bool // it knows that there is nothing
-		open      bool // it sees what others have
-		removed   bool
-		cleared   bool
-		loaded    bool // own comes from a loader
-		publishes int  // what others find: 0: nothing, -1: as before, -2: absent
+		own     int  // what it has; 0: nothing
+		absent  bool // it knows that there is nothing
+		open    bool // it sees what others have
+		removed bool
+		cleared bool
+		loaded  bool // own comes from a loader
 	}
 	steps := []struct {
 		name string

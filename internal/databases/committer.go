@@ -74,15 +74,16 @@ func (c *Committer) Fence(ctx context.Context, database string, f *backend.Fence
 	return false, err
 }
 
-// Clear clears the caches of f; fenced says whether f may stand in the backend. If the
-// backend cannot be reached, the caches stay private in this process until the backend
-// has accepted the clear.
-func (c *Committer) Clear(ctx context.Context, database string, f *backend.Fence, fenced bool) {
+// Clear clears the caches of f and deletes its keys; fenced says whether f may stand in
+// the backend. It reports whether the backend has accepted that. If the backend cannot be
+// reached, the caches and keys stay private in this process until the backend has accepted
+// the clear, or another that includes it.
+func (c *Committer) Clear(ctx context.Context, database string, f *backend.Fence, fenced bool) (accepted bool) {
 	defer c.end()
-	c.clear(context.WithoutCancel(ctx), database, f, fenced)
+	return c.clear(context.WithoutCancel(ctx), database, f, fenced)
 }
 
-func (c *Committer) clear(ctx context.Context, database string, f *backend.Fence, fenced bool) {
+func (c *Committer) clear(ctx context.Context, database string, f *backend.Fence, fenced bool) (accepted bool) {
 	ctx, cancel := context.WithTimeout(ctx, min(f.Lease, Patience))
 	defer cancel()
 	n := &pendingOp{database: database, fence: f, fenced: fenced}
@@ -92,7 +93,9 @@ func (c *Committer) clear(ctx context.Context, database string, f *backend.Fence
 		if !c.clears.add(n) { // another replaces it
 			c.registry.release(database, f, nil)
 		}
+		return false
 	}
+	return true
 }
 
 // Unfence removes a fence whose commit was not sent: nothing has changed, so nothing

@@ -50,7 +50,8 @@ func (v *View) marks(c *Cache, old *Marks) *Marks {
 	return &m
 }
 
-// fenced returns the keys of a cache on which a fence stands, or this process holds one.
+// fenced returns the keys of a cache on which a fence stands, or this process holds one,
+// sorted.
 func (v *View) fenced(cache string) (hashes []uint64) {
 	add := func(all []backend.Keys) {
 		for _, k := range all {
@@ -63,6 +64,7 @@ func (v *View) fenced(cache string) (hashes []uint64) {
 	for _, f := range v.held {
 		add(f.Keys)
 	}
+	slices.Sort(hashes)
 	return hashes
 }
 
@@ -96,10 +98,15 @@ func (m *Marks) KeysFenced() bool { return m != nil && len(m.fencedKeys) > 0 }
 func (m *Marks) TagsFenced() bool { return m != nil && len(m.fencedTags) > 0 }
 
 // KeyFenced reports whether a fence stands on a key.
-func (m *Marks) KeyFenced(hash uint64) bool { return m != nil && slices.Contains(m.fencedKeys, hash) }
+func (m *Marks) KeyFenced(hash uint64) bool { return m != nil && contains(m.fencedKeys, hash) }
 
 // TagFenced reports whether a fence stands on a tag.
-func (m *Marks) TagFenced(hash uint64) bool { return m != nil && slices.Contains(m.fencedTags, hash) }
+func (m *Marks) TagFenced(hash uint64) bool { return m != nil && contains(m.fencedTags, hash) }
+
+func contains(sorted []uint64, hash uint64) bool {
+	_, ok := slices.BinarySearch(sorted, hash)
+	return ok
+}
 
 // LatestTag returns the number of the last clear of any tag.
 func (m *Marks) LatestTag() uint64 {

@@ -213,7 +213,7 @@ func (b *batch[K, V]) release(ctx context.Context, mine []*item[K, V], owner str
 			left = min(left, time.Duration(it.uselessAt-near.Now()))
 		}
 		switch s := &swaps[i]; {
-		case it.oldPayload != nil && left >= time.Millisecond && it.Found != transaction.Absent:
+		case it.oldPayload != nil && !isRecord(it.oldPayload) && left >= time.Millisecond && it.Found != transaction.Absent:
 			s.New, s.TTL = it.oldPayload, left
 		case b.definite:
 			s.New, s.TTL = noLease, min(b.c.lease, noLeaseTTL)

@@ -33,6 +33,13 @@ func parseRecord(data []byte) []string {
 	return strings.Fields(text)
 }
 
+// isRecord reports whether data is a record: that of a lease which began before a delete
+// may be found in place of a value.
+func isRecord(data []byte) bool {
+	_, ok := codec.LeaseText(data)
+	return ok
+}
+
 // formatRecord returns the text from which parseRecord returns owner and waits.
 func formatRecord(owner string, waits []string) string {
 	text := strings.Join(append([]string{owner}, waits...), " ")

@@ -108,13 +108,13 @@ func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *
 	}
 	hash := c.Keys.Hash(key)
 	last, before := m.Key(hash)
-	own := !p.local.cleared && !p.work.cleared && p.local.deleted[hash] > 0 // else no delete is announced
+	own := p.announced && !p.local.cleared && !p.work.cleared && p.local.deleted[hash] > 0 // else its delete is not among them
 	if m.KeyFenced(hash) || own && e.loaded || !unchanged(began, last, before, own) {
 		return false
 	}
 	for _, tag := range e.tagged() {
 		last, before := m.Tag(tag)
-		own := !p.work.cleared && p.work.tags[tag] > 0
+		own := p.announced && !p.work.cleared && p.work.tags[tag] > 0
 		if m.TagFenced(tag) || own && e.loaded || !unchanged(began, last, before, own) {
 			return false
 		}

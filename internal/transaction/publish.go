@@ -79,7 +79,8 @@ func (t *Transaction) Token(cache string) backend.Generation {
 
 // Publish gives to other transactions what this one has set: after its commit, and if
 // it is read-only after any end. warm is the token of the generations that its own
-// clear has started, "" if there was none. The transaction must have ended.
+// clear has started, "" if there was none that the backend has accepted. The transaction
+// must have ended.
 func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 	w := t.work
 	if w == nil {
@@ -96,14 +97,14 @@ func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 		if l.cleared || w.cleared {
 			// P4: the values are the newest only if nobody else has cleared
 			// since the transaction began.
-			if g, _ = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || newest.Token(&c.Cache) != warm {
+			if g, _ = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || warm == "" || newest.Token(&c.Cache) != warm {
 				continue
 			}
 		}
 		if g == nil {
 			continue
 		}
-		p := publication{t: t, work: w, local: l, out: out, fill: newest.State.Number}
+		p := publication{t: t, work: w, local: l, out: out, announced: warm != "", fill: newest.State.Number}
 		if published := c.types.publish(p, g); !t.ReadOnly {
 			c.Counts.Published.Add(uint64(published))
 		}
@@ -116,7 +117,10 @@ type publication struct {
 	work  *work
 	local *local
 	out   *outbox
-	fill  uint64 // the number of the state for which it is known that nobody else has changed them
+
+	announced bool // the backend has accepted the transaction's own deletes
+
+	fill uint64 // the number of the state for which it is known that nobody else has changed them
 }
 
 // Flush gives to other transactions what a read-only transaction has set so far, once
