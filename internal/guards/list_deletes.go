@@ -161,4 +161,28 @@ var deleteGuards = []guard{{
 	text:    " || ctx.Err() != nil || c.HidesTags(b.h.Transaction) {",
 	gone:    " || ctx.Err() != nil {",
 	by:      "TestStaleForUnderDeletes",
+}, {
+	name:    "a delete that was not announced is none of its own",
+	keeps:   "P4",
+	without: "A transaction takes the delete that was sent in place of its own for it, and publishes the older row.",
+	file:    "internal/transaction/overlay.go",
+	text:    "own := p.announced && !p.local.cleared",
+	gone:    "own := !p.local.cleared",
+	by:      "TestADeleteOfAnotherIsNotItsOwn/delete",
+}, {
+	name:    "a clear of all announces no deletes",
+	keeps:   "P4",
+	without: "A transaction that has cleared all takes the delete of another for its own.",
+	file:    "internal/transaction/overlay.go",
+	text:    "!p.local.cleared && !p.work.cleared && p.local.deleted",
+	gone:    "!p.local.cleared && p.local.deleted",
+	by:      "TestADeleteBesidesAClearOfAllIsNotItsOwn/delete",
+}, {
+	name:    "script: what an expired fence deletes is an entry of its own",
+	keeps:   "P4",
+	without: "Two deletes of one key look like one, which each of two transactions takes for its own.",
+	file:    "redisbackend/scripts/database.lua",
+	text:    "  if #db.items > 0 then -- of expired fences",
+	gone:    "  if false then -- of expired fences",
+	by:      "TestALeaseThatEndsInAClear",
 }}
