@@ -52,13 +52,15 @@
 // transaction shares what it sets at once in its process, and with other processes
 // when it ends at the latest. Once a transaction has cleared a cache, it sees in it
 // only what it sets itself. It publishes what it sets under a key that it has deleted,
-// unless another transaction has deleted the key or cleared the cache meanwhile. A cache with CacheOptions.Warm publishes what was set after a clear too when
+// unless another transaction has deleted the key or cleared the cache meanwhile. A
+// cache with CacheOptions.Warm publishes what was set after a clear too when
 // the transaction commits, unless another has cleared the cache meanwhile; other
 // caches start empty.
 //
 // A miss is always right: it sends the caller to the database. Whenever the
 // cache cannot know that a value is good (the backend is away, somebody is
-// committing a delete or clear, the process has learnt of a newer generation or delete), it misses.
+// committing a delete or clear, the process has learnt of a newer generation or
+// delete), it misses.
 //
 // docs/design.md describes the protocol and the promises it keeps.
 package txcache
