@@ -124,17 +124,18 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // transaction set and cleared with it:
 //
 //  1. The cleared caches, the deleted keys and the cleared tags are fenced: every
-//     transaction that begins from now on, in any process, reads them from the database. If the fence cannot be placed,
-//     CommitWith returns ErrUnavailable and does not call commit; but see
-//     Options.CommitOnOutage.
+//     transaction that begins from now on, in any process, reads them from the
+//     database. If the fence cannot be placed, CommitWith returns ErrUnavailable and
+//     does not call commit; but see Options.CommitOnOutage.
 //  2. CommitWith calls commit, unless ctx is done by then.
 //  3. The caches get new generations, the keys and tags are deleted, and the fence is
-//     removed, whatever commit returned: a needless clear is a miss. If the backend cannot be reached any
-//     more, the store repeats this in the background; the caches stay fenced until
-//     it is done. If the commit is in doubt, they stay fenced for the fence's lease
+//     removed, whatever commit returned: a needless clear is a miss. If the backend
+//     cannot be reached any more, the store repeats this in the background; the caches
+//     stay fenced until it is done. If the commit is in doubt, they stay fenced for the fence's lease
 //     first. If the database was not asked, the fence is removed and nothing is
 //     cleared.
-//  4. If commit returned nil, what the transaction set is published.
+//  4. If commit returned nil, what the transaction set is published. Under what it has
+//     deleted or cleared that is so only if the backend has accepted step 3.
 //
 // The context that commit gets has the values of ctx, but does not end with ctx:
 // even if the caller has gone, the commit must get its answer. It ends after
