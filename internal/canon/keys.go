@@ -89,7 +89,26 @@ func (k *Keys[K]) Text(key K) string {
 
 // Hash returns a hash of the text of key, which must be stable. It is the same in
 // every process.
-func (k *Keys[K]) Hash(key K) uint64 { return Hash(k.Text(key)) }
+func (k *Keys[K]) Hash(key K) uint64 {
+	var b [maxReadable + 8]byte // room for the usual keys, of which no text is allocated
+	switch x := any(key).(type) {
+	case string:
+		if isReadable(x) {
+			return xxhash.Sum64(append(append(b[:0], tag(reflect.String)...), x...))
+		}
+	case int:
+		return xxhash.Sum64(appendInt(b[:0], reflect.Int, int64(x)))
+	case int64:
+		return xxhash.Sum64(appendInt(b[:0], reflect.Int64, x))
+	case int32:
+		return xxhash.Sum64(appendInt(b[:0], reflect.Int32, int64(x)))
+	case uint64:
+		return xxhash.Sum64(appendUint(b[:0], reflect.Uint64, x))
+	case uint32:
+		return xxhash.Sum64(appendUint(b[:0], reflect.Uint32, uint64(x)))
+	}
+	return Hash(k.Text(key))
+}
 
 // Hash returns a hash of text, which is the same in every process.
 func Hash(text string) uint64 { return xxhash.Sum64String(text) }
@@ -141,12 +160,20 @@ func scalarText(v reflect.Value) (text string, ok bool) {
 
 func intText(kind reflect.Kind, i int64) string {
 	var b [32]byte
-	return string(strconv.AppendInt(append(b[:0], tag(kind)...), i, 10))
+	return string(appendInt(b[:0], kind, i))
+}
+
+func appendInt(dst []byte, kind reflect.Kind, i int64) []byte {
+	return strconv.AppendInt(append(dst, tag(kind)...), i, 10)
 }
 
 func uintText(kind reflect.Kind, u uint64) string {
 	var b [32]byte
-	return string(strconv.AppendUint(append(b[:0], tag(kind)...), u, 10))
+	return string(appendUint(b[:0], kind, u))
+}
+
+func appendUint(dst []byte, kind reflect.Kind, u uint64) []byte {
+	return strconv.AppendUint(append(dst, tag(kind)...), u, 10)
 }
 
 func stringText(s string) string {

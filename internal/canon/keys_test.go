@@ -337,3 +337,34 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// A hash is that of the text, which others can tell, and costs no allocation for the
+// usual keys.
+func TestHashIsOfTheText(t *testing.T) {
+	hashed(t, true, "", "a", "é", strings.Repeat("x", 64))
+	hashed(t, false, strings.Repeat("x", 65), "\xff")
+	hashed(t, true, 0, -1, math.MaxInt)
+	hashed(t, true, int64(math.MinInt64), 7)
+	hashed(t, true, int32(math.MinInt32), 7)
+	hashed(t, true, uint64(math.MaxUint64), 7)
+	hashed(t, true, uint32(math.MaxUint32), 7)
+	hashed(t, false, true, false)
+	hashed(t, false, [2]int{1, 2})
+	hashed[any](t, false, nil, "a", 1, int8(1))
+}
+
+func hashed[K comparable](t *testing.T, free bool, keys ...K) {
+	t.Helper()
+	k, err := canon.NewKeys[K]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		if got, want := k.Hash(key), canon.Hash(k.Text(key)); got != want {
+			t.Errorf("Hash(%#v) = %x; want that of its text, %x", key, got, want)
+		}
+		if n := testing.AllocsPerRun(10, func() { k.Hash(key) }); free && n > 0 {
+			t.Errorf("Hash(%#v) allocates %v times", key, n)
+		}
+	}
+}
