@@ -17,7 +17,7 @@ const MaxDeletes = 16 << 10
 
 // Deletes are the deletes of one database that are remembered: of each deleted key
 // the numbers of its last two deletes, and of each cache a floor, which is the number of the last
-// delete that was forgotten. Nobody changes a Deletes: Add, Raise and Without
+// delete that was forgotten. Nobody changes a Deletes: Add, Raise and Forget
 // return another one, which shares with it what has not changed. Nil is one without
 // deletes.
 //
@@ -79,18 +79,6 @@ func (d *Deletes) Raise(cache string, number uint64) *Deletes {
 	}
 	raised.name, raised.floor, raised.latest = cache, number, max(number, raised.latest)
 	return d.with(&raised)
-}
-
-// Without returns d without the deletes and the floors of caches, as a faulty authority
-// would: it is for tests. For caches that are cleared, Forget is right.
-func (d *Deletes) Without(caches ...Generation) *Deletes {
-	for _, g := range caches {
-		if c := d.Of(g.Cache); c != nil {
-			i, _ := d.find(g.Cache)
-			d = &Deletes{slices.Delete(slices.Clone(d.caches), i, i+1), d.n - c.n}
-		}
-	}
-	return d
 }
 
 // Forget returns d after a clear of caches: their deletes are forgotten, and their floors

@@ -108,9 +108,8 @@ func TestDeletesAgainstAModel(t *testing.T) {
 			number += 1 + random.Uint64N(3)
 			switch n := random.IntN(20); {
 			case n == 0:
-				d = d.Without(backend.Generation{Cache: cache}, backend.Generation{Cache: "never deleted"})
-				delete(m.numbers, cache)
-				delete(m.raised, cache)
+				d = d.Forget(backend.Generation{Cache: cache}, backend.Generation{Cache: "never deleted"})
+				m.raised[cache] = max(m.raised[cache], m.latest(cache))
 			case n == 1:
 				floor := number - random.Uint64N(min(number, 20))
 				d = d.Raise(cache, floor)
@@ -247,11 +246,11 @@ func TestDeletesShareWhatHasNotChanged(t *testing.T) {
 	if two.Of("b") != one.Of("b") || two.Of("a") == one.Of("a") || two.Of("c") != nil {
 		t.Error("a delete in one cache makes others of another, or none of its own")
 	}
-	if one.Raise("a", 1).Of("a") == one.Of("a") || one.Raise("b", 0) != one || one.Without(backend.Generation{Cache: "c"}) != one {
+	if one.Raise("a", 1).Of("a") == one.Of("a") || one.Raise("b", 0) != one || one.Forget(backend.Generation{Cache: "c"}) != one {
 		t.Error("what changes nothing makes other deletes, or a floor none")
 	}
-	if gone := two.Without(backend.Generation{Cache: "a"}); gone.Of("a") != nil || gone.Of("b") != one.Of("b") || two.Of("a") == nil {
-		t.Error("without the deletes of one cache, those of another are others, or those of before are gone")
+	if gone := two.Forget(backend.Generation{Cache: "a"}); gone.Len() != 1 || gone.Of("a").Floor() != 2 || gone.Of("b") != one.Of("b") || two.Of("a").Floor() != 0 {
+		t.Error("where the deletes of one cache are forgotten its floor does not rise, those of another are others, or those of before are gone")
 	}
 }
 

@@ -51,6 +51,16 @@ func rebuilt(d *backend.Deletes, change func(cache string, last, before uint64) 
 	return made
 }
 
+// without returns d as if nothing had been deleted in a cache.
+func without(d *backend.Deletes, cache string) *backend.Deletes {
+	return rebuilt(d, func(of string, last, before uint64) (uint64, uint64) {
+		if of == cache {
+			return 0, 0
+		}
+		return last, before
+	})
+}
+
 func forgetsBefore(b *broken) {
 	altered(b, func(s *backend.State) {
 		s.Deletes = rebuilt(s.Deletes, func(_ string, last, _ uint64) (uint64, uint64) { return last, 0 })
@@ -196,7 +206,8 @@ var brokenDeletes = []variant{
 	{"delete-that-is-forgotten-raises-the-floor", "deletes of quiet caches are forgotten, and the floor of the busy one rises", func(b *broken) {
 		altered(b, func(s *backend.State) {
 			if s.Deletes.Of("busy").Floor() > 0 {
-				s.Deletes = s.Deletes.Without(backend.Generation{Cache: "quiet"})
+				floor := s.Deletes.Of("busy").Floor()
+				s.Deletes = without(s.Deletes, "quiet").Raise("busy", floor)
 			}
 		})
 	}},
@@ -232,14 +243,14 @@ var brokenDeletes = []variant{
 	{"delete-and-clear-at-once", "Clear of some caches forgets the deletes of all", func(b *broken) {
 		altered(b, func(s *backend.State) {
 			if s.Token("a") != s.Base {
-				s.Deletes = s.Deletes.Without(backend.Generation{Cache: "b"})
+				s.Deletes = without(s.Deletes, "b")
 			}
 		})
 	}},
 	{"clear-raises-the-floor-to-the-last-delete", "Clear of a cache forgets its deletes", func(b *broken) {
 		altered(b, func(s *backend.State) {
 			if s.Token("a") != s.Base {
-				s.Deletes = s.Deletes.Without(backend.Generation{Cache: "a"})
+				s.Deletes = without(s.Deletes, "a")
 			}
 		})
 	}},
@@ -249,7 +260,7 @@ var brokenDeletes = []variant{
 			if base == "" {
 				base = s.Base
 			} else if s.Base != base {
-				s.Deletes = s.Deletes.Without(backend.Generation{Cache: ""})
+				s.Deletes = without(s.Deletes, "")
 			}
 		})
 	}},
@@ -301,7 +312,7 @@ var brokenDeletes = []variant{
 	{"tag-is-no-cache", "Clear of caches forgets the tags", func(b *broken) {
 		altered(b, func(s *backend.State) {
 			if s.Token("c") != s.Base {
-				s.Deletes = s.Deletes.Without(backend.Generation{Cache: ""})
+				s.Deletes = without(s.Deletes, "")
 			}
 		})
 	}},
