@@ -145,6 +145,10 @@ type logReader struct {
 	floors  map[string]uint64
 }
 
+func newLogReader() *logReader {
+	return &logReader{entries: map[uint64]logEntry{}, floors: map[string]uint64{}}
+}
+
 // take takes a field of the hash. It reports false for one that no script wrote.
 func (l *logReader) take(field, value string) (ok bool) {
 	switch field[0] {
@@ -156,18 +160,12 @@ func (l *logReader) take(field, value string) (ok bool) {
 		if cache, ok = unescape(field[1:]); ok {
 			floor, ok = number(value)
 		}
-		if l.floors == nil {
-			l.floors = map[string]uint64{}
-		}
 		l.floors[cache] = floor
 	case 'w':
 		var n uint64
 		var e logEntry
 		if n, ok = number(field[1:]); ok {
 			e, ok = parseEntry(value)
-		}
-		if l.entries == nil {
-			l.entries = map[uint64]logEntry{}
 		}
 		l.entries[n] = e
 	}

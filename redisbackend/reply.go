@@ -60,7 +60,7 @@ func number(v any) (uint64, bool) {
 // state returns the state that the hash describes, without its Version.
 // runUnknown says that the server that wrote it does not tell one run from another.
 func (r *reply) state() (s *backend.State, log *logReader, runUnknown bool, err error) {
-	s, log = &backend.State{Number: r.version, Epoch: r.epoch}, &logReader{}
+	s, log = &backend.State{Number: r.version, Epoch: r.epoch}, newLogReader()
 	run := ""
 	for i := 0; i < len(r.fields); i += 2 {
 		field, ok1 := r.fields[i].(string)
