@@ -139,6 +139,55 @@ func TestP4NoLoadIsSharedAcrossADelete(t *testing.T) {
 	}
 }
 
+// P3: a transaction that begins while a removal is being committed gets nothing of a
+// load that began before.
+func TestNoLoadIsSharedAcrossAFence(t *testing.T) {
+	for _, r := range removals {
+		t.Run(r.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := storetest.Setups[0].One(t)
+				c := tagged(t, store, txcache.CacheOptions{})
+				old := storetest.BeginReadOnly(t, store, "db")
+				landing, done := make(chan struct{}), make(chan error, 1)
+				go func() {
+					_, err := c.Load(context.Background(), old, "x", func(context.Context) (int, error) { <-landing; return 1, nil })
+					done <- err
+				}()
+				synctest.Wait()
+				tx := storetest.Begin(t, store, "db")
+				r.in(t, tx, c)
+				must(t, tx.CommitWith(t.Context(), func(ctx context.Context) error {
+					v, err := c.Load(ctx, storetest.BeginReadOnly(t, store, "db"), "x", storetest.Constant(2, nil))
+					if v != 2 {
+						t.Errorf("Load = %d; want what the database has by then", v)
+					}
+					return err
+				}))
+				close(landing)
+				must(t, <-done)
+			})
+		})
+	}
+}
+
+// P4: what a transaction fills that began before the first use of the cache in the process is
+// deleted like all else.
+func TestFillsOfOlderTransactionsThanTheGeneration(t *testing.T) {
+	for _, r := range removals {
+		t.Run(r.name, func(t *testing.T) {
+			store := storetest.Setups[0].One(t)
+			c, other := tagged(t, store, txcache.CacheOptions{}), storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
+			old := storetest.BeginReadOnly(t, store, "db")
+			remove(t, store, other, "y")
+			storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it was never set") // the first use
+			c.Set(old, "x", 1)
+			storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "nobody has deleted it")
+			r.commit(t, store, c)
+			storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it was deleted")
+		})
+	}
+}
+
 // P4: a delete and a load of other keys do not concern each other: the load is shared.
 func TestLoadsOfOtherKeysAreShared(t *testing.T) {
 	for _, r := range removals {

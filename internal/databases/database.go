@@ -31,8 +31,8 @@ type generation struct {
 	cache    *Cache
 	token    backend.Token
 	contents any
-	marks    *Marks // the newest
-	base     uint64 // the number of the state under which it was made
+	marks    *Marks // of the newest view, or at first of the view under which it was made
+	base     uint64 // the number of the state of that view
 }
 
 // maxChanges is how many changes a generation is kept for at most, though its token
@@ -93,14 +93,11 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
 		i, there := slices.BinarySearchFunc(db.generations, c.ID, compareID)
 		if !there {
-			db.generations = slices.Insert(db.generations, i, nil)
+			number := v.State.Number
+			g := &generation{c, token, c.Contents.New(token, number), marks, number}
+			db.generations = slices.Insert(db.generations, i, g)
 		}
-		g := db.generations[i]
-		if g == nil || g.token != token {
-			g = &generation{c, token, c.Contents.New(token, v.State.Number), marks, v.State.Number}
-			db.generations[i] = g
-		}
-		contents = g.contents
+		contents = db.generations[i].contents
 	}
 	v.keep(c.ID, contents, marks)
 	return contents, marks
@@ -147,12 +144,11 @@ func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 	}
 	next := newView(s, held)
 	db.generations = slices.DeleteFunc(db.generations, func(g *generation) bool {
-		dead := s.Token(g.cache.Name) != g.token // P10: what is dead goes at once
-		if dead || s.Number-g.base > maxChanges {
+		dead := s.Token(g.cache.Name) != g.token || s.Number-g.base > maxChanges
+		if dead { // P10: it goes at once
 			g.discard()
-			return true
 		}
-		return false
+		return dead
 	})
 	resolved := newSlots(len(db.generations))
 	for _, g := range db.generations {

@@ -63,8 +63,8 @@ var generationGuards = []guard{{
 	keeps:   "P4",
 	without: "A clear leaves the values where they were.",
 	file:    "internal/databases/database.go",
-	text:    "dead := s.Token(g.cache.Name) != g.token //",
-	gone:    "dead := s == nil //",
+	text:    "dead := s.Token(g.cache.Name) != g.token ||",
+	gone:    "dead := s == nil ||",
 	by:      "TestAHistoryViolatesNoPromise",
 }, {
 	name:    "a fenced cache has no place in a new view",

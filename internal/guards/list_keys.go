@@ -94,8 +94,8 @@ var keyGuards = []guard{{
 	keeps:   "P7",
 	without: "Keys 1 and \"1\" of a cache of interfaces meet.",
 	file:    "internal/canon/keys.go",
-	text:    `append(b[:0], tag(kind)...), i, 10)`,
-	gone:    `append(b[:0], "s."...), i, 10)`,
+	text:    `append(dst, tag(kind)...), i, 10)`,
+	gone:    `append(dst, "s."...), i, 10)`,
 	by:      "TestDifferentKeysNeverMeet|TestKeysOfDifferentTypesNeverMeet",
 }, {
 	name:    "a digest is no text",

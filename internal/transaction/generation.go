@@ -57,14 +57,14 @@ func (g *Generation[K, V]) empty() {
 	}
 }
 
-// short returns the number that an entry keeps for a fill, which has few bits: 0 for one
-// below the base. fill is the other way round. What they lose makes a fill lower, which can
-// cost a miss.
+// short returns the number that an entry is given for a fill, as it has few bits for it: 0
+// for one below the base. fill is the other way round. What is lost by them makes a fill
+// lower, which can cost a miss.
 func (g *Generation[K, V]) short(fill uint64) uint64 {
 	if fill < g.base {
 		return 0
 	}
-	return min(fill-g.base, near.MaxFill-1) + 1
+	return fill - g.base + 1
 }
 
 func (g *Generation[K, V]) fill(short uint64) uint64 {
