@@ -158,7 +158,7 @@ func (s *transactionState) undone(before belief, caches int) {
 	}
 }
 
-// owes returns what is to be done before the commit.
+// owes returns what the transaction must still do for a slot before it commits.
 func (s *transactionState) owes(at slot) (d debt, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -70,7 +70,7 @@ const delay = 5
 // A cacheKey is a cache of a database.
 type cacheKey struct{ database, cache string }
 
-// A cacheSlot is a key of a cache of a database, whoever the user is.
+// A cacheSlot is a key of a cache of a database, for all users.
 type cacheSlot struct {
 	cacheKey
 	key string
@@ -193,7 +193,7 @@ func (s *server) note(n cacheKey) {
 	s.cleared[n] = s.clock
 }
 
-// invalidateAll lets nobody who begins from now on see what a transaction has cut off.
+// invalidateAll hides what a transaction has cut off from transactions that begin later.
 // s.mu is held.
 func (s *server) invalidateAll(t *transaction) {
 	if s.scheme.Numbered {

@@ -23,7 +23,7 @@ func (s address) in() address {
 	return s
 }
 
-// A slot is a key of a cache, whoever asks.
+// A slot is a key of a cache, for all users.
 type slot struct{ cache, key int }
 
 func (s address) slot() slot { return slot{s.cache, s.key} }
