@@ -137,7 +137,7 @@ var commitGuards = []guard{{
 	without: "What a transaction loaded before another's clear is published after it.",
 	file:    "internal/transaction/publish.go",
 	text:    "		g := t.shared(c)\n",
-	gone:    "		g := t.db.Contents(t.db.Newest(), &c.Cache)\n",
+	gone:    "		g, _ := t.db.Contents(t.db.Newest(), &c.Cache)\n",
 	by:      "TestAHistoryViolatesNoPromise",
 	quick:   true,
 }, {

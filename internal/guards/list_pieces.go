@@ -39,6 +39,6 @@ var pieceGuards = []guard{{
 	without: "A transaction that has set a thousand values fills a cache that was cleared since it began.",
 	file:    "internal/transaction/publish.go",
 	text:    "g := t.shared(c); g != nil {",
-	gone:    "g := t.db.Contents(t.db.Newest(), &c.Cache); g != nil {",
+	gone:    "g, _ := t.db.Contents(t.db.Newest(), &c.Cache); g != nil {",
 	by:      "TestPiecesKeepThePromises",
 }}
