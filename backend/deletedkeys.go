@@ -71,6 +71,32 @@ func (t *deletedKeys) put(k deletedKey, depth int) (with *deletedKeys, added boo
 	return with.put(k, depth)
 }
 
+// without returns t, which is under depth branches, without the key with that hash, and whether it was there.
+func (t *deletedKeys) without(hash uint64, depth int) (rest *deletedKeys, removed bool) {
+	if t == nil {
+		return nil, false
+	}
+	if t.branches == nil {
+		i := slices.IndexFunc(t.leaf, func(k deletedKey) bool { return k.hash == hash })
+		switch {
+		case i < 0:
+			return t, false
+		case len(t.leaf) == 1:
+			return nil, true
+		}
+		return &deletedKeys{leaf: slices.Concat(t.leaf[:i], t.leaf[i+1:])}, true
+	}
+	branches := *t.branches
+	next := &branches[branch(hash, depth)]
+	if *next, removed = (*next).without(hash, depth+1); !removed {
+		return t, false
+	}
+	if branches == ([16]*deletedKeys{}) {
+		return nil, true
+	}
+	return &deletedKeys{branches: &branches}, true
+}
+
 // after returns t without the keys that were not deleted after number, and calls gone with each of these.
 func (t *deletedKeys) after(number uint64, gone func(deletedKey)) *deletedKeys {
 	if t == nil {

@@ -52,6 +52,10 @@ type State struct {
 	// that what it has read may be older.
 	Deletes *Deletes
 
+	// Sums are the sums of deleted keys in the State of an Enlister, which has no
+	// Deletes; nil in every other.
+	Sums *Sums
+
 	// FencedKeys are the keys, and tags, on which at least one fence stands, in any
 	// order and as often as there are fences. The hashes of each Keys are sorted.
 	FencedKeys []Keys
