@@ -38,7 +38,8 @@ func ExampleUpdate() {
 	// error: <nil>
 }
 
-// A value that is not cached is read within the same transaction.
+// A value that is not cached is read within the same transaction. The second time all
+// is cached, and nothing is sent to the database.
 func ExampleView() {
 	store, db, price := shop()
 	defer db.Close()
@@ -63,9 +64,7 @@ func ExampleView() {
 	// SELECT price FROM product WHERE id = 1
 	// the price is 12
 	// COMMIT
-	// BEGIN READ ONLY
 	// the price is 12
-	// COMMIT
 }
 
 // A Tx takes the place of an *sql.Tx.
