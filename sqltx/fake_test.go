@@ -24,6 +24,8 @@ type stage struct {
 
 	onBegin, onCommit, onRollback, onFence func() error // nil: succeed
 
+	on map[string]func() error // by statement, likewise
+
 	fenced func() // called when a fence stands; nil: nothing
 
 	prints bool // the statements, for examples
@@ -132,6 +134,9 @@ func (c conn) sql(statement string, hook func() error) error {
 	if c.stage.prints {
 		fmt.Println(statement)
 	}
+	if hook == nil {
+		hook = c.stage.on[statement]
+	}
 	return c.stage.do(statement, hook)
 }
 
@@ -146,9 +151,27 @@ func (c conn) QueryContext(_ context.Context, query string, _ []driver.NamedValu
 	return &rows{}, c.sql(query, nil)
 }
 
-func (c conn) Begin() (driver.Tx, error)           { return nil, errors.ErrUnsupported }
-func (c conn) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
-func (c conn) Close() error                        { return nil }
+func (c conn) Begin() (driver.Tx, error) { return nil, errors.ErrUnsupported }
+func (c conn) Close() error              { return nil }
+
+func (c conn) Prepare(query string) (driver.Stmt, error) {
+	return stmt{c, query}, c.sql("PREPARE "+query, nil)
+}
+
+type stmt struct {
+	conn
+	query string
+}
+
+func (s stmt) NumInput() int { return -1 }
+
+func (s stmt) Exec([]driver.Value) (driver.Result, error) {
+	return s.ExecContext(context.Background(), s.query, nil)
+}
+
+func (s stmt) Query([]driver.Value) (driver.Rows, error) {
+	return s.QueryContext(context.Background(), s.query, nil)
+}
 
 // These two let database/sql keep the connection after a rollback.
 func (c conn) ResetSession(context.Context) error { return nil }
