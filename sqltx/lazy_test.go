@@ -110,9 +110,12 @@ func TestWaitersHoldNoConnection(t *testing.T) {
 
 // A use is a method of *sql.Tx by which the first statement may come.
 var uses = map[string]func(ctx context.Context, tx *sqltx.Tx, on *sql.Stmt) error{
-	"Exec":        func(_ context.Context, tx *sqltx.Tx, _ *sql.Stmt) error { _, err := tx.Exec("S"); return err },
-	"ExecContext": func(ctx context.Context, tx *sqltx.Tx, _ *sql.Stmt) error { _, err := tx.ExecContext(ctx, "S"); return err },
-	"Query":       func(_ context.Context, tx *sqltx.Tx, _ *sql.Stmt) error { return drain(tx.Query("S")) },
+	"Exec": func(_ context.Context, tx *sqltx.Tx, _ *sql.Stmt) error { _, err := tx.Exec("S"); return err },
+	"ExecContext": func(ctx context.Context, tx *sqltx.Tx, _ *sql.Stmt) error {
+		_, err := tx.ExecContext(ctx, "S")
+		return err
+	},
+	"Query": func(_ context.Context, tx *sqltx.Tx, _ *sql.Stmt) error { return drain(tx.Query("S")) },
 	"QueryContext": func(ctx context.Context, tx *sqltx.Tx, _ *sql.Stmt) error {
 		return drain(tx.QueryContext(ctx, "S"))
 	},

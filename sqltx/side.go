@@ -14,13 +14,13 @@ import (
 // once where that is necessary, else with the first statement. It is safe for
 // concurrent use.
 type side struct {
-	db    *sql.DB
-	opts  sql.TxOptions
-	ctx   context.Context // the caller's, at whose end the transaction is rolled back
-	database string // its name in the store
+	db       *sql.DB
+	opts     sql.TxOptions
+	ctx      context.Context // the caller's, at whose end the transaction is rolled back
+	database string          // its name in the store
 
-	tx    *Tx             // whose field Tx is set when the transaction has begun
-	cache *txcache.Tx     // is rolled back at the end of ctx, too
+	tx    *Tx         // whose field Tx is set when the transaction has begun
+	cache *txcache.Tx // is rolled back at the end of ctx, too
 
 	begun  atomic.Pointer[sql.Tx] // set once
 	broken atomic.Pointer[error]  // why nothing may be done any more but a rollback; nil: it may
