@@ -18,9 +18,8 @@ type side struct {
 	opts     sql.TxOptions
 	ctx      context.Context // the caller's, at whose end the transaction is rolled back
 	database string          // its name in the store
-
-	tx    *Tx         // whose field Tx is set when the transaction has begun
-	cache *txcache.Tx // is rolled back at the end of ctx, too
+	enlisted bool            // the state of the cache is in the database
+	tx       *Tx             // whose field Tx is set when the transaction has begun
 
 	begun  atomic.Pointer[sql.Tx] // set once
 	broken atomic.Pointer[error]  // why nothing may be done any more but a rollback; nil: it may
@@ -33,6 +32,7 @@ type side struct {
 	attempt *attempt                // the BEGIN that is under way; nil: none is
 	abort   context.CancelCauseFunc // ends the context of the transaction that has begun
 	ended   bool                    // without having begun
+	cache   *txcache.Tx             // the cache's side, which is rolled back at the end of ctx too; nil: it has not begun
 	open    []string                // savepoints that the database has not been told of; not changed during an attempt
 	named   int                     // savepoints so far
 }
@@ -189,7 +189,7 @@ func (s *side) end() (t *sql.Tx, open bool) {
 func (s *side) expire() {
 	cause := context.Cause(s.ctx)
 	s.mu.Lock()
-	abort := s.abort
+	abort, cache := s.abort, s.cache
 	if s.begun.Load() == nil {
 		s.ended = true
 		if s.attempt != nil {
@@ -200,7 +200,16 @@ func (s *side) expire() {
 	if abort != nil {
 		abort(cause) // database/sql rolls back
 	}
-	s.cache.Rollback()
+	if cache != nil {
+		cache.Rollback()
+	}
+}
+
+// join gives the transaction its other side.
+func (s *side) join(cache *txcache.Tx) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache, s.tx.Cache = cache, cache
 }
 
 // inTime stops waiting for the end of the context. It returns false if that came first.

@@ -29,7 +29,7 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 		return nil, err
 	}
 	result, err := t.ExecContext(ctx, query, args...)
-	return result, err
+	return result, tx.side.explain(err)
 }
 
 // Exec is that of [sql.Tx].
@@ -44,7 +44,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 		return nil, err
 	}
 	rows, err := t.QueryContext(ctx, query, args...)
-	return rows, err
+	return rows, tx.side.explain(err)
 }
 
 // Query is that of [sql.Tx].

@@ -25,7 +25,8 @@ import (
 // and what it set is forgotten. Where the commit is in doubt, its caches are
 // bypassed for a while first: that is with every error but an SQLSTATE which says
 // that the database has refused, or one of which txcache.Options.NotCommitted says
-// so. See [txcache.ErrInDoubt].
+// so. See [txcache.ErrInDoubt]. No commit is in doubt for the cache where the clears are part
+// of the database's transaction; see [Begin].
 var ErrUnknownOutcome = errors.New("txcache: the database's commit failed with an unknown outcome")
 
 // A Tx is a transaction of a database and of its cache. Like an [sql.Tx], it
@@ -66,6 +67,17 @@ type Tx struct {
 // error of the database's begin, such as one of a driver that has no read-only
 // transactions, is then that of the statement; the next statement tries again.
 //
+// Where the backend keeps the generations in the database ([txcache.Store.Enlister]), the
+// transaction of the database is enlisted. A read-only transaction then begins at once
+// if it has one snapshot: at the levels RepeatableRead, Snapshot and Serializable, and at the default one
+// in a database where that is such a level. What it reads from the cache is what its
+// snapshot has. At other levels Begin reads the state of the cache by a statement
+// outside of any transaction, and a hit is never older than that: all connections of db
+// must lead to one server then, or to servers that do not lag behind each other. So it
+// is too for a read-write transaction at the level Serializable, as a state that it had
+// read itself would make it conflict with every other one. SQLite's read-write transactions must begin
+// with BEGIN IMMEDIATE: the name of the data source says so, as in _txlock=immediate.
+//
 // An error is that of [txcache.Store.Begin] or of db, as it is, or that of ctx. A
 // backend that cannot be reached is none: the transaction begins without cached
 // values.
@@ -79,27 +91,50 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.D
 	b := &begun{side: side{db: db, opts: *opts, ctx: ctx, database: database}}
 	tx := &b.Tx
 	tx.side, b.side.tx = &b.side, tx
-	begin := store.Begin
-	if opts.ReadOnly {
-		begin = store.BeginReadOnly
-	}
-	cache, err := begin(ctx, database) // P3: before the snapshot
-	if err != nil {
-		return nil, err
-	}
-	tx.Cache, b.side.cache = cache, cache
 	if ctx.Done() != nil {
 		tx.side.stop = context.AfterFunc(ctx, tx.side.expire)
 	}
-	if err = ctx.Err(); err == nil && !opts.ReadOnly {
-		_, err = tx.side.begin(ctx)
+	err := tx.begin(ctx, store)
+	if err == nil {
+		err = ctx.Err()
 	}
 	if err != nil {
 		tx.side.inTime()
-		cache.Rollback()
+		tx.side.rollback()
+		if tx.Cache != nil {
+			tx.Cache.Rollback()
+		}
+		if ctx.Err() != nil {
+			err = ctx.Err() // the driver knows of another context
+		}
 		return nil, err
 	}
 	return tx, nil
+}
+
+// begin begins both sides, or of a read-only transaction that of the cache alone.
+func (tx *Tx) begin(ctx context.Context, store *txcache.Store) error {
+	s := tx.side
+	e := store.Enlister()
+	if e != nil {
+		s.enlisted = true
+		cache, err := tx.beginEnlisted(ctx, store, e)
+		s.join(cache)
+		return err
+	}
+	begin := store.Begin
+	if s.opts.ReadOnly {
+		begin = store.BeginReadOnly
+	}
+	cache, err := begin(ctx, s.database) // P3: before the snapshot
+	if err != nil {
+		return err
+	}
+	s.join(cache)
+	if !s.opts.ReadOnly {
+		_, err = s.begin(ctx)
+	}
+	return err
 }
 
 // A begun is a transaction and its side of the database, in one allocation.
