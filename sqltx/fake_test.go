@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -32,14 +33,22 @@ type stage struct {
 
 	begun context.Context // that of the last begin, which drivers keep
 
-	mu    sync.Mutex
-	steps []string
+	mu       sync.Mutex
+	steps    []string
+	cleared  map[string]int // how often, by the transactions that have committed
+	recorded []string       // by the one that is open
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
+	return newStageOver(t, func(b backend.Backend, s *stage) backend.Backend { return recorder{b, s} })
+}
+
+// newStageOver returns a stage whose backend is what over makes of a usual one.
+func newStageOver(t testing.TB, over func(backend.Backend, *stage) backend.Backend) *stage {
+	t.Helper()
 	s := &stage{}
-	s.open()
+	s.openOver(over)
 	t.Cleanup(func() {
 		if err := s.db.Close(); err != nil {
 			t.Error(err)
@@ -52,8 +61,12 @@ func newStage(t testing.TB) *stage {
 }
 
 func (s *stage) open() (*txcache.Store, *sql.DB) {
+	return s.openOver(func(b backend.Backend, s *stage) backend.Backend { return recorder{b, s} })
+}
+
+func (s *stage) openOver(over func(backend.Backend, *stage) backend.Backend) (*txcache.Store, *sql.DB) {
 	s.db = sql.OpenDB(connector{s})
-	s.store = txcache.Must(txcache.New(recorder{memorybackend.New(), s}, nil))
+	s.store = txcache.Must(txcache.New(over(memorybackend.New(), s), nil))
 	return s.store, s.db
 }
 
@@ -123,8 +136,8 @@ func (c conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, er
 	if opts.ReadOnly {
 		step = "BEGIN READ ONLY"
 	}
-	if opts.Isolation == driver.IsolationLevel(sql.LevelSerializable) {
-		step += " SERIALIZABLE"
+	if level := sql.IsolationLevel(opts.Isolation); level != sql.LevelDefault {
+		step += " " + strings.ToUpper(level.String())
 	}
 	return tx(c), c.sql(step, c.stage.onBegin)
 }
@@ -179,8 +192,25 @@ func (c conn) IsValid() bool                      { return true }
 
 type tx struct{ stage *stage }
 
-func (x tx) Commit() error   { return conn(x).sql("COMMIT", x.stage.onCommit) }
-func (x tx) Rollback() error { return conn(x).sql("ROLLBACK", x.stage.onRollback) }
+func (x tx) Commit() error {
+	if err := conn(x).sql("COMMIT", x.stage.onCommit); err != nil {
+		return err
+	}
+	x.stage.mu.Lock()
+	defer x.stage.mu.Unlock()
+	for _, cache := range x.stage.recorded {
+		x.stage.cleared[cache]++
+	}
+	x.stage.recorded = nil
+	return nil
+}
+
+func (x tx) Rollback() error {
+	x.stage.mu.Lock()
+	x.stage.recorded = nil
+	x.stage.mu.Unlock()
+	return conn(x).sql("ROLLBACK", x.stage.onRollback)
+}
 
 // rows are one row with the number 12.
 type rows struct{ read bool }
