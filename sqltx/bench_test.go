@@ -41,6 +41,20 @@ func BenchmarkViewOfAHit(b *testing.B) {
 			}
 		})
 	}
+	b.Run("store", func(b *testing.B) { // the cache's side alone
+		b.ReportAllocs()
+		for b.Loop() {
+			err := store.View(context.Background(), "shop", func(tx *txcache.Tx) error {
+				if v := price.GetOr(context.Background(), tx, "book", 0); v != 12 {
+					b.Fatal(v)
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	if steps := s.taken(); len(steps) != 0 {
 		b.Errorf("steps are %q, want none", steps)
 	}

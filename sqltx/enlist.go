@@ -35,16 +35,19 @@ func (tx *Tx) beginEnlisted(ctx context.Context, store *txcache.Store, e backend
 // stateInside reports whether the state is read in the transaction, and whether that then has
 // one snapshot.
 func (s *side) stateInside(e backend.Enlister) (inside, exact bool) {
+	d, ok := e.(interface{ DefaultExact() bool })
+	defaultExact := ok && d.DefaultExact()
 	switch s.opts.Isolation {
 	case sql.LevelRepeatableRead, sql.LevelSnapshot:
 		return true, true
 	case sql.LevelSerializable, sql.LevelLinearizable:
-		// The table of clears is one that each writer reads and writes: a serializable
-		// transaction that reads it conflicts with every other one.
-		return s.opts.ReadOnly, s.opts.ReadOnly
+		// A serializable transaction that reads the table of clears conflicts with each
+		// one that writes it. One that is read-only does so in MySQL and MariaDB, where it locks
+		// what it reads.
+		inside = s.opts.ReadOnly && !defaultExact
+		return inside, inside
 	case sql.LevelDefault:
-		d, ok := e.(interface{ DefaultExact() bool })
-		exact = ok && d.DefaultExact()
+		exact = defaultExact
 	}
 	// At read committed a read-only transaction need not begin for the state.
 	return exact || !s.opts.ReadOnly, exact

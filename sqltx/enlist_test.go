@@ -91,6 +91,7 @@ func TestEnlistedBegin(t *testing.T) {
 		{sql.LevelDefault, true, true, "BEGIN READ ONLY, STATE", true},
 		{sql.LevelRepeatableRead, true, false, "BEGIN READ ONLY REPEATABLE READ, STATE", true},
 		{sql.LevelSerializable, true, false, "BEGIN READ ONLY SERIALIZABLE, STATE", true},
+		{sql.LevelSerializable, true, true, "STATE", false},
 	} {
 		opts := &sql.TxOptions{Isolation: test.level, ReadOnly: test.readOnly}
 		t.Run(fmt.Sprintf("%v, default exact %v", *opts, test.defaultExact), func(t *testing.T) {

@@ -24,11 +24,11 @@ type side struct {
 	begun  atomic.Pointer[sql.Tx] // set once
 	broken atomic.Pointer[error]  // why nothing may be done any more but a rollback; nil: it may
 
-	stop   func() bool // stops waiting for the end of ctx; nil: ctx does not end
 	once   sync.Once
-	timely bool // what stop has returned
+	timely bool // of inTime
 
 	mu      sync.Mutex
+	stop    func() bool             // stops waiting for the end of ctx; nil: nobody waits
 	attempt *attempt                // the BEGIN that is under way; nil: none is
 	abort   context.CancelCauseFunc // ends the context of the transaction that has begun
 	ended   bool                    // without having begun
@@ -92,6 +92,7 @@ func (s *side) attend() (a *attempt, mine bool, err error) {
 	// Drivers keep the context of the begin for the commit. The end of the caller's
 	// must not reach that, so it is passed on by hand, and only until then.
 	under, abort := context.WithCancelCause(context.WithoutCancel(s.ctx))
+	s.wait()
 	s.attempt = &attempt{ctx: under, abort: abort, done: make(chan struct{})}
 	return s.attempt, true, nil
 }
@@ -142,6 +143,9 @@ func (s *side) settle(ctx context.Context, a *attempt, t *sql.Tx, err error) err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.attempt = nil
+	if s.ended && s.stop != nil {
+		s.stop() // this attempt may wait after the end did not any more
+	}
 	switch {
 	case ctx.Err() != nil:
 		a.left = true
@@ -212,9 +216,25 @@ func (s *side) join(cache *txcache.Tx) {
 	s.cache, s.tx.Cache = cache, cache
 }
 
+// wait makes the transaction wait for the end of its context. s.mu must be held, unless
+// nobody else has the transaction yet.
+func (s *side) wait() {
+	if s.stop == nil && s.ctx.Done() != nil {
+		s.stop = context.AfterFunc(s.ctx, s.expire)
+	}
+}
+
 // inTime stops waiting for the end of the context. It returns false if that came first.
 func (s *side) inTime() bool {
-	s.once.Do(func() { s.timely = s.stop == nil || s.stop() })
+	s.once.Do(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.stop == nil {
+			s.timely = s.ctx.Err() == nil
+		} else {
+			s.timely = s.stop()
+		}
+	})
 	return s.timely
 }
 

@@ -34,7 +34,7 @@ var ErrUnknownOutcome = errors.New("txcache: the database's commit failed with a
 // Begin is done. It has the methods of *sql.Tx, so it can be given as an interface to code
 // that knows nothing of the cache; for code that wants an *sql.Tx there is [Tx.SQL].
 //
-// Most read-only transactions begin in the database with their first statement: see
+// A read-only transaction may begin in the database with its first statement: see
 // [Begin].
 //
 // Like its two halves it is safe for concurrent use, as long as the fields are
@@ -68,20 +68,36 @@ type Tx struct {
 // transactions, is then that of the statement; the next statement tries again.
 //
 // Where the backend keeps the generations in the database ([txcache.Store.Enlister]), the
-// transaction of the database is enlisted. A read-only transaction then begins at once
-// if it has one snapshot: at the levels RepeatableRead, Snapshot and Serializable, and at the default one
-// in a database where that is such a level. What it reads from the cache is what its
-// snapshot has. At other levels Begin reads the state of the cache by a statement
-// outside of any transaction, and a hit is never older than that: all connections of db
-// must lead to one server then, or to servers that do not lag behind each other. So it
-// is too for a read-write transaction at the level Serializable, as a state that it had
-// read itself would make it conflict with every other one. SQLite's read-write transactions must begin
-// with BEGIN IMMEDIATE: the name of the data source says so, as in _txlock=immediate.
+// transaction of the database is enlisted, and which state of the cache it has depends
+// on its isolation level:
+//
+//   - Where the transaction has one snapshot, a hit is what that snapshot has. A
+//     read-only transaction begins at once, too. So it is at RepeatableRead and Snapshot,
+//     at Default in MySQL, MariaDB and SQLite, and for read-only transactions at Serializable
+//     in PostgreSQL.
+//   - At Serializable otherwise, Begin reads the state just before the transaction: one that read
+//     it itself would conflict with every one that clears. A hit is never older than
+//     that state.
+//   - At ReadCommitted, which is Default in PostgreSQL, a read-write transaction begins and
+//     reads the state. For a read-only one Begin reads it without a transaction. A hit is
+//     never older than that state.
+//
+// Where Begin reads the state without the transaction, all connections of db must lead to one
+// server: a replica that lags behind the one that was asked would be cached as if it did
+// not. A read-write transaction of SQLite must begin with BEGIN IMMEDIATE, as the
+// name of the data source says by _txlock=immediate: otherwise it cannot write once another
+// transaction has written since its begin.
 //
 // An error is that of [txcache.Store.Begin] or of db, as it is, or that of ctx. A
 // backend that cannot be reached is none: the transaction begins without cached
 // values.
 func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions) (*Tx, error) {
+	return begin(ctx, store, database, db, opts, true)
+}
+
+// begin is Begin. waits says that the end of ctx rolls the transaction back also before it
+// has begun in the database.
+func begin(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions, waits bool) (*Tx, error) {
 	if store == nil || db == nil {
 		return nil, errors.New("txcache: sqltx needs a store and a database")
 	}
@@ -91,8 +107,8 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.D
 	b := &begun{side: side{db: db, opts: *opts, ctx: ctx, database: database}}
 	tx := &b.Tx
 	tx.side, b.side.tx = &b.side, tx
-	if ctx.Done() != nil {
-		tx.side.stop = context.AfterFunc(ctx, tx.side.expire)
+	if waits {
+		tx.side.wait()
 	}
 	err := tx.begin(ctx, store)
 	if err == nil {
