@@ -117,3 +117,35 @@ func ExampleTx_Commit() {
 	// COMMIT
 	// is there a payment with request 7f3a?
 }
+
+// What a savepoint undoes, it undoes on both sides.
+func ExampleTx_Savepoint() {
+	store, db, price := shop()
+	defer db.Close()
+	defer store.Close()
+	ctx := context.Background()
+
+	err := sqltx.Update(ctx, store, "shop", db, nil, func(tx *sqltx.Tx) error {
+		err := tx.Savepoint(ctx, func(tx *sqltx.Tx) error {
+			if _, err := tx.ExecContext(ctx, "UPDATE product SET price = 12 WHERE id = 1"); err != nil {
+				return err
+			}
+			if err := price.Delete(tx.Cache, 1); err != nil {
+				return err
+			}
+			return errors.New("the supplier does not answer")
+		})
+		fmt.Println("without a new price:", err)
+		return nil
+	})
+	fmt.Println("error:", err)
+	// Output:
+	// BEGIN
+	// SAVEPOINT txcache_1
+	// UPDATE product SET price = 12 WHERE id = 1
+	// ROLLBACK TO SAVEPOINT txcache_1
+	// RELEASE SAVEPOINT txcache_1
+	// without a new price: the supplier does not answer
+	// COMMIT
+	// error: <nil>
+}

@@ -209,4 +209,28 @@ var sqlGuards = []guard{{
 	text:    `store.Enlist(ctx, s.database, Querier(tx), opts)`,
 	gone:    `store.Enlist(ctx, s.database, Querier(s.db), opts)`,
 	by:      "TestEnlistedFailures",
+}, {
+	name:    "sql: InTx takes the state before the database begins",
+	keeps:   "P4",
+	without: "A snapshot from before a commit fills the generation of after it.",
+	file:    "intx.go",
+	text:    "	db, err := begin(ctx)\n	if err != nil {\n		return err\n	}\n",
+	gone:    "	db, err := begin(ctx)\n	if err != nil {\n		return err\n	}\n	if b.tx != nil {\n		b.tx.Rollback()\n		if b.tx, err = s.Begin(ctx, database); err != nil {\n			return err\n		}\n	}\n",
+	by:      "TestInTx",
+}, {
+	name:    "sql: InTx rolls back both sides",
+	keeps:   "P2",
+	without: "The database's transaction, and its locks, stay open after an error or a panic.",
+	file:    "intx.go",
+	text:    "	defer b.rollback() // after the commit it does nothing\n",
+	gone:    "",
+	by:      "TestInTx",
+}, {
+	name:    "sql: InTx rolls back without its caller",
+	keeps:   "P8",
+	without: "A client that hangs up costs a connection each time.",
+	file:    "intx.go",
+	text:    `context.WithTimeoutCause(context.WithoutCancel(b.ctx), `,
+	gone:    `context.WithTimeoutCause(b.ctx, `,
+	by:      "TestInTxRollsBackWithoutItsCaller",
 }}
