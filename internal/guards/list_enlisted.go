@@ -58,6 +58,14 @@ var enlistedGuards = []guard{{
 	gone:    "",
 	by:      "TestLoadsAreSharedByEqualStates",
 }, {
+	name:    "what was loaded without one snapshot is exact only if nothing has changed meanwhile",
+	keeps:   "P12",
+	without: "A transaction at repeatable read hits what its snapshot does not show yet.",
+	file:    "internal/transaction/exact.go",
+	text:    "if err != nil || !t.view.SameState(state, &c.Core.Cache) {",
+	gone:    "if err != nil || state == nil {",
+	by:      "TestLoadsThatAreShownToBeExact",
+}, {
 	name:    "no commit without a record of its clears",
 	keeps:   "P5",
 	without: "The database shows a change, and the cache the row of before, for good.",
