@@ -185,362 +185,366 @@ func (s *shop) reads(t *testing.T, opts *sql.TxOptions, id int, want int64) {
 	}
 }
 
-// The same service runs over each engine: what one server commits, each reads after that.
+// The same service runs over each engine. A rule is run over all of them by one test, as
+// servers take a while to start.
 func TestEngines(t *testing.T) {
 	onEngines(t, func(t *testing.T, e *engine) {
-		shops := e.shops(t, 2)
-		for price := int64(2); price < 6; price++ {
-			shops[price%2].changes(t, 1, price)
-			for _, s := range shops {
-				for range 2 {
-					s.reads(t, nil, 1, price)
-				}
-			}
-		}
-		for i, s := range shops {
-			if got := s.price.Stats(); got.Hits < 4 {
-				t.Errorf("server %d hits %d times, want each second read", i, got.Hits)
-			}
+		for _, rule := range []struct {
+			name string
+			run  func(*testing.T, *engine)
+		}{
+			{"sees what is committed", seesWhatIsCommitted},
+			{"hits without a connection", hitsWithoutAConnection},
+			{"prepares", prepares},
+			{"undoes savepoints", undoesSavepoints},
+			{"undoes savepoints without an error", undoesSavepointsWithoutAnError},
+			{"begins within savepoints", beginsWithinSavepoints},
+			{"keeps old snapshots", keepsOldSnapshots},
+			{"is serializable", isSerializable},
+			{"loses savepoints", losesSavepoints},
+			{"needs immediate", needsImmediate},
+		} {
+			t.Run(rule.name, func(t *testing.T) { rule.run(t, e) })
 		}
 	})
+}
+
+// What one server commits, each reads after that.
+func seesWhatIsCommitted(t *testing.T, e *engine) {
+	shops := e.shops(t, 2)
+	for price := int64(2); price < 6; price++ {
+		shops[price%2].changes(t, 1, price)
+		for _, s := range shops {
+			for range 2 {
+				s.reads(t, nil, 1, price)
+			}
+		}
+	}
+	for i, s := range shops {
+		if got := s.price.Stats(); got.Hits < 4 {
+			t.Errorf("server %d hits %d times, want each second read", i, got.Hits)
+		}
+	}
 }
 
 // Reads that hit hold no connection: what class sql sends for the state has been
 // answered. Where the database has one snapshot for a transaction, its state is of that one.
-func TestEnginesHitWithoutAConnection(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		s := e.shops(t, 1)[0]
-		s.reads(t, nil, 1, 1)
-		opened := e.open(t, e.dsn) // another pool
-		tx, err := sqltx.Begin(t.Context(), s.store, database, opened, &sql.TxOptions{ReadOnly: true})
-		if err != nil {
-			t.Fatal(err)
+func hitsWithoutAConnection(t *testing.T, e *engine) {
+	s := e.shops(t, 1)[0]
+	s.reads(t, nil, 1, 1)
+	opened := e.open(t, e.dsn) // another pool
+	tx, err := sqltx.Begin(t.Context(), s.store, database, opened, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, hit := s.price.Get(t.Context(), tx.Cache, 1); !hit {
+		t.Error("a miss, want a hit")
+	}
+	inUse, open := 0, 0
+	if e.inSQL {
+		open = 1
+	}
+	if e.exact() {
+		inUse = 1
+	}
+	if got := opened.Stats(); got.InUse != inUse || got.OpenConnections != open {
+		t.Errorf("%d connections are in use of %d; want %d of %d", got.InUse, got.OpenConnections, inUse, open)
+	}
+	for range 2 {
+		if price, err := stock(t.Context(), tx, 1); price != 1 || err != nil {
+			t.Errorf("read %d, %v", price, err)
 		}
-		defer tx.Rollback()
-		if _, hit := s.price.Get(t.Context(), tx.Cache, 1); !hit {
-			t.Error("a miss, want a hit")
-		}
-		inUse, open := 0, 0
-		if e.inSQL {
-			open = 1
-		}
-		if e.exact() {
-			inUse = 1
-		}
-		if got := opened.Stats(); got.InUse != inUse || got.OpenConnections != open {
-			t.Errorf("%d connections are in use of %d; want %d of %d", got.InUse, got.OpenConnections, inUse, open)
-		}
-		for range 2 {
-			if price, err := stock(t.Context(), tx, 1); price != 1 || err != nil {
-				t.Errorf("read %d, %v", price, err)
-			}
-		}
-		if got := opened.Stats().InUse; got != 1 {
-			t.Errorf("%d connections are in use after the first statement, want 1", got)
-		}
-		if err := tx.Commit(); err != nil {
-			t.Error(err)
-		}
-	})
+	}
+	if got := opened.Stats().InUse; got != 1 {
+		t.Errorf("%d connections are in use after the first statement, want 1", got)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Error(err)
+	}
 }
 
 // What *sql.Tx can do, a transaction can that has not begun.
-func TestEnginesPrepare(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		s := e.shops(t, 1)[0]
-		prepared, err := s.db.PrepareContext(t.Context(), "SELECT price FROM product WHERE id = 1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer prepared.Close()
-		for name, stmt := range map[string]func(*sqltx.Tx) (*sql.Stmt, error){
-			"PrepareContext": func(tx *sqltx.Tx) (*sql.Stmt, error) {
-				return tx.PrepareContext(t.Context(), "SELECT price FROM product WHERE id = 1")
-			},
-			"StmtContext": func(tx *sqltx.Tx) (*sql.Stmt, error) { return tx.StmtContext(t.Context(), prepared), nil },
-		} {
-			err := sqltx.View(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
-				stmt, err := stmt(tx)
-				if err != nil {
-					return err
-				}
-				var price int64
-				for range 2 {
-					if err := stmt.QueryRowContext(t.Context()).Scan(&price); err != nil || price != 1 {
-						return fmt.Errorf("%d, %w", price, err)
-					}
-				}
-				return nil
-			})
+func prepares(t *testing.T, e *engine) {
+	s := e.shops(t, 1)[0]
+	prepared, err := s.db.PrepareContext(t.Context(), "SELECT price FROM product WHERE id = 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prepared.Close()
+	for name, stmt := range map[string]func(*sqltx.Tx) (*sql.Stmt, error){
+		"PrepareContext": func(tx *sqltx.Tx) (*sql.Stmt, error) {
+			return tx.PrepareContext(t.Context(), "SELECT price FROM product WHERE id = 1")
+		},
+		"StmtContext": func(tx *sqltx.Tx) (*sql.Stmt, error) { return tx.StmtContext(t.Context(), prepared), nil },
+	} {
+		err := sqltx.View(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+			stmt, err := stmt(tx)
 			if err != nil {
-				t.Errorf("%s: %v", name, err)
+				return err
 			}
+			var price int64
+			for range 2 {
+				if err := stmt.QueryRowContext(t.Context()).Scan(&price); err != nil || price != 1 {
+					return fmt.Errorf("%d, %w", price, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
-	})
+	}
 }
 
 // P2: a savepoint undoes both sides, also after a statement that has failed.
-func TestEnginesSavepoint(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		shops := e.shops(t, 2)
-		s := shops[0]
-		s.reads(t, nil, 1, 1)
-		err := sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
-			if err := s.change(t.Context(), tx, 2, 20); err != nil {
+func undoesSavepoints(t *testing.T, e *engine) {
+	shops := e.shops(t, 2)
+	s := shops[0]
+	s.reads(t, nil, 1, 1)
+	err := sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+		if err := s.change(t.Context(), tx, 2, 20); err != nil {
+			return err
+		}
+		err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
+			if err := s.change(t.Context(), tx, 1, 10); err != nil {
 				return err
 			}
-			err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
-				if err := s.change(t.Context(), tx, 1, 10); err != nil {
-					return err
-				}
-				if err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error { return s.change(t.Context(), tx, 3, 30) }); err != nil {
-					return err
-				}
-				_, err := tx.ExecContext(t.Context(), "INSERT INTO product VALUES (1, 1)")
+			if err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error { return s.change(t.Context(), tx, 3, 30) }); err != nil {
 				return err
-			})
-			if err == nil {
-				t.Error("the savepoint returns no error")
 			}
-			for id, want := range map[int]int64{1: 1, 2: 20, 3: 1} {
-				if got, err := s.load(t.Context(), tx, id); got != want || err != nil {
-					t.Errorf("product %d is %d, %v after the savepoint; want %d", id, got, err, want)
-				}
-			}
-			return tx.Savepoint(t.Context(), func(*sqltx.Tx) error { return s.change(t.Context(), tx, 4, 40) })
+			_, err := tx.ExecContext(t.Context(), "INSERT INTO product VALUES (1, 1)")
+			return err
 		})
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {
+			t.Error("the savepoint returns no error")
 		}
-		for _, s := range shops {
-			for id, want := range map[int]int64{1: 1, 2: 20, 3: 1, 4: 40} {
-				s.reads(t, nil, id, want)
+		for id, want := range map[int]int64{1: 1, 2: 20, 3: 1} {
+			if got, err := s.load(t.Context(), tx, id); got != want || err != nil {
+				t.Errorf("product %d is %d, %v after the savepoint; want %d", id, got, err, want)
 			}
 		}
+		return tx.Savepoint(t.Context(), func(*sqltx.Tx) error { return s.change(t.Context(), tx, 4, 40) })
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range shops {
+		for id, want := range map[int]int64{1: 1, 2: 20, 3: 1, 4: 40} {
+			s.reads(t, nil, id, want)
+		}
+	}
 }
 
 // An error that fn does not return: PostgreSQL has aborted the transaction, and Savepoint says
 // so and brings it back.
-func TestEnginesSavepointOfAnErrorThatIsNotReturned(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		s := e.shops(t, 1)[0]
-		err := sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
-			err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
-				if err := s.change(t.Context(), tx, 1, 10); err != nil {
-					return err
-				}
-				tx.ExecContext(t.Context(), "INSERT INTO product VALUES (1, 1)")
-				return nil
-			})
-			if aborted := err != nil; aborted != (e.dialect == sqlbackend.Postgres) {
-				t.Errorf("Savepoint: %v", err)
+func undoesSavepointsWithoutAnError(t *testing.T, e *engine) {
+	s := e.shops(t, 1)[0]
+	err := sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+		err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
+			if err := s.change(t.Context(), tx, 1, 10); err != nil {
+				return err
 			}
-			return s.change(t.Context(), tx, 2, 20)
+			tx.ExecContext(t.Context(), "INSERT INTO product VALUES (1, 1)")
+			return nil
 		})
-		if err != nil {
-			t.Fatal(err)
+		if aborted := err != nil; aborted != (e.dialect == sqlbackend.Postgres) {
+			t.Errorf("Savepoint: %v", err)
 		}
-		want := int64(10)
-		if e.dialect == sqlbackend.Postgres {
-			want = 1
-		}
-		s.reads(t, nil, 1, want)
-		s.reads(t, nil, 2, 20)
+		return s.change(t.Context(), tx, 2, 20)
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := int64(10)
+	if e.dialect == sqlbackend.Postgres {
+		want = 1
+	}
+	s.reads(t, nil, 1, want)
+	s.reads(t, nil, 2, 20)
 }
 
 // A read-only transaction that begins within savepoints goes on after a statement that
 // has failed there.
-func TestEnginesSavepointBeforeTheFirstStatement(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		s := e.shops(t, 1)[0]
-		err := sqltx.View(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
-			for range 2 {
-				err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
-					return tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
-						_, err := tx.QueryContext(t.Context(), "SELECT nothing FROM nowhere")
-						return err
-					})
+func beginsWithinSavepoints(t *testing.T, e *engine) {
+	s := e.shops(t, 1)[0]
+	err := sqltx.View(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+		for range 2 {
+			err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
+				return tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
+					_, err := tx.QueryContext(t.Context(), "SELECT nothing FROM nowhere")
+					return err
 				})
-				if err == nil {
-					return errors.New("the savepoint returns no error")
-				}
+			})
+			if err == nil {
+				return errors.New("the savepoint returns no error")
 			}
-			_, err := s.load(t.Context(), tx, 1)
-			return err
-		})
-		if err != nil {
-			t.Error(err)
 		}
+		_, err := s.load(t.Context(), tx, 1)
+		return err
 	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // At repeatable read, or in a database where that is the default, an old snapshot reads its
 // own values, cached or not, and its fills are nobody's who came later.
-func TestEnginesOldSnapshot(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		if !e.inSQL {
-			t.Skip("with the generations elsewhere a hit may be older than the snapshot")
+func keepsOldSnapshots(t *testing.T, e *engine) {
+	if !e.inSQL {
+		t.Skip("with the generations elsewhere a hit may be older than the snapshot")
+	}
+	opts := &sql.TxOptions{ReadOnly: true}
+	if e.dialect != sqlbackend.SQLite {
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	shops := e.shops(t, 2)
+	a, b := shops[0], shops[1]
+	a.reads(t, opts, 1, 1) // cached
+	old, err := sqltx.Begin(t.Context(), a.store, database, a.readDB, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Rollback()
+	b.changes(t, 1, 10)
+	b.changes(t, 2, 20)
+	if got, hit := a.price.Get(t.Context(), old.Cache, 1); got != 1 || !hit {
+		t.Errorf("the old snapshot reads %d, %v; want to hit its own 1", got, hit)
+	}
+	a.reads(t, opts, 1, 10)
+	a.reads(t, opts, 2, 20)
+	for id := range 2 {
+		if got, err := a.load(t.Context(), old, id+1); got != 1 || err != nil {
+			t.Errorf("the old snapshot reads product %d as %d, %v; want its own 1", id+1, got, err)
 		}
-		opts := &sql.TxOptions{ReadOnly: true}
-		if e.dialect != sqlbackend.SQLite {
-			opts.Isolation = sql.LevelRepeatableRead
-		}
-		shops := e.shops(t, 2)
-		a, b := shops[0], shops[1]
-		a.reads(t, opts, 1, 1) // cached
-		old, err := sqltx.Begin(t.Context(), a.store, database, a.readDB, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer old.Rollback()
-		b.changes(t, 1, 10)
-		b.changes(t, 2, 20)
-		if got, hit := a.price.Get(t.Context(), old.Cache, 1); got != 1 || !hit {
-			t.Errorf("the old snapshot reads %d, %v; want to hit its own 1", got, hit)
-		}
-		a.reads(t, opts, 1, 10)
-		a.reads(t, opts, 2, 20)
-		for id := range 2 {
-			if got, err := a.load(t.Context(), old, id+1); got != 1 || err != nil {
-				t.Errorf("the old snapshot reads product %d as %d, %v; want its own 1", id+1, got, err)
-			}
-		}
-		if err := old.Commit(); err != nil {
-			t.Error(err)
-		}
-		a.reads(t, opts, 1, 10)
-		a.reads(t, opts, 2, 20)
-	})
+	}
+	if err := old.Commit(); err != nil {
+		t.Error(err)
+	}
+	a.reads(t, opts, 1, 10)
+	a.reads(t, opts, 2, 20)
 }
 
 // A serializable transaction does not conflict with one that clears another key, or
 // another cache.
-func TestEnginesSerializable(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		if e.dialect == sqlbackend.SQLite {
-			t.Skip("one writer at a time")
+func isSerializable(t *testing.T, e *engine) {
+	if e.dialect == sqlbackend.SQLite {
+		t.Skip("one writer at a time")
+	}
+	s := e.shops(t, 1)[0]
+	opts := &sql.TxOptions{Isolation: sql.LevelSerializable}
+	var all []*sqltx.Tx
+	for id := 1; id <= 4; id++ {
+		tx, err := sqltx.Begin(t.Context(), s.store, database, s.db, opts)
+		if err != nil {
+			t.Fatal(err)
 		}
-		s := e.shops(t, 1)[0]
-		opts := &sql.TxOptions{Isolation: sql.LevelSerializable}
-		var all []*sqltx.Tx
-		for id := 1; id <= 4; id++ {
-			tx, err := sqltx.Begin(t.Context(), s.store, database, s.db, opts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer tx.Rollback()
-			all = append(all, tx)
+		defer tx.Rollback()
+		all = append(all, tx)
+	}
+	for i, tx := range all {
+		if err := s.change(t.Context(), tx, i+1, 10); err != nil {
+			t.Fatal(err)
 		}
-		for i, tx := range all {
-			if err := s.change(t.Context(), tx, i+1, 10); err != nil {
-				t.Fatal(err)
-			}
+	}
+	for _, tx := range all {
+		if err := tx.Commit(); err != nil {
+			t.Error(err)
 		}
-		for _, tx := range all {
-			if err := tx.Commit(); err != nil {
-				t.Error(err)
-			}
-		}
-		for i := range all {
-			s.reads(t, nil, i+1, 10)
-			s.reads(t, &sql.TxOptions{Isolation: sql.LevelSerializable}, i+1, 10)
-		}
-	})
+	}
+	for i := range all {
+		s.reads(t, nil, i+1, 10)
+		s.reads(t, &sql.TxOptions{Isolation: sql.LevelSerializable}, i+1, 10)
+	}
 }
 
 // P2: MariaDB has lost the savepoint, as a deadlock has rolled the whole transaction back, or a
 // statement has committed it. Nothing more is done in it.
-func TestMariaDBLosesASavepoint(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		if e.dialect != sqlbackend.MySQL {
-			t.Skip("of MariaDB")
+func losesSavepoints(t *testing.T, e *engine) {
+	if e.dialect != sqlbackend.MySQL {
+		t.Skip("of MariaDB")
+	}
+	t.Run("deadlock", func(t *testing.T) {
+		s := e.shops(t, 1)[0]
+		other, err := s.db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		t.Run("deadlock", func(t *testing.T) {
-			s := e.shops(t, 1)[0]
-			other, err := s.db.BeginTx(t.Context(), nil)
-			if err != nil {
-				t.Fatal(err)
+		defer other.Rollback()
+		// It has changed more, so it is not the one that is rolled back.
+		if _, err := other.ExecContext(t.Context(), "UPDATE product SET price = price + 100 WHERE id > 1"); err != nil {
+			t.Fatal(err)
+		}
+		crossed := make(chan error, 1)
+		err = sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+			if err := s.change(t.Context(), tx, 1, 10); err != nil {
+				return err
 			}
-			defer other.Rollback()
-			// It has changed more, so it is not the one that is rolled back.
-			if _, err := other.ExecContext(t.Context(), "UPDATE product SET price = price + 100 WHERE id > 1"); err != nil {
-				t.Fatal(err)
+			go func() {
+				_, err := other.ExecContext(t.Context(), "UPDATE product SET price = 101 WHERE id = 1")
+				crossed <- err
+			}()
+			err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error { return s.change(t.Context(), tx, 2, 20) })
+			if err == nil || !strings.Contains(err.Error(), "Deadlock") {
+				t.Errorf("Savepoint: %v, want a deadlock", err)
 			}
-			crossed := make(chan error, 1)
-			err = sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
-				if err := s.change(t.Context(), tx, 1, 10); err != nil {
+			// Without the refusal this statement would be committed at once.
+			if err := s.change(t.Context(), tx, 3, 30); err == nil {
+				t.Error("a statement was executed in a transaction that is no more")
+			}
+			return nil
+		})
+		if err == nil || errors.Is(err, sqltx.ErrUnknownOutcome) {
+			t.Errorf("Update: %v, want the error of the savepoint", err)
+		}
+		if err := <-crossed; err != nil {
+			t.Error(err)
+		}
+		if err := other.Rollback(); err != nil {
+			t.Error(err)
+		}
+		for id := 1; id <= 3; id++ {
+			if got, err := stock(t.Context(), s.db, id); got != 1 || err != nil {
+				t.Errorf("product %d is %d, %v; want 1, as nothing was committed", id, got, err)
+			}
+		}
+	})
+	t.Run("implicit commit", func(t *testing.T) {
+		s := e.shops(t, 1)[0]
+		err := sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+			err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
+				if _, err := tx.ExecContext(t.Context(), "CREATE TABLE IF NOT EXISTS other (id INTEGER)"); err != nil {
 					return err
 				}
-				go func() {
-					_, err := other.ExecContext(t.Context(), "UPDATE product SET price = 101 WHERE id = 1")
-					crossed <- err
-				}()
-				err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error { return s.change(t.Context(), tx, 2, 20) })
-				if err == nil || !strings.Contains(err.Error(), "Deadlock") {
-					t.Errorf("Savepoint: %v, want a deadlock", err)
-				}
-				// Without the refusal this statement would be committed at once.
-				if err := s.change(t.Context(), tx, 3, 30); err == nil {
-					t.Error("a statement was executed in a transaction that is no more")
-				}
-				return nil
+				return errRefused
 			})
-			if err == nil || errors.Is(err, sqltx.ErrUnknownOutcome) {
-				t.Errorf("Update: %v, want the error of the savepoint", err)
+			if !errors.Is(err, errRefused) || err == errRefused {
+				t.Errorf("Savepoint: %v, want that it was not undone", err)
 			}
-			if err := <-crossed; err != nil {
-				t.Error(err)
-			}
-			if err := other.Rollback(); err != nil {
-				t.Error(err)
-			}
-			for id := 1; id <= 3; id++ {
-				if got, err := stock(t.Context(), s.db, id); got != 1 || err != nil {
-					t.Errorf("product %d is %d, %v; want 1, as nothing was committed", id, got, err)
-				}
-			}
+			return nil
 		})
-		t.Run("implicit commit", func(t *testing.T) {
-			s := e.shops(t, 1)[0]
-			err := sqltx.Update(t.Context(), s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
-				err := tx.Savepoint(t.Context(), func(*sqltx.Tx) error {
-					if _, err := tx.ExecContext(t.Context(), "CREATE TABLE IF NOT EXISTS other (id INTEGER)"); err != nil {
-						return err
-					}
-					return errRefused
-				})
-				if !errors.Is(err, errRefused) || err == errRefused {
-					t.Errorf("Savepoint: %v, want that it was not undone", err)
-				}
-				return nil
-			})
-			if err == nil || errors.Is(err, sqltx.ErrUnknownOutcome) {
-				t.Errorf("Update: %v, want the error of the savepoint", err)
-			}
-		})
+		if err == nil || errors.Is(err, sqltx.ErrUnknownOutcome) {
+			t.Errorf("Update: %v, want the error of the savepoint", err)
+		}
 	})
 }
 
 // A transaction of SQLite that reads first, and it does for its state, cannot write
 // when another one has written since. The error says what helps.
-func TestSQLiteNeedsImmediate(t *testing.T) {
-	onEngines(t, func(t *testing.T, e *engine) {
-		if e.dialect != sqlbackend.SQLite || !e.inSQL {
-			t.Skip("of SQLite with the generations in it")
-		}
-		shops := e.shops(t, 2)
-		deferred := e.open(t, e.deferred())
-		tx, err := sqltx.Begin(t.Context(), shops[0].store, database, deferred, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tx.Rollback()
-		shops[1].changes(t, 1, 10)
-		err = shops[0].change(t.Context(), tx, 2, 20)
-		if err == nil || !strings.Contains(err.Error(), "_txlock=immediate") {
-			t.Errorf("the statement: %v, want advice", err)
-		}
-	})
+func needsImmediate(t *testing.T, e *engine) {
+	if e.dialect != sqlbackend.SQLite || !e.inSQL {
+		t.Skip("of SQLite with the generations in it")
+	}
+	shops := e.shops(t, 2)
+	deferred := e.open(t, e.deferred())
+	tx, err := sqltx.Begin(t.Context(), shops[0].store, database, deferred, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	shops[1].changes(t, 1, 10)
+	err = shops[0].change(t.Context(), tx, 2, 20)
+	if err == nil || !strings.Contains(err.Error(), "_txlock=immediate") {
+		t.Errorf("the statement: %v, want advice", err)
+	}
 }
