@@ -17,11 +17,11 @@ import (
 
 // section is [cache.sql] of a configuration.
 type section struct {
-	Dialect Dialect `toml:"dialect"`
-	Table   string  `toml:"table"`
-	Driver  string  `toml:"driver"`
-	DSN     string  `toml:"dsn"`
-	Values  string  `toml:"values"`
+	Dialect string `toml:"dialect"`
+	Table   string `toml:"table"`
+	Driver  string `toml:"driver"`
+	DSN     string `toml:"dsn"`
+	Values  string `toml:"values"`
 }
 
 // imports are the packages that register the drivers that are known, by the name under which they
@@ -51,11 +51,15 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 	if err := cfg.Section("sql", &s); err != nil {
 		return nil, err
 	}
-	db, err := s.connect()
+	var dialect Dialect
+	if err := dialect.UnmarshalText([]byte(s.Dialect)); err != nil {
+		return nil, fmt.Errorf("txcache: cache.sql.dialect: %w", err)
+	}
+	db, err := s.connect(dialect)
 	if err != nil {
 		return nil, fmt.Errorf("txcache: cache.sql.%w", err)
 	}
-	b, err := New(func(string) (*sql.DB, error) { return db, nil }, s.Dialect, &Options{Table: s.Table})
+	b, err := New(func(string) (*sql.DB, error) { return db, nil }, dialect, &Options{Table: s.Table})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("txcache: cache.sql.table: %w", cause.Of(err)), db.Close())
 	}
@@ -64,16 +68,14 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 }
 
 // connect returns the connections that s says, or an error that begins with a key.
-func (s *section) connect() (*sql.DB, error) {
+func (s *section) connect(dialect Dialect) (*sql.DB, error) {
 	switch {
-	case s.Dialect == 0:
-		return nil, errors.New(`dialect: is missing; expected "postgres", "mysql" or "sqlite"`)
 	case s.DSN == "":
 		return nil, errors.New(`dsn: is missing; expected the address of the database, as the driver takes it, such as "${DATABASE_URL}"`)
 	case s.Values != "memory":
 		return nil, fmt.Errorf(`values: found %q; expected "memory"`, s.Values)
 	}
-	known := imports[s.Dialect]
+	known := imports[dialect]
 	if s.Driver == "" {
 		s.Driver = known[0][0]
 	}
