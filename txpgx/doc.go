@@ -28,10 +28,10 @@
 //		return err
 //	})
 //
-// Over a *pgxpool.Pool, *pgxpool.Conn or *pgx.Conn, BEGIN travels with that statement in
-// one round trip: with Query, QueryRow and SendBatch, and with Exec if it has arguments.
-// A tracer sees the two as a batch, if it is a pgx.BatchTracer. Every other type begins
-// by its BeginTx, so what it adds there is done, and then sends the statement.
+// Over a *pgxpool.Pool, BEGIN travels with that statement in one round trip: with Query,
+// QueryRow and SendBatch, and with Exec if it has arguments. A tracer sees the two as a
+// batch, if it is a pgx.BatchTracer. Every other type begins by its BeginTx, so what it
+// adds there is done, and then sends the statement.
 //
 // All query modes of pgx work, so do poolers that keep a connection for each transaction,
 // such as PgBouncer: pgx's own advice for them, such as QueryExecModeExec or

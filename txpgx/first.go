@@ -59,8 +59,8 @@ func (tx *Tx) ready(ctx context.Context, queueable bool) (pgx.Tx, pipeline, erro
 	if t.dbtx != nil {
 		return t.dbtx, nil, nil
 	}
-	if p := pipelines(t.db); p != nil && queueable {
-		return nil, p, nil
+	if pool, ok := t.db.(*pgxpool.Pool); ok && queueable {
+		return nil, pool, nil // not a single connection: pgx closes it if it cannot encode an argument of a batch
 	}
 	return t.beginLocked(ctx)
 }
@@ -140,9 +140,10 @@ func (t *transaction) send(ctx context.Context, p pipeline, following []*pgx.Que
 // never nil, and have the error that it returns.
 func (t *transaction) firstQuery(ctx context.Context, p pipeline, sql string, args []any) (pgx.Rows, error) {
 	br, alive, err := t.send(ctx, p, []*pgx.QueuedQuery{{SQL: sql, Arguments: args}})
-	if err != nil && alive && ctx.Err() == nil {
-		// pgx has found a fault with the statement before it sent BEGIN. After the same
-		// statement in a transaction that had begun, the database would have aborted that.
+	if _, faulty := errors.AsType[pgx.ErrPreprocessingBatch](err); (faulty || alive) && err != nil && ctx.Err() == nil {
+		// The statement was found to be faulty before BEGIN was sent, or BEGIN was refused.
+		// Without the batch the caller gets the very error, and a transaction that the
+		// database has aborted where it would have.
 		dbtx, err := t.begin(ctx)
 		if err != nil {
 			return failedRows(err), err
