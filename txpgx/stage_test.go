@@ -15,7 +15,6 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/postgrestest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/txpgx"
 )
@@ -39,16 +38,16 @@ var modes = []pgx.QueryExecMode{
 	pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
 }
 
-// newStage starts a server with ten products, whose price is 10.
+// newStage makes a database with ten products, whose price is 10.
 func newStage(t testing.TB) *stage {
 	t.Helper()
-	server := postgrestest.Start(t)
-	s := &stage{uri: server.URI("postgres")}
+	s := &stage{uri: newDatabase(t)}
 	s.pool = s.newPool(t, nil)
 	s.store = s.newStore(t, nil)
 	s.price = newCache(t, s.store)
 	s.exec(t, "CREATE TABLE product (id int PRIMARY KEY, price int NOT NULL CHECK (price > 0))")
 	s.exec(t, "INSERT INTO product SELECT g, 10 FROM generate_series(1, 10) g")
+	s.taken()
 	return s
 }
 
