@@ -37,6 +37,12 @@ var (
 	// such commits were still to come.
 	ErrInDoubt = databases.ErrInDoubt
 
+	// ErrNotEnlisted is the answer to the commit of a transaction that clears, where the
+	// backend keeps the generations in the database and the transaction is not one of
+	// [Store.Enlist]: its clears would not be part of the database's commit. The database
+	// commit was not run.
+	ErrNotEnlisted = errors.New("txcache: the transaction clears and is not enlisted in one of the database: begin it by Store.Enlist or sqltx")
+
 	// ErrClosed is the answer of a closed store.
 	ErrClosed = databases.ErrClosed
 )

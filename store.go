@@ -204,13 +204,16 @@ func (s *Store) commit(ctx context.Context, database string, fill func(*Tx, *bac
 	defer tx.Rollback()
 	f := &backend.Fence{ID: backend.NewToken(), Lease: s.opts.Fence}
 	fill(tx, f)
+	if s.databases.Enlister != nil {
+		return s.clearOwn(ctx, database, f)
+	}
 	_, err = tx.commitClear(ctx, f, nil)
 	return err
 }
 
 // ClearAll clears all caches of database; otherwise it is like Clear.
 func (s *Store) ClearAll(ctx context.Context, database string) error {
-	return s.Update(ctx, database, (*Tx).ClearAll)
+	return s.commit(ctx, database, func(_ *Tx, f *backend.Fence) { f.All = true })
 }
 
 // Drop forgets all that is cached for database: a transaction that begins from now

@@ -190,6 +190,9 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 		}
 		return err
 	}
+	if t.Store.Databases.Enlister != nil {
+		return tx.commitEnlisted(ctx, f, commit)
+	}
 	announced, err := tx.commitClear(ctx, f, commit)
 	if err != nil {
 		return err

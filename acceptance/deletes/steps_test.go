@@ -63,9 +63,11 @@ var removals = []removal{
 // what is of Redis is the same over miniredis.
 func eachRemoval(t *testing.T, test func(t *testing.T, s storetest.Setup, r removal)) {
 	for _, s := range storetest.Setups {
-		for _, r := range removals {
-			t.Run(s.Name+"/"+r.name, func(t *testing.T) { test(t, s, r) })
-		}
+		t.Run(s.Name, func(t *testing.T) {
+			for _, r := range removals {
+				t.Run(r.name, func(t *testing.T) { test(t, s, r) })
+			}
+		})
 	}
 }
 

@@ -21,7 +21,8 @@ type Cache struct {
 // Contents makes and manages what a cache holds in one database and generation. It is
 // opaque to other packages: only the cache knows the types of its keys and values.
 type Contents interface {
-	New(at backend.Token, number uint64) any // never nil; number is that of a state with this token
+	// New is never nil. number is that of a state with this token, 0 if states are unordered.
+	New(at backend.Token, number uint64, unordered bool) any
 	Len(any) int
 	Empty(any) // removes all values; other goroutines may be reading and filling
 }
@@ -33,6 +34,7 @@ type generation struct {
 	contents any
 	marks    *Marks // of the newest view, or at first of the view under which it was made
 	base     uint64 // the number of the state of that view
+	made     uint64 // how many views there were when it was made; if states are unordered
 }
 
 // maxChanges is how many changes a generation is kept for at most, though its token
@@ -56,6 +58,8 @@ type Database struct {
 	mu          sync.Mutex
 	dropped     bool
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used
+
+	unordered unordered // used in place of the newest view and the generations if states are unordered
 }
 
 func newDatabase(name string, held []*backend.Fence) *Database {
@@ -90,11 +94,15 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	}
 	var contents any
 	marks := v.marks(c, nil)
-	if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
+	if v.Unordered {
+		if token := v.Token(c); token != "" {
+			contents = db.unorderedContents(c, token, v.exact, slices.Contains(db.unordered.views, v))
+		}
+	} else if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
 		i, there := slices.BinarySearchFunc(db.generations, c.ID, compareID)
 		if !there {
 			number := v.State.Number
-			g := &generation{c, token, c.Contents.New(token, number), marks, number}
+			g := &generation{cache: c, token: token, contents: c.Contents.New(token, number, false), marks: marks, base: number}
 			db.generations = slices.Insert(db.generations, i, g)
 		}
 		contents = db.generations[i].contents
@@ -195,6 +203,7 @@ func (db *Database) drop(byName *sync.Map) {
 		g.discard()
 	}
 	db.generations = nil
+	db.unordered.discardAll()
 }
 
 // discard removes the values of a generation: transactions that still refer to its
@@ -208,6 +217,9 @@ func (db *Database) Count(add func(c *Cache, values int)) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for _, g := range db.generations {
+		add(g.cache, g.cache.Contents.Len(g.contents))
+	}
+	for _, g := range db.unordered.generations {
 		add(g.cache, g.cache.Contents.Len(g.contents))
 	}
 }
@@ -233,6 +245,9 @@ func (db *Database) Holdings() []Holding {
 			h.Generation = v.State.Token(g.cache.Name)
 		}
 		all = append(all, h)
+	}
+	for _, g := range db.unordered.generations {
+		all = append(all, Holding{Cache: g.cache, Generation: g.token, Values: g.cache.Contents.Len(g.contents)})
 	}
 	return all
 }

@@ -23,12 +23,24 @@ type Marks struct {
 
 	keys, tags             *backend.CacheDeletes
 	fencedKeys, fencedTags []uint64
+
+	// Sums say that the state has no order: fills are sums of deletes, and a value is good if
+	// its fill is the sum of its key and tags. Then there are Marks always.
+	Sums             bool
+	keySums, tagSums *backend.CacheSums
 }
 
 // marks returns the Marks of c in v: old ones if they say the same.
 func (v *View) marks(c *Cache, old *Marks) *Marks {
-	if v.State == nil {
+	switch {
+	case v.State == nil:
 		return nil
+	case v.Unordered:
+		m := &Marks{Good: math.MaxUint64, Sums: true, keySums: v.State.Sums.Of(c.Name)}
+		if c.Tagged.Load() {
+			m.tagSums = v.State.Sums.Of("")
+		}
+		return m
 	}
 	m := Marks{keys: v.State.Deletes.Of(c.Name)}
 	m.fencedKeys = v.fenced(c.Name)
@@ -83,6 +95,16 @@ func (m *Marks) Tag(hash uint64) (last, before uint64) {
 	}
 	return m.tags.Last(hash)
 }
+
+// KeySum and TagSum return the sums of the deletes of a key and of the clears of a tag.
+func (m *Marks) KeySum(hash uint64) uint64 { return m.keySums.Key(hash) }
+func (m *Marks) TagSum(hash uint64) uint64 { return m.tagSums.Key(hash) }
+
+// HasSums reports whether any key or tag was deleted, with a sum that is not 0.
+func (m *Marks) HasSums() (keys, tags bool) { return m.keySums != nil, m.tagSums != nil }
+
+// TagsSum returns the sum of all clears of tags.
+func (m *Marks) TagsSum() uint64 { return m.tagSums.Total() }
 
 // Floors returns the number below which the fills of values were given up because
 // deletes of their cache, or clears of tags, were forgotten.

@@ -40,6 +40,8 @@ type Registry struct {
 	Options
 	Counts Counts
 
+	Enlister backend.Enlister // nil if the backend is none
+
 	aged    backend.Aged // nil if the backend always knows the newest state
 	numbers atomic.Bool  // the backend counts changes
 	closed  atomic.Bool
@@ -50,6 +52,9 @@ type Registry struct {
 func New(o Options) *Registry {
 	r := &Registry{Options: o}
 	r.aged, _ = o.Backend.(backend.Aged)
+	if r.Enlister, _ = o.Backend.(backend.Enlister); r.Enlister != nil {
+		r.numbers.Store(true)
+	}
 	return r
 }
 
@@ -79,6 +84,9 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 		if err != nil {
 			return db, nil, at, Unavailable(ctx, "synchronisation", name, err)
 		}
+		if r.Enlister != nil { // who has no transaction of the database has no snapshot
+			return db, db.unorderedView(state, false), Times{now, now}, nil
+		}
 		if state.Number > 0 && !r.numbers.Load() {
 			r.numbers.Store(true)
 		}
@@ -91,6 +99,19 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 		}
 		// Dropped since it was looked up: its successor has another state.
 	}
+}
+
+// Own returns the view of the state that a transaction of the database has by its own
+// snapshot; exact says that it has one.
+func (r *Registry) Own(name string, s *backend.State, exact bool) (*Database, *View, error) {
+	if r.closed.Load() {
+		return nil, nil, ErrClosed
+	}
+	db, err := r.database(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, db.unorderedView(s, exact), nil
 }
 
 // state asks the backend for the state of a database, and how late it may be.
@@ -159,8 +180,8 @@ func (r *Registry) Drop(ctx context.Context, name string) error {
 	return nil
 }
 
-// Numbers reports whether the backend counts changes, as far as is known: then it can
-// delete keys.
+// Numbers reports whether the backend counts changes, or sums them up, as far as is
+// known: then it can delete keys.
 func (r *Registry) Numbers() bool { return r.numbers.Load() }
 
 // All returns the databases that were used, in no order.

@@ -47,7 +47,7 @@ var generationGuards = []guard{{
 	keeps:   "P3",
 	without: "A transaction that began before a clear, of which its process knows, reads the old value.",
 	file:    "internal/transaction/lookup.go",
-	text:    "t.touched.Load()&c.bit != 0 || t.db.Newest() != t.view {",
+	text:    "t.touched.Load()&c.bit != 0 || t.newest() != t.view {",
 	gone:    "t.touched.Load()&c.bit != 0 {",
 	by:      "TestWhatIsBeingClearedIsHeld",
 }, {

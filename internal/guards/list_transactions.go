@@ -15,8 +15,8 @@ var transactionGuards = []guard{{
 	keeps:   "P1",
 	without: "A transaction reads the others' value in place of the one it has set, or of the one it has cleared.",
 	file:    "internal/transaction/lookup.go",
-	text:    "t.touched.Load()&c.bit != 0 || t.db.Newest() != t.view {",
-	gone:    "t.db.Newest() != t.view {",
+	text:    "t.touched.Load()&c.bit != 0 || t.newest() != t.view {",
+	gone:    "t.newest() != t.view {",
 	by:      "TestAHistoryViolatesNoPromise",
 }, {
 	name:    "a cache is private to who has cleared it",

@@ -147,7 +147,9 @@ func (c *Core) remembers() bool { return c.absence >= 0 }
 func (c *Core) Lifetime() time.Duration { return c.lifetime }
 
 // New is for databases.
-func (c *Cache[K, V]) New(at backend.Token, number uint64) any { return c.newGeneration(at, number) }
+func (c *Cache[K, V]) New(at backend.Token, number uint64, unordered bool) any {
+	return c.newGeneration(at, number, unordered)
+}
 
 // Len is for databases.
 func (c *Cache[K, V]) Len(contents any) int { return contents.(*Generation[K, V]).len() }

@@ -27,13 +27,17 @@ type Generation[K comparable, V any] struct {
 	at   backend.Token
 	base uint64               // fills are kept as what they are above it; see short
 	near *near.Map[Key[K], V] // nil if no values are kept in the process
+	sums *sums                // of fills, if states have no order; else nil
 
 	// absences are the keys that are known to be absent; nil before the first.
 	absences atomic.Pointer[near.Map[Key[K], struct{}]]
 }
 
-func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64) *Generation[K, V] {
+func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64, unordered bool) *Generation[K, V] {
 	g := &Generation[K, V]{of: c, at: at, base: number}
+	if unordered {
+		g.sums = &sums{}
+	}
 	if !c.Store.NoNear {
 		g.near = near.New[Key[K], V](c.size)
 		g.near.CountEvictions(&c.Counts.Evictions)
@@ -61,6 +65,9 @@ func (g *Generation[K, V]) empty() {
 // for one below the base. fill is the other way round. What is lost by them makes a fill
 // lower, which can cost a miss.
 func (g *Generation[K, V]) short(fill uint64) uint64 {
+	if g.sums != nil {
+		return g.sums.number(fill)
+	}
 	if fill < g.base {
 		return 0
 	}
@@ -122,15 +129,28 @@ func (g *Generation[K, V]) check(t *Transaction, key Key[K], e *near.Entry[Key[K
 	if g.verdict(key, e, marks) != good {
 		return false
 	}
-	e.Raise(g.short(t.Number()))
+	if g.sums == nil {
+		e.Raise(g.short(t.Number()))
+	}
 	return true
 }
 
 func (g *Generation[K, V]) verdict(key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) verdict {
-	return g.of.judge(marks, key.Key, g.fill(e.Fill()), func() []uint64 {
+	return g.judge(marks, key, e.Fill(), func() []uint64 {
 		value, _, _ := e.Peek()
 		return g.of.tags(key.Key, value, false)
 	})
+}
+
+// judge is Cache.judge for what an entry has of a fill.
+func (g *Generation[K, V]) judge(m *databases.Marks, key Key[K], short uint64, tags func() []uint64) verdict {
+	if g.sums == nil {
+		return g.of.judge(m, key.Key, g.fill(short), tags)
+	}
+	if short == noSum || short != g.sums.find(g.of.sum(m, key.Key, tags)) {
+		return deleted
+	}
+	return good
 }
 
 // CountGone counts the value that a delete has taken away from a look-up of t that found
@@ -145,7 +165,7 @@ func (g *Generation[K, V]) CountGone(t *Transaction, key Key[K]) {
 		g.of.Counts.count(g.verdict(key, e, marks))
 	} else if absences := g.absences.Load(); absences != nil {
 		if e := absences.Find(key, hash); e != nil && !e.Expired() {
-			g.of.Counts.count(g.of.judge(marks, key.Key, g.fill(e.Fill()), noTags))
+			g.of.Counts.count(g.judge(marks, key, e.Fill(), noTags))
 		}
 	}
 }
@@ -160,10 +180,10 @@ func (g *Generation[K, V]) isAbsent(t *Transaction, key Key[K], hash uint64, mar
 	if e == nil || e.Expired() {
 		return false
 	}
-	if g.of.judge(marks, key.Key, g.fill(e.Fill()), noTags) != good {
+	if g.judge(marks, key, e.Fill(), noTags) != good {
 		return false
 	}
-	if marks != nil {
+	if marks != nil && g.sums == nil {
 		e.Raise(g.short(t.Number()))
 	}
 	e.Use()

@@ -19,7 +19,12 @@ const (
 // judge says whether a value with that fill is good for m; see databases.Marks. tags
 // returns the tags that it bears.
 func (c *Cache[K, V]) judge(m *databases.Marks, key K, fill uint64, tags func() []uint64) verdict {
-	if m == nil || fill >= m.Good {
+	switch {
+	case m == nil || fill >= m.Good:
+		return good
+	case m.Sums && fill != c.sum(m, key, tags): // P4, P11
+		return deleted
+	case m.Sums:
 		return good
 	}
 	floor, tagFloor := m.Floors()
@@ -82,13 +87,13 @@ func (c *Cache[K, V]) isPrivate(t *Transaction, key K) bool {
 // that begin now, as far as the process knows.
 func (c *Cache[K, V]) Useful(t *Transaction, key K, r Result[V]) bool {
 	_, newest := t.marks(&c.Core)
-	return c.judge(newest, key, t.Number(), func() []uint64 { return c.tags(key, r.Value, r.Found == Absent) }) == good
+	return t.view.Unordered || c.judge(newest, key, t.Number(), func() []uint64 { return c.tags(key, r.Value, r.Found == Absent) }) == good
 }
 
 // useful is Useful for an entry.
 func (c *Cache[K, V]) useful(t *Transaction, key K, e *entry[V]) bool {
 	_, newest := t.marks(&c.Core)
-	return c.judge(newest, key, t.Number(), func() []uint64 { return e.tagged() }) == good
+	return t.view.Unordered || c.judge(newest, key, t.Number(), func() []uint64 { return e.tagged() }) == good
 }
 
 // A Flight names the loads that callers of one key can share: those that began after
@@ -104,8 +109,12 @@ func (g *Generation[K, V]) Flight(t *Transaction, key Key[K]) Flight[K] {
 	return Flight[K]{key, g.of.since(m, key.Key)}
 }
 
-// since returns the fill from which on a load of key can be shared, whatever it finds.
+// since returns the fill from which on a load of key can be shared, whatever it finds. Where
+// states have no order it is one that only those have who can share it.
 func (c *Cache[K, V]) since(m *databases.Marks, key K) uint64 {
+	if m != nil && m.Sums {
+		return c.sum(m, key, noTags) ^ m.TagsSum()<<1 // no two sums are equal but by chance
+	}
 	if m.LatestKey() == 0 {
 		return m.LatestTag()
 	}

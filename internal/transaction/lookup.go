@@ -34,7 +34,7 @@ func (c *Cache[K, V]) direct(t *Transaction) (*Generation[K, V], *databases.Mark
 	if t.Store != c.Store {
 		return nil, nil
 	}
-	if t.touched.Load()&c.bit != 0 || t.db.Newest() != t.view {
+	if t.touched.Load()&c.bit != 0 || t.newest() != t.view {
 		return nil, nil
 	}
 	g, marks, _ := databases.Resolved[*Generation[K, V]](t.view, c.ID)

@@ -84,13 +84,14 @@ func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 			continue
 		}
 		published++
+		fill := c.publishedFill(&p, key.Key, &e)
 		if !e.near {
-			g.set(key, e, p.fill)
+			g.set(key, e, fill)
 		}
 		if c.Store.Values == nil || e.remote {
 			continue
 		}
-		if v, ok := c.encode(p.out.database, g, key, e, left, p.fill); ok {
+		if v, ok := c.encode(p.out.database, g, key, e, left, fill); ok {
 			p.out.add(&c.Core, v)
 		}
 	}
@@ -102,6 +103,9 @@ func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 // transaction began, but the transaction itself. What it loaded after a delete of its
 // own is not: it may have loaded before it changed the row. // P4
 func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *entry[V]) bool {
+	if p.t.view.Unordered {
+		return !e.loaded || c.ownDeletes(p, key, e) == 0
+	}
 	began := p.t.Number()
 	if m == nil || m.Good <= began {
 		return true
@@ -120,6 +124,31 @@ func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *
 		}
 	}
 	return true
+}
+
+// publishedFill returns the fill of a value that is published.
+func (c *Cache[K, V]) publishedFill(p *publication, key K, e *entry[V]) uint64 {
+	if !p.t.view.Unordered {
+		return p.fill
+	}
+	return (c.fill(p.t, key, e.tagged()) + c.ownDeletes(p, key, e)*p.recorded) & sumMask
+}
+
+// ownDeletes returns how many deletes of the key, and clears of tags of the value, the
+// transaction has recorded itself.
+func (c *Cache[K, V]) ownDeletes(p *publication, key K, e *entry[V]) (n uint64) {
+	if p.work.cleared {
+		return 0
+	}
+	if !p.local.cleared && len(p.local.deleted) > 0 && p.local.deleted[c.Keys.Hash(key)] > 0 {
+		n++
+	}
+	for _, tag := range e.tagged() {
+		if p.work.tags[tag] > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // unchanged reports whether there was no delete since the state of that number. If own

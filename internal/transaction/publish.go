@@ -61,7 +61,7 @@ func (t *Transaction) coarsen() {
 // MaxKeys returns how many keys of a cache the transaction may delete one by one: none
 // where the backend cannot delete.
 func (t *Transaction) MaxKeys() int {
-	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 {
+	if !t.Store.Databases.Numbers() || t.view.State != nil && t.view.State.Number == 0 && !t.view.Unordered {
 		return 0
 	}
 	return maxKeys
@@ -82,6 +82,45 @@ func (t *Transaction) Token(cache string) backend.Generation {
 // clear has started, "" if there was none that the backend has accepted. The transaction
 // must have ended.
 func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
+	t.publish(ctx, func(c *Core, p *publication) any {
+		l, w := p.local, p.work
+		newest := t.newest() // before the marks that publish asks for: they are of this view or of a newer one
+		g := t.shared(c)
+		if l.cleared || w.cleared {
+			// P4: the values are the newest only if nobody else has cleared
+			// since the transaction began.
+			if g, _ = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || warm == "" || newest.Token(&c.Cache) != warm {
+				return nil
+			}
+		}
+		if g != nil {
+			p.announced, p.fill = warm != "", newest.State.Number
+		}
+		return g
+	})
+}
+
+// PublishRecorded is Publish after a commit of the database in which the transaction is
+// enlisted, whose record of f has given those generations to the caches that it clears.
+// Nobody has to look at what others have cleared or deleted meanwhile: a state that shows
+// more than the transaction's own and this record has other tokens, and other sums.
+func (t *Transaction) PublishRecorded(ctx context.Context, f *backend.Fence, recorded []backend.Generation) {
+	t.publish(ctx, func(c *Core, p *publication) any {
+		p.recorded = f.ID.Number()
+		if !p.local.cleared && !p.work.cleared {
+			return t.shared(c)
+		}
+		i := slices.IndexFunc(recorded, func(g backend.Generation) bool { return g.Cache == c.Name })
+		if i < 0 || !c.Warm {
+			return nil
+		}
+		return t.db.Recorded(t.view, &c.Cache, recorded[i].Token)
+	})
+}
+
+// publish gives to others what the transaction has set in each cache: in the generation
+// that to returns, nil for none.
+func (t *Transaction) publish(ctx context.Context, to func(c *Core, p *publication) any) {
 	w := t.work
 	if w == nil {
 		return
@@ -92,19 +131,11 @@ func (t *Transaction) Publish(ctx context.Context, warm backend.Token) {
 		if l.overlay == nil {
 			continue
 		}
-		newest := t.db.Newest() // before the marks that publish asks for: they are of this view or of a newer one
-		g := t.shared(c)
-		if l.cleared || w.cleared {
-			// P4: the values are the newest only if nobody else has cleared
-			// since the transaction began.
-			if g, _ = t.db.Contents(newest, &c.Cache); g == nil || !c.Warm || warm == "" || newest.Token(&c.Cache) != warm {
-				continue
-			}
-		}
+		p := publication{t: t, work: w, local: l, out: out}
+		g := to(c, &p)
 		if g == nil {
 			continue
 		}
-		p := publication{t: t, work: w, local: l, out: out, announced: warm != "", fill: newest.State.Number}
 		if published := c.types.publish(p, g); !t.ReadOnly {
 			c.Counts.Published.Add(uint64(published))
 		}
@@ -120,7 +151,8 @@ type publication struct {
 
 	announced bool // the backend has accepted the transaction's own deletes
 
-	fill uint64 // the number of the state for which it is known that nobody else has changed them
+	fill     uint64 // the number of the state for which it is known that nobody else has changed them
+	recorded uint64 // where states have no order, the number of the transaction's own record; 0: none
 }
 
 // Flush gives to other transactions what a read-only transaction has set so far, once

@@ -85,7 +85,7 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 			return r, false
 		}
 	case err == codec.ErrLease:
-		return r, fill >= c.since(marks, key.Key) // else what it loads will not be good
+		return r, fill >= c.since(marks, key.Key) || t.view.Unordered // else what it loads will not be good
 	default: // P9
 		c.Counts.BadPayloads.Add(1)
 		c.Store.Log.Warn(ctx, "bad payload", "database", t.Database(), "cache", c.Name, "error", err)
@@ -112,7 +112,7 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 	if w := c.Store.Witness.Load(); w != nil && !e.absent {
 		(*w)(c.Name, key.Key, e.value)
 	}
-	g.set(key, e, max(fill, t.Number())) // as Generation.check
+	g.set(key, e, max(fill, t.Number())) // as Generation.check; where states have no order the number is 0
 	return r, false
 }
 

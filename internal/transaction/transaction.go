@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/near"
@@ -32,6 +33,9 @@ type Transaction struct {
 	ReadOnly bool
 	Refresh  bool         // it is the transaction of a refresh
 	Loaders  atomic.Int32 // that run in it
+
+	// SQL is the transaction of the database in which t is enlisted; nil: in none.
+	SQL backend.Querier
 
 	db    *databases.Database
 	view  *databases.View // what it began with
@@ -126,7 +130,16 @@ func (t *Transaction) Ended() bool {
 }
 
 // detached reports whether the database was dropped since the transaction began.
-func (t *Transaction) detached() bool { return t.view.Replaced(t.db.Newest()) }
+func (t *Transaction) detached() bool { return t.view.Replaced(t.newest()) }
+
+// newest returns the view of the newest state that the process knows. Where states have
+// no order there is none, and the transaction's own is right, whatever others know.
+func (t *Transaction) newest() *databases.View {
+	if t.view.Unordered {
+		return t.view
+	}
+	return t.db.Newest()
+}
 
 // Number returns the number of the state that the transaction began with: the fill of
 // what it loads. It is 0 if there is no state.
@@ -137,12 +150,15 @@ func (t *Transaction) Number() uint64 {
 	return t.view.State.Number
 }
 
+// State returns the state that the transaction began with, nil if there is none.
+func (t *Transaction) State() *backend.State { return t.view.State }
+
 // shared returns the generation of c that the transaction shares with others, or nil
 // if c is private because of what others do: there is no state, c is fenced, or the
 // process has learnt of a newer generation.
 func (t *Transaction) shared(c *Core) any {
 	g, _ := t.db.Contents(t.view, &c.Cache)
-	if newest := t.db.Newest(); g != nil && newest != t.view {
+	if newest := t.newest(); g != nil && newest != t.view {
 		if now, _ := t.db.Contents(newest, &c.Cache); now != g {
 			return nil
 		}
@@ -154,7 +170,7 @@ func (t *Transaction) shared(c *Core) any {
 // view says.
 func (t *Transaction) marks(c *Core) (began, newest *databases.Marks) {
 	_, began = t.db.Contents(t.view, &c.Cache)
-	if v := t.db.Newest(); v != t.view {
+	if v := t.newest(); v != t.view {
 		_, newest = t.db.Contents(v, &c.Cache)
 		return began, newest
 	}

@@ -1,0 +1,226 @@
+package enlisted_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/enlistertest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
+)
+
+const rows = 6
+
+// A server is a process: a store over the database, with its caches.
+type server struct {
+	store *txcache.Store
+	row   *txcache.Cache[int, int64] // a row under its number; its clears are of single keys, of all, or of its tag
+	pair  *txcache.Cache[int, int64] // the sum of two rows that are beside each other; it is cleared whole
+	warm  *txcache.Cache[int, int64] // as row, but cleared whole, and warm
+}
+
+func tagOf(row int) string { return fmt.Sprint("tag ", row%2) }
+
+func newServer(t *testing.T, db *enlistertest.DB, size int) *server {
+	s := &server{store: storetest.NewStore(t, db.Backend(), txcache.Options{Size: size})}
+	s.row = storetest.NewCache[int, int64](t, s.store, "row", txcache.CacheOptions{})
+	s.row.TagBy(func(row int, _ int64) []string { return []string{tagOf(row)} })
+	s.pair = storetest.NewCache[int, int64](t, s.store, "pair", txcache.CacheOptions{})
+	s.warm = storetest.NewCache[int, int64](t, s.store, "warm", txcache.CacheOptions{Warm: true})
+	return s
+}
+
+// A transaction is both sides of one.
+type transaction struct {
+	*txcache.Tx
+	server   *server
+	database *enlistertest.Tx
+	began    *enlistertest.Snapshot // what was committed when it began; nil for one that is exact
+	readOnly bool
+	dirty    map[int]bool // rows that it has changed
+}
+
+// A history is a run of random steps.
+type history struct {
+	t       *testing.T
+	random  *rand.Rand
+	db      *enlistertest.DB
+	servers []*server
+	open    []*transaction
+	old     []*enlistertest.Snapshot
+	last    int64 // value that was written
+	hits    map[bool]int
+	newer   int
+}
+
+func (h *history) begin() {
+	x := &transaction{server: h.servers[h.random.IntN(len(h.servers))], readOnly: h.random.IntN(3) > 0, dirty: map[int]bool{}}
+	switch n := h.random.IntN(6); {
+	case n == 0 && len(h.old) > 0: // on a replica
+		x.readOnly = true
+		x.database = h.db.BeginAt(h.old[h.random.IntN(len(h.old))])
+	case n < 4:
+		x.database = h.db.Begin(true)
+	default:
+		x.database, x.began = h.db.Begin(false), h.db.Snapshot()
+	}
+	tx, err := x.server.store.Enlist(h.t.Context(), "db", x.database, &txcache.EnlistOptions{ReadOnly: x.readOnly})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	x.Tx = tx
+	h.open = append(h.open, x)
+}
+
+// read loads a value, and compares what was not loaded but hit with the rows.
+func (h *history) read(x *transaction) {
+	row := h.random.IntN(rows)
+	c := []*txcache.Cache[int, int64]{x.server.row, x.server.pair, x.server.warm}[h.random.IntN(3)]
+	get := func(at *enlistertest.Tx, row int) int64 {
+		v, err := at.Get(fmt.Sprint(row))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return v
+	}
+	is := func(at *enlistertest.Tx) int64 {
+		if c == x.server.pair {
+			return get(at, row) + get(at, (row+1)%rows)
+		}
+		return get(at, row)
+	}
+	hit := true
+	load := func(context.Context) (int64, error) {
+		hit = false
+		return is(x.database), nil
+	}
+	v, err := c.Load(h.t.Context(), x.Tx, row, load)
+	switch {
+	case err != nil:
+		h.t.Fatal(err)
+	case !hit:
+	case x.began == nil:
+		h.hits[true]++
+		if want := is(x.database); v != want {
+			h.t.Errorf("%s %d is %d by the cache, and %d by the transaction's own snapshot", c.Name(), row, v, want)
+		}
+	default:
+		h.hits[false]++
+		least := h.db.BeginAt(x.began)
+		defer least.Rollback()
+		if was := is(least); v < was {
+			h.t.Errorf("%s %d is %d by the cache, and was %d when the transaction began", c.Name(), row, v, was)
+		} else if v > was {
+			h.newer++
+		}
+	}
+}
+
+// write changes a row, and clears what shows it, before or after.
+func (h *history) write(x *transaction) {
+	row := h.random.IntN(rows)
+	if x.readOnly {
+		return
+	}
+	clear := func() {
+		var err error
+		switch h.random.IntN(8) {
+		case 0:
+			err = x.ClearAll()
+		case 1:
+			err = x.server.row.Clear(x.Tx)
+		case 2:
+			err = x.ClearTags(tagOf(row))
+		default:
+			err = x.server.row.Delete(x.Tx, row)
+		}
+		if err = errors.Join(err, x.server.pair.Clear(x.Tx), x.server.warm.Clear(x.Tx)); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	first := h.random.IntN(4) == 0
+	if first {
+		clear()
+	}
+	h.last++
+	err := x.database.Put(fmt.Sprint(row), h.last)
+	if err == nil {
+		x.dirty[row] = true
+		if h.random.IntN(2) == 0 && !first {
+			clear()
+			x.server.row.Set(x.Tx, row, h.last)
+			x.server.warm.Set(x.Tx, row, h.last)
+			return
+		}
+	} else if !errors.Is(err, enlistertest.ErrConflict) {
+		h.t.Fatal(err)
+	}
+	// A warm cache is cleared after the writes, as CacheOptions.Warm says.
+	clear()
+}
+
+func (h *history) end(i int) {
+	x := h.open[i]
+	h.open = slices.Delete(h.open, i, i+1)
+	if h.random.IntN(4) == 0 {
+		if err := errors.Join(x.database.Rollback(), x.Rollback()); err != nil {
+			h.t.Fatal(err)
+		}
+		return
+	}
+	if err := x.CommitWith(h.t.Context(), func(context.Context) error { return x.database.Commit() }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *history) step() {
+	switch n := h.random.IntN(40); {
+	case len(h.open) == 0 || n < 6 && len(h.open) < 12:
+		h.begin()
+	case n < 26:
+		h.read(h.open[h.random.IntN(len(h.open))])
+	case n < 30:
+		h.write(h.open[h.random.IntN(len(h.open))])
+	case n < 37:
+		h.end(h.random.IntN(len(h.open)))
+	case n == 37:
+		h.db.Fold("db")
+	case n == 38 && h.random.IntN(4) == 0:
+		h.db.Forget("db")
+	default:
+		if h.old = append(h.old, h.db.Snapshot()); len(h.old) > 3 {
+			h.old = h.old[1:]
+		}
+	}
+}
+
+// Each hit of an exact transaction is what its own snapshot would load, and each hit of
+// another is at least what was committed when it began.
+func TestHitsAreOfTheTransactionsOwnMoment(t *testing.T) {
+	seed := storetest.Seed(t)
+	t.Logf("TXCACHE_SEED=%d", seed)
+	hits, newer := map[bool]int{}, 0
+	for run := range uint64(40) {
+		h := &history{t: t, random: rand.New(rand.NewPCG(seed, run)), db: enlistertest.New(), hits: hits}
+		size := []int{0, 4}[run%2]
+		h.servers = []*server{newServer(t, h.db, size), newServer(t, h.db, size)}
+		for range 3000 {
+			h.step()
+		}
+		for len(h.open) > 0 {
+			h.end(0)
+		}
+		newer += h.newer
+		if t.Failed() {
+			t.Fatalf("in run %d", run)
+		}
+	}
+	t.Logf("%d hits of exact transactions, %d of others, %d of these newer", hits[true], hits[false], newer)
+	if hits[true] < 1000 || hits[false] < 1000 {
+		t.Error("too few hits to show anything")
+	}
+}

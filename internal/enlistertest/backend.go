@@ -1,0 +1,241 @@
+package enlistertest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// A Backend is an Enlister over a DB. Several Backends on one DB are as several
+// processes. It is safe for concurrent use.
+type Backend struct {
+	db     *DB
+	closed atomic.Bool
+
+	mu    sync.Mutex
+	known map[string][]known // States by database
+}
+
+type known struct {
+	state *backend.State
+	keys  map[place]uint64 // what state.Sums is made of
+}
+
+var _ backend.Pipelined = (*Backend)(nil)
+
+// Backend returns a new Enlister over db.
+func (db *DB) Backend() *Backend { return &Backend{db: db, known: map[string][]known{}} }
+
+func (b *Backend) usable(ctx context.Context) error {
+	if b.closed.Load() {
+		return backend.ErrClosed
+	}
+	return ctx.Err()
+}
+
+// State returns the state that q shows.
+func (b *Backend) State(ctx context.Context, q backend.Querier, database string) (*backend.State, error) {
+	s, _, err := b.StateExact(ctx, q, database)
+	return s, err
+}
+
+// StateExact is State, and tells whether q has one snapshot. Without rows it cannot be told, and
+// it says false: the state is private then.
+func (b *Backend) StateExact(ctx context.Context, q backend.Querier, database string) (*backend.State, bool, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, false, err
+	}
+	sql, args, parse := b.StateSQL(database)
+	return parse(func(row func(scan func(...any) error) error) error { return q.Query(ctx, sql, args, row) })
+}
+
+// StateSQL returns the statement of State.
+func (b *Backend) StateSQL(database string) (string, []any, func(func(func(func(...any) error) error) error) (*backend.State, bool, error)) {
+	return selectClears, []any{database}, func(rows func(func(func(...any) error) error) error) (*backend.State, bool, error) {
+		seen, exact := map[*row]bool{}, false
+		err := rows(func(scan func(...any) error) error {
+			var r *row
+			if err := scan(&r, &exact); err != nil {
+				return err
+			}
+			seen[r] = true
+			return nil
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		return b.state(database, seen), exact, nil
+	}
+}
+
+// state returns the State of rows. Equal sums are the same State, also if the rows are others.
+func (b *Backend) state(database string, rows map[*row]bool) *backend.State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	caches, keys := map[string]sum{}, map[place]uint64{}
+	for r := range rows {
+		r.addTo(caches, keys)
+	}
+	base := caches[""]
+	s := &backend.State{Epoch: base.token(), Base: base.token()}
+	for _, cache := range slices.Sorted(maps.Keys(caches)) {
+		if cache != "" {
+			s.Caches = append(s.Caches, backend.Generation{Cache: cache, Token: base.plus(caches[cache]).token()})
+		}
+	}
+	if base.n == 0 {
+		s.AllFenced = true
+		b.begin(database)
+	}
+	for _, k := range b.known[database] {
+		if k.state.Base == s.Base && slices.Equal(k.state.Caches, s.Caches) && maps.Equal(k.keys, keys) {
+			return k.state
+		}
+	}
+	for at, number := range keys {
+		if at.group {
+			s.Sums = s.Sums.AddGroup(at.cache, at.hash, number)
+		} else {
+			s.Sums = s.Sums.Add(at.cache, at.hash, number)
+		}
+	}
+	b.known[database] = append(b.known[database], known{s, keys})
+	return s
+}
+
+// begin begins an epoch, unless what is committed has one.
+func (b *Backend) begin(database string) {
+	b.db.mu.Lock()
+	defer b.db.mu.Unlock()
+	base := sum{}
+	for _, r := range b.db.now.rows[database] {
+		base = base.plus(r.caches[""])
+	}
+	if base.n == 0 {
+		next := b.db.now.clone()
+		next.rows[database] = slices.Concat(next.rows[database], []*row{epoch()})
+		b.db.now = next
+	}
+}
+
+func epoch() *row {
+	return &row{caches: map[string]sum{"": {1, backend.NewToken().Number()}}}
+}
+
+func (s sum) token() backend.Token {
+	return backend.Token(strconv.FormatUint(s.n, 36) + "-" + strconv.FormatUint(s.numbers, 36))
+}
+
+func sumOf(t backend.Token) (s sum, err error) {
+	n, numbers, _ := strings.Cut(string(t), "-")
+	if s.n, err = strconv.ParseUint(n, 36, 64); err != nil {
+		return s, err
+	}
+	s.numbers, err = strconv.ParseUint(numbers, 36, 64)
+	return s, err
+}
+
+// Record writes the clears of f into q.
+func (b *Backend) Record(ctx context.Context, q backend.Querier, database string, from *backend.State, f backend.Fence) ([]backend.Generation, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, err
+	}
+	sql, args, generations, err := b.RecordSQL(database, from, f)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := q.Exec(ctx, sql, args); err != nil {
+		return nil, err
+	}
+	return generations, nil
+}
+
+// RecordSQL returns the statement of Record, and what it returns.
+func (b *Backend) RecordSQL(database string, from *backend.State, f backend.Fence) (string, []any, []backend.Generation, error) {
+	generations := make([]backend.Generation, 0, len(f.Caches))
+	one := sum{1, f.ID.Number()}
+	for _, g := range f.Caches {
+		s, err := sumOf(from.Token(g.Cache))
+		if err != nil {
+			return "", nil, nil, fmt.Errorf("enlistertest: the state is none of an Enlister: %w", err)
+		}
+		generations = append(generations, backend.Generation{Cache: g.Cache, Token: s.plus(one).token()})
+	}
+	return insertClears, []any{database, rowOf(f)}, generations, nil
+}
+
+func rowOf(f backend.Fence) *row {
+	r, one := newRow(), sum{1, f.ID.Number()}
+	for _, g := range f.Caches {
+		r.caches[g.Cache] = one
+	}
+	if f.All {
+		r.caches = map[string]sum{"": one}
+	}
+	for _, k := range f.Keys {
+		for _, hash := range k.Hashes {
+			r.keys[place{k.Cache, hash, false}] = one.numbers
+		}
+	}
+	return r
+}
+
+// Sync returns the state that a transaction sees which begins now.
+func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, error) {
+	tx := b.db.Begin(false)
+	defer tx.Rollback()
+	return b.State(ctx, tx, database)
+}
+
+// Fence does nothing.
+func (b *Backend) Fence(ctx context.Context, _ string, _ backend.Fence) error { return b.usable(ctx) }
+
+// Unfence does nothing.
+func (b *Backend) Unfence(ctx context.Context, _ string, _ backend.Fence) error {
+	return b.usable(ctx)
+}
+
+// Clear records f in a transaction of its own.
+func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (*backend.State, error) {
+	if err := b.usable(ctx); err != nil {
+		return nil, err
+	}
+	tx := b.db.Begin(false)
+	defer tx.Rollback()
+	if _, err := tx.Exec(ctx, insertClears, []any{database, rowOf(f)}); err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, err
+	}
+	return b.Sync(ctx, database)
+}
+
+// Drop begins another epoch, and forgets what there was.
+func (b *Backend) Drop(ctx context.Context, database string) error {
+	if err := b.usable(ctx); err != nil {
+		return err
+	}
+	tx := b.db.Begin(false)
+	defer tx.Rollback()
+	if _, err := tx.Exec(ctx, deleteClears, []any{database}); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, insertClears, []any{database, epoch()}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close makes the other methods return backend.ErrClosed.
+func (b *Backend) Close() error {
+	b.closed.Store(true)
+	return nil
+}
