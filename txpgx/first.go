@@ -8,24 +8,35 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A pipeline sends several statements at once.
-type pipeline interface {
+// A connection is one of pgx, which can send several statements at once.
+type connection interface {
+	Beginner
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// pipelines returns db if it can send BEGIN together with a statement, and nil otherwise.
-// It goes by the very types of pgx: another one, though it embeds one of these, may do
-// more in its BeginTx than to begin.
-func pipelines(db Beginner) pipeline {
-	switch db := db.(type) {
-	case *pgxpool.Pool:
-		return db
-	case *pgxpool.Conn:
-		return db
-	case *pgx.Conn:
-		return db
+// pipelines reports whether db is of pgx, so that BEGIN and COMMIT can be sent together
+// with other statements. It goes by the very types of pgx: another one, though it embeds
+// one of these, may do more in its BeginTx than to begin.
+func pipelines(db Beginner) bool {
+	switch db.(type) {
+	case *pgxpool.Pool, *pgxpool.Conn, *pgx.Conn:
+		return true
 	}
-	return nil
+	return false
+}
+
+// connect returns a connection of db, for which pipelines must be true, and the function
+// that gives it back.
+func connect(ctx context.Context, db Beginner) (connection, func(), error) {
+	pool, ok := db.(*pgxpool.Pool)
+	if !ok {
+		return db.(connection), func() {}, nil
+	}
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, conn.Release, nil
 }
 
 // queueable reports whether a batch takes a statement with these arguments: it takes no
@@ -43,72 +54,60 @@ func queueable(args []any) bool {
 	return true
 }
 
-// ready returns the database's side for the next statement. If that side has not begun,
-// and the statement may travel with BEGIN, ready returns nil and the pipeline to send
-// both. The caller must then pass the pipeline to firstQuery or firstBatch.
-func (tx *Tx) ready(ctx context.Context, queueable bool) (pgx.Tx, pipeline, error) {
-	if tx.sp != nil {
-		return tx.savepoint()
-	}
+// ready returns the database's side for the next statement. It is nil, without an error,
+// if that side has not begun and the statement may travel with BEGIN: then the caller
+// must send it by firstQuery or firstBatch.
+func (tx *Tx) ready(ctx context.Context, queueable bool) (pgx.Tx, error) {
 	t := tx.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
-		return nil, nil, pgx.ErrTxClosed
+	switch {
+	case t.closed, tx.sp != nil && tx.sp.closed:
+		return nil, pgx.ErrTxClosed
+	case tx.sp != nil:
+		return tx.sp.dbtx, nil
+	case t.dbtx != nil:
+		return t.dbtx, nil
 	}
-	if t.dbtx != nil {
-		return t.dbtx, nil, nil
+	// Not over a single connection: pgx closes it if it cannot encode an argument of a batch.
+	if _, pool := t.db.(*pgxpool.Pool); pool && queueable {
+		return nil, nil
 	}
-	if pool, ok := t.db.(*pgxpool.Pool); ok && queueable {
-		return nil, pool, nil // not a single connection: pgx closes it if it cannot encode an argument of a batch
-	}
-	return t.beginLocked(ctx)
-}
-
-// savepoint is ready for a savepoint, which has always begun.
-func (tx *Tx) savepoint() (pgx.Tx, pipeline, error) {
-	tx.t.mu.Lock()
-	defer tx.t.mu.Unlock()
-	if tx.t.closed || tx.sp.closed {
-		return nil, nil, pgx.ErrTxClosed
-	}
-	return tx.sp.dbtx, nil, nil
+	return t.begin(ctx)
 }
 
 // begun returns the database's side, which it begins if need be.
-func (tx *Tx) begun(ctx context.Context) (pgx.Tx, error) {
-	dbtx, _, err := tx.ready(ctx, false)
-	return dbtx, err
-}
+func (tx *Tx) begun(ctx context.Context) (pgx.Tx, error) { return tx.ready(ctx, false) }
 
-func (t *transaction) beginLocked(ctx context.Context) (pgx.Tx, pipeline, error) {
-	dbtx, err := t.db.BeginTx(ctx, t.opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	t.dbtx = dbtx
-	return dbtx, nil, nil
-}
-
-// begin begins the database's side with a statement of its own, unless it has begun.
-func (t *transaction) begin(ctx context.Context) (pgx.Tx, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
+// begin begins the database's side with a statement of its own, unless it has begun. t.mu
+// must be held.
+func (t *transaction) begin(ctx context.Context) (_ pgx.Tx, err error) {
+	switch {
+	case t.closed:
 		return nil, pgx.ErrTxClosed
-	}
-	if t.dbtx != nil {
+	case t.dbtx != nil:
 		return t.dbtx, nil
+	case !pipelines(t.db):
+		t.dbtx, err = t.db.BeginTx(ctx, t.opts)
+		return t.dbtx, err
 	}
-	dbtx, _, err := t.beginLocked(ctx)
-	return dbtx, err
+	conn, giveBack, err := connect(ctx, t.db)
+	if err != nil {
+		return nil, err
+	}
+	dbtx, err := conn.BeginTx(ctx, t.opts)
+	if err != nil {
+		giveBack()
+		return nil, err
+	}
+	t.dbtx, t.giveBack = dbtx, giveBack
+	return dbtx, nil
 }
 
-// send sends BEGIN and what follows it in b, and reads the answer to BEGIN. If the
-// database has not begun, send returns an error; alive says whether its connection is of
-// use still, so that it was the statement that could not be sent, or BEGIN that
-// was refused.
-func (t *transaction) send(ctx context.Context, p pipeline, following []*pgx.QueuedQuery) (br pgx.BatchResults, alive bool, err error) {
+// send sends BEGIN and what follows it, and reads the answer to BEGIN. If the database
+// has not begun, send returns an error; again says whether the caller should begin without
+// the batch.
+func (t *transaction) send(ctx context.Context, following []*pgx.QueuedQuery) (br pgx.BatchResults, again bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -117,34 +116,42 @@ func (t *transaction) send(ctx context.Context, p pipeline, following []*pgx.Que
 	case t.dbtx != nil:
 		return nil, false, errors.New("txcache: a transaction of pgx must not be used by several goroutines at once")
 	}
+	conn, giveBack, err := connect(ctx, t.db)
+	if err != nil {
+		return nil, false, err
+	}
 	b := &pgx.Batch{}
 	b.BeginTx(t.opts)
 	b.QueuedQueries = append(b.QueuedQueries, following...)
-	br = p.SendBatch(ctx, b)
+	br = conn.SendBatch(ctx, b)
 	dbtx := br.Tx()
 	if _, err = br.Exec(); err == nil {
-		t.dbtx = dbtx
-		return br, true, nil
+		t.dbtx, t.giveBack = dbtx, giveBack
+		return br, false, nil
 	}
 	br.Close()
-	if conn := dbtx.Conn(); conn != nil {
-		alive = !conn.IsClosed()
+	// The statement was found to be faulty before BEGIN was sent, or BEGIN was refused.
+	// Without the batch the caller gets the very error, and a transaction that the
+	// database has aborted where it would have.
+	_, faulty := errors.AsType[pgx.ErrPreprocessingBatch](err)
+	again = (faulty || !dbtx.Conn().IsClosed()) && ctx.Err() == nil
+	if dbtx.Conn().PgConn().TxStatus() != 'I' { // there is no answer to BEGIN
 		undoing, cancel := forUndo(ctx)
 		defer cancel()
-		_ = dbtx.Rollback(undoing) // gives the connection back; there is nothing to roll back
+		_ = dbtx.Rollback(undoing)
 	}
-	return nil, alive, err
+	giveBack()
+	return nil, again, err
 }
 
 // firstQuery sends BEGIN and the statement in one round trip. As with Query, its rows are
 // never nil, and have the error that it returns.
-func (t *transaction) firstQuery(ctx context.Context, p pipeline, sql string, args []any) (pgx.Rows, error) {
-	br, alive, err := t.send(ctx, p, []*pgx.QueuedQuery{{SQL: sql, Arguments: args}})
-	if _, faulty := errors.AsType[pgx.ErrPreprocessingBatch](err); (faulty || alive) && err != nil && ctx.Err() == nil {
-		// The statement was found to be faulty before BEGIN was sent, or BEGIN was refused.
-		// Without the batch the caller gets the very error, and a transaction that the
-		// database has aborted where it would have.
+func (t *transaction) firstQuery(ctx context.Context, sql string, args []any) (pgx.Rows, error) {
+	br, again, err := t.send(ctx, []*pgx.QueuedQuery{{SQL: sql, Arguments: args}})
+	if again {
+		t.mu.Lock()
 		dbtx, err := t.begin(ctx)
+		t.mu.Unlock()
 		if err != nil {
 			return failedRows(err), err
 		}
@@ -162,8 +169,8 @@ func (t *transaction) firstQuery(ctx context.Context, p pipeline, sql string, ar
 }
 
 // firstBatch sends BEGIN and b in one round trip.
-func (t *transaction) firstBatch(ctx context.Context, p pipeline, b *pgx.Batch) pgx.BatchResults {
-	br, _, err := t.send(ctx, p, b.QueuedQueries)
+func (t *transaction) firstBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	br, _, err := t.send(ctx, b.QueuedQueries)
 	if err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}

@@ -94,7 +94,7 @@ func (t *transaction) find(sp *savepoint) (int, error) {
 	return 0, pgx.ErrTxClosed
 }
 
-func (t *transaction) release(ctx context.Context, sp *savepoint) error {
+func (t *transaction) keep(ctx context.Context, sp *savepoint) error {
 	i, err := t.find(sp)
 	if err != nil {
 		return err

@@ -10,14 +10,14 @@ import (
 
 // Exec is that of pgx.Tx.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	dbtx, first, err := tx.ready(ctx, len(args) > 0 && queueable(args)) // without arguments there may be several statements
+	dbtx, err := tx.ready(ctx, len(args) > 0 && queueable(args)) // without arguments there may be several statements
 	switch {
 	case err != nil:
 		return pgconn.CommandTag{}, err
-	case first == nil:
+	case dbtx != nil:
 		return dbtx.Exec(ctx, sql, args...)
 	}
-	rows, err := tx.t.firstQuery(ctx, first, sql, args)
+	rows, err := tx.t.firstQuery(ctx, sql, args)
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
@@ -27,26 +27,26 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.Command
 
 // Query is that of pgx.Tx.
 func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	dbtx, first, err := tx.ready(ctx, queueable(args))
+	dbtx, err := tx.ready(ctx, queueable(args))
 	switch {
 	case err != nil:
 		return failedRows(err), err
-	case first == nil:
+	case dbtx != nil:
 		return dbtx.Query(ctx, sql, args...)
 	}
-	return tx.t.firstQuery(ctx, first, sql, args)
+	return tx.t.firstQuery(ctx, sql, args)
 }
 
 // QueryRow is that of pgx.Tx.
 func (tx *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	dbtx, first, err := tx.ready(ctx, queueable(args))
+	dbtx, err := tx.ready(ctx, queueable(args))
 	switch {
 	case err != nil:
 		return row{failedRows(err)}
-	case first == nil:
+	case dbtx != nil:
 		return dbtx.QueryRow(ctx, sql, args...)
 	}
-	rows, _ := tx.t.firstQuery(ctx, first, sql, args)
+	rows, _ := tx.t.firstQuery(ctx, sql, args)
 	return row{rows}
 }
 
@@ -57,14 +57,14 @@ func (tx *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if pgx.FailedBatchResults(b, errBatchBegins).Tx() != nil {
 		return pgx.FailedBatchResults(b, errBatchBegins)
 	}
-	dbtx, first, err := tx.ready(ctx, b.Len() > 0)
+	dbtx, err := tx.ready(ctx, b.Len() > 0)
 	switch {
 	case err != nil:
 		return pgx.FailedBatchResults(b, err)
-	case first == nil:
+	case dbtx != nil:
 		return dbtx.SendBatch(ctx, b)
 	}
-	return tx.t.firstBatch(ctx, first, b)
+	return tx.t.firstBatch(ctx, b)
 }
 
 // CopyFrom is that of pgx.Tx.
@@ -93,8 +93,11 @@ func (tx *Tx) LargeObjects() pgx.LargeObjects {
 	if err != nil {
 		b := &pgx.Batch{}
 		b.BeginTx(pgx.TxOptions{})
-		dbtx = pgx.FailedBatchResults(b, err).Tx() // one that is closed
+		return pgx.FailedBatchResults(b, err).Tx().LargeObjects() // of one that is closed
 	}
+	tx.t.mu.Lock()
+	defer tx.t.mu.Unlock()
+	tx.t.lent = true
 	return dbtx.LargeObjects()
 }
 

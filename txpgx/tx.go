@@ -65,9 +65,12 @@ type transaction struct {
 
 	mu         sync.Mutex
 	dbtx       pgx.Tx // nil: it has not begun in the database
+	giveBack   func() // gives its connection back; nil: dbtx does so itself
 	closed     bool
-	savepoints []*savepoint // that are open, the oldest first
-	broken     error        // why it must not be committed
+	lent       bool               // pgx's transaction itself, to LargeObjects: it must know when it ends
+	savepoints []*savepoint       // that are open, the oldest first
+	broken     error              // why it must not be committed
+	records    []*pgx.QueuedQuery // that are to be sent with COMMIT
 }
 
 // Begin begins a transaction of the cache, in the database of that name in store,
@@ -82,6 +85,12 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 		return nil, errors.New("txcache: txpgx needs a store and a database")
 	}
 	t := &transaction{ctx: ctx, db: db, opts: opts, database: database}
+	if e := store.Enlister(); e != nil {
+		if err := t.enlist(ctx, store, e); err != nil {
+			return nil, err
+		}
+		return &Tx{Cache: t.cache, t: t}, nil
+	}
 	begin := store.Begin
 	if t.readOnly() {
 		begin = store.BeginReadOnly
@@ -91,7 +100,10 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 		return nil, err
 	}
 	if !t.readOnly() {
-		if t.dbtx, err = db.BeginTx(ctx, opts); err != nil {
+		t.mu.Lock()
+		_, err = t.begin(ctx)
+		t.mu.Unlock()
+		if err != nil {
 			t.cache.Rollback()
 			return nil, err
 		}
@@ -137,7 +149,7 @@ func (t *transaction) end() (pgx.Tx, error) {
 // done since.
 func (tx *Tx) Commit(ctx context.Context) error {
 	if tx.sp != nil {
-		return tx.t.release(ctx, tx.sp)
+		return tx.t.keep(ctx, tx.sp)
 	}
 	t := tx.t
 	dbtx, err := t.end()
@@ -148,21 +160,26 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if t.broken != nil {
 		return errors.Join(t.broken, t.undo(ctx, dbtx))
 	}
-	sent := false
+	sent, definite := false, false
 	var answer error
 	err = t.cache.CommitWith(ctx, func(ctx context.Context) error {
 		if dbtx == nil {
 			return nil
 		}
 		sent = true
-		answer = dbtx.Commit(ctx)
+		defer t.release()
+		if len(t.records) > 0 {
+			definite, answer = t.commitRecords(ctx, dbtx)
+		} else {
+			answer = dbtx.Commit(ctx)
+		}
 		if answer != nil && ctx.Err() != nil {
 			answer = fmt.Errorf("%w: %w", context.Cause(ctx), answer)
 		}
 		switch {
 		case t.unsent(answer):
 			return txcache.NotSent(answer)
-		case errors.Is(answer, pgx.ErrTxCommitRollback):
+		case definite, errors.Is(answer, pgx.ErrTxCommitRollback):
 			return txcache.NotCommitted(answer)
 		}
 		return answer
@@ -175,7 +192,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 			return errors.Join(err, undo)
 		}
 		return err
-	case t.readOnly(), t.unsent(answer), refused(answer):
+	case t.readOnly(), definite, t.unsent(answer), refused(answer):
 		return answer
 	}
 	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, t.database, answer)
@@ -184,7 +201,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // unsent reports whether pgx says of an error of a commit that nothing was sent. Another
 // Beginner's errors may say so of one of several attempts.
 func (t *transaction) unsent(err error) bool {
-	return err != nil && pipelines(t.db) != nil && pgconn.SafeToRetry(err)
+	return err != nil && pipelines(t.db) && pgconn.SafeToRetry(err)
 }
 
 // refusals are the classes of SQLSTATE by which PostgreSQL refuses a commit. Nothing but
@@ -226,9 +243,19 @@ func (t *transaction) undo(ctx context.Context, dbtx pgx.Tx) (err error) {
 		undoing, cancel := forUndo(ctx)
 		defer cancel()
 		err = dbtx.Rollback(undoing)
+		t.release()
 	}
-	t.cache.Rollback()
+	if t.cache != nil { // it could begin
+		t.cache.Rollback()
+	}
 	return err
+}
+
+// release gives the connection of a transaction that has ended back.
+func (t *transaction) release() {
+	if t.giveBack != nil {
+		t.giveBack()
+	}
 }
 
 // undoTimeout is for how long a rollback may wait for the database when its caller has
