@@ -71,11 +71,16 @@ func (s *stage) newPool(t testing.TB, change func(*pgxpool.Config)) *pgxpool.Poo
 
 func (s *stage) newStore(t testing.TB, opts *txcache.Options) *txcache.Store {
 	t.Helper()
+	return s.newStoreOver(t, recorder{memorybackend.New(), s}, opts)
+}
+
+func (s *stage) newStoreOver(t testing.TB, b backend.Backend, opts *txcache.Options) *txcache.Store {
+	t.Helper()
 	if opts == nil {
 		opts = &txcache.Options{}
 	}
 	opts.Logger = slog.New(slog.DiscardHandler)
-	store := txcache.Must(txcache.New(recorder{memorybackend.New(), s}, opts))
+	store := txcache.Must(txcache.New(b, opts))
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil && !errors.Is(err, txcache.ErrInDoubt) {
 			t.Error(err)
@@ -100,8 +105,12 @@ func (s *stage) onModes(t *testing.T, f func(t *testing.T)) {
 				cfg.ConnConfig.DefaultQueryExecMode = mode
 				cfg.MaxConns = 1
 			})
-			s.store = s.newStore(t, nil)
-			s.price = newCache(t, s.store)
+			if store.Enlister() != nil {
+				s.useClears(t)
+			} else {
+				s.store = s.newStore(t, nil)
+				s.price = newCache(t, s.store)
+			}
 			f(t)
 		})
 	}
