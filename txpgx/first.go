@@ -88,14 +88,14 @@ func (t *transaction) begin(ctx context.Context) (_ pgx.Tx, err error) {
 	case t.dbtx != nil:
 		return t.dbtx, nil
 	case !pipelines(t.db):
-		t.dbtx, err = t.db.BeginTx(ctx, t.opts)
+		t.dbtx, err = t.db.BeginTx(ctx, *t.opts)
 		return t.dbtx, err
 	}
 	conn, giveBack, err := connect(ctx, t.db)
 	if err != nil {
 		return nil, err
 	}
-	dbtx, err := conn.BeginTx(ctx, t.opts)
+	dbtx, err := conn.BeginTx(ctx, *t.opts)
 	if err != nil {
 		giveBack()
 		return nil, err
@@ -121,7 +121,7 @@ func (t *transaction) send(ctx context.Context, following []*pgx.QueuedQuery) (b
 		return nil, false, err
 	}
 	b := &pgx.Batch{}
-	b.BeginTx(t.opts)
+	b.BeginTx(*t.opts)
 	b.QueuedQueries = append(b.QueuedQueries, following...)
 	br = conn.SendBatch(ctx, b)
 	dbtx := br.Tx()

@@ -73,6 +73,10 @@ func openSavepoint(cache *txcache.Tx) (end func(keep bool), err error) {
 // What i has undone is so with what the others have done.
 func (t *transaction) leave(i int, keep bool) {
 	t.mu.Lock()
+	if len(t.savepoints) == i {
+		t.mu.Unlock()
+		return
+	}
 	ended := slices.Clone(t.savepoints[i:])
 	t.savepoints = t.savepoints[:i]
 	for _, sp := range ended {

@@ -59,7 +59,7 @@ var _ pgx.Tx = (*Tx)(nil)
 type transaction struct {
 	ctx      context.Context // of Begin: for the methods of pgx.Tx that have none
 	db       Beginner
-	opts     pgx.TxOptions
+	opts     *pgx.TxOptions
 	database string
 	cache    *txcache.Tx
 
@@ -84,12 +84,22 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 	if store == nil || db == nil {
 		return nil, errors.New("txcache: txpgx needs a store and a database")
 	}
-	t := &transaction{ctx: ctx, db: db, opts: opts, database: database}
+	made := &struct { // one allocation
+		transaction
+		Tx
+	}{transaction: transaction{ctx: ctx, db: db, opts: &plainView, database: database}}
+	if opts != plainView {
+		o := opts // only this one is allocated
+		made.opts = &o
+	}
+	t, tx := &made.transaction, &made.Tx
+	tx.t = t
 	if e := store.Enlister(); e != nil {
 		if err := t.enlist(ctx, store, e); err != nil {
 			return nil, err
 		}
-		return &Tx{Cache: t.cache, t: t}, nil
+		tx.Cache = t.cache
+		return tx, nil
 	}
 	begin := store.Begin
 	if t.readOnly() {
@@ -108,8 +118,12 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 			return nil, err
 		}
 	}
-	return &Tx{Cache: t.cache, t: t}, nil
+	tx.Cache = t.cache
+	return tx, nil
 }
+
+// plainView are the options of most views.
+var plainView = pgx.TxOptions{AccessMode: pgx.ReadOnly}
 
 func (t *transaction) readOnly() bool { return t.opts.AccessMode == pgx.ReadOnly }
 
@@ -160,12 +174,12 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if t.broken != nil {
 		return errors.Join(t.broken, t.undo(ctx, dbtx))
 	}
+	if dbtx == nil {
+		return t.cache.CommitWith(ctx, nil)
+	}
 	sent, definite := false, false
 	var answer error
 	err = t.cache.CommitWith(ctx, func(ctx context.Context) error {
-		if dbtx == nil {
-			return nil
-		}
 		sent = true
 		defer t.release()
 		if len(t.records) > 0 {
