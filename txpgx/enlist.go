@@ -92,28 +92,12 @@ func (t *transaction) enlist(ctx context.Context, store *txcache.Store, e backen
 
 // state returns the state as a transaction shows it that begins now and ends at once.
 func (t *transaction) state(ctx context.Context, e backend.Enlister) (state *backend.State, exact bool, err error) {
-	var q backend.Querier
+	var q backend.Querier = alone{t.db}
 	if pipelines(t.db) {
-		conn, giveBack, err := connect(ctx, t.db)
-		if err != nil {
-			return nil, false, t.noState(err)
-		}
-		defer giveBack()
-		q = Querier(conn.(interface {
+		q = Querier(t.db.(interface {
 			Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 			Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 		}))
-	} else {
-		dbtx, err := t.db.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
-		if err != nil {
-			return nil, false, t.noState(err)
-		}
-		defer func() {
-			undoing, cancel := forUndo(ctx)
-			defer cancel()
-			dbtx.Rollback(undoing)
-		}()
-		q = Querier(dbtx)
 	}
 	if isolated, ok := e.(backend.Isolated); ok {
 		state, exact, err = isolated.StateExact(ctx, q, t.database)
@@ -125,6 +109,25 @@ func (t *transaction) state(ctx context.Context, e backend.Enlister) (state *bac
 	}
 	return state, exact, nil
 }
+
+// alone runs each query in a transaction of its own.
+type alone struct{ db Beginner }
+
+func (a alone) Query(ctx context.Context, sql string, args []any, row func(scan func(...any) error) error) error {
+	dbtx, err := a.db.BeginTx(ctx, plainView)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		undoing, cancel := forUndo(ctx)
+		defer cancel()
+		dbtx.Rollback(undoing)
+	}()
+	return Querier(dbtx).Query(ctx, sql, args, row)
+}
+
+// Exec is not called, as reading a state changes nothing.
+func (alone) Exec(context.Context, string, []any) (int64, error) { return 0, errors.ErrUnsupported }
 
 func (t *transaction) noState(err error) error {
 	return fmt.Errorf("%w: reading the state of database %q: %w", txcache.ErrUnavailable, t.database, err)

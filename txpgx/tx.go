@@ -174,7 +174,11 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if t.broken != nil {
 		return errors.Join(t.broken, t.undo(ctx, dbtx))
 	}
-	if dbtx == nil {
+	if dbtx == nil { // the outcome is the same as if it had begun
+		if ctx.Err() != nil {
+			t.cache.Rollback()
+			return fmt.Errorf("txcache: database %q was not asked to commit: %w", t.database, context.Cause(ctx))
+		}
 		return t.cache.CommitWith(ctx, nil)
 	}
 	sent, definite := false, false
