@@ -41,7 +41,7 @@ type transaction struct {
 	database *enlistertest.Tx
 	began    *enlistertest.Snapshot // what was committed when it began; nil for one that is exact
 	readOnly bool
-	dirty    map[int]bool // rows that it has changed
+	early    map[int]bool // rows that it has deleted and loaded before it changed them: it finds what it loaded
 }
 
 // A history is a run of random steps.
@@ -58,7 +58,7 @@ type history struct {
 }
 
 func (h *history) begin() {
-	x := &transaction{server: h.servers[h.random.IntN(len(h.servers))], readOnly: h.random.IntN(3) > 0, dirty: map[int]bool{}}
+	x := &transaction{server: h.servers[h.random.IntN(len(h.servers))], readOnly: h.random.IntN(3) > 0, early: map[int]bool{}}
 	switch n := h.random.IntN(6); {
 	case n == 0 && len(h.old) > 0: // on a replica
 		x.readOnly = true
@@ -76,10 +76,13 @@ func (h *history) begin() {
 	h.open = append(h.open, x)
 }
 
-// read loads a value, and compares what was not loaded but hit with the rows.
 func (h *history) read(x *transaction) {
-	row := h.random.IntN(rows)
-	c := []*txcache.Cache[int, int64]{x.server.row, x.server.pair, x.server.warm}[h.random.IntN(3)]
+	caches := []*txcache.Cache[int, int64]{x.server.row, x.server.pair, x.server.warm}
+	h.load(x, caches[h.random.IntN(len(caches))], h.random.IntN(rows))
+}
+
+// load loads a value, and compares what was not loaded but hit with the rows.
+func (h *history) load(x *transaction, c *txcache.Cache[int, int64], row int) {
 	get := func(at *enlistertest.Tx, row int) int64 {
 		v, err := at.Get(fmt.Sprint(row))
 		if err != nil {
@@ -102,7 +105,7 @@ func (h *history) read(x *transaction) {
 	switch {
 	case err != nil:
 		h.t.Fatal(err)
-	case !hit:
+	case !hit, c == x.server.row && x.early[row]:
 	case x.began == nil:
 		h.hits[true]++
 		if want := is(x.database); v != want {
@@ -120,7 +123,8 @@ func (h *history) read(x *transaction) {
 	}
 }
 
-// write changes a row, and clears what shows it, before or after.
+// write changes a row, and clears what shows it: after that, as warm caches need it, or
+// before where only the key is deleted.
 func (h *history) write(x *transaction) {
 	row := h.random.IntN(rows)
 	if x.readOnly {
@@ -142,25 +146,30 @@ func (h *history) write(x *transaction) {
 			h.t.Fatal(err)
 		}
 	}
-	first := h.random.IntN(4) == 0
-	if first {
-		clear()
+	before := h.random.IntN(4) == 0
+	if before { // what it loads then is the row as it was
+		if err := x.server.row.Delete(x.Tx, row); err != nil {
+			h.t.Fatal(err)
+		}
+		h.load(x, x.server.row, row)
+		x.early[row] = true
 	}
 	h.last++
 	err := x.database.Put(fmt.Sprint(row), h.last)
-	if err == nil {
-		x.dirty[row] = true
-		if h.random.IntN(2) == 0 && !first {
-			clear()
-			x.server.row.Set(x.Tx, row, h.last)
-			x.server.warm.Set(x.Tx, row, h.last)
-			return
-		}
-	} else if !errors.Is(err, enlistertest.ErrConflict) {
+	switch {
+	case err != nil && !errors.Is(err, enlistertest.ErrConflict):
 		h.t.Fatal(err)
+	case before:
+		if err := errors.Join(x.server.pair.Clear(x.Tx), x.server.warm.Clear(x.Tx)); err != nil {
+			h.t.Fatal(err)
+		}
+	case err == nil && h.random.IntN(2) == 0:
+		clear()
+		x.server.row.Set(x.Tx, row, h.last)
+		x.server.warm.Set(x.Tx, row, h.last)
+	default:
+		clear()
 	}
-	// A warm cache is cleared after the writes, as CacheOptions.Warm says.
-	clear()
 }
 
 func (h *history) end(i int) {

@@ -118,6 +118,28 @@ func (db *Database) Recorded(v *View, c *Cache, token backend.Token) any {
 	return db.unorderedContents(c, token, v.exact, true)
 }
 
+// Exact returns the contents of c that transactions with one snapshot have under the state
+// of v, whose transactions have none, or nil if no such transaction has asked for them.
+func (db *Database) Exact(v *View, c *Cache) any {
+	if !v.Unordered || v.exact {
+		return nil
+	}
+	token := v.Token(c)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if g := db.unordered.generations[ownKey{c.ID, token, true}]; g != nil {
+		return g.contents
+	}
+	return nil
+}
+
+// SameState reports whether s and the state of v show the same clears of c and the same deletes
+// of all its keys, and of all tags if its values bear any.
+func (v *View) SameState(s *backend.State, c *Cache) bool {
+	return s == v.State || s.Token(c.Name) == v.Token(c) && !s.IsFenced(c.Name) &&
+		s.Sums.Of(c.Name) == v.State.Sums.Of(c.Name) && (!c.Tagged.Load() || s.Sums.Of("") == v.State.Sums.Of(""))
+}
+
 // discardAll lets all generations go.
 func (u *unordered) discardAll() {
 	for _, g := range u.generations {

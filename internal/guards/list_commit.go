@@ -170,7 +170,7 @@ var commitGuards = []guard{{
 	without: "A value lives on, from the commit, that was valid until some time before.",
 	file:    "internal/transaction/overlay.go",
 	text:    "if left = time.Duration(e.expires - near.Now()); left <= 0 {",
-	gone:    "if left = time.Duration(e.expires - near.Now()); left <= 0 && out == nil {",
+	gone:    "if left = time.Duration(e.expires - near.Now()); left <= 0 && p.t == nil {",
 	by:      "TestWhatHasExpiredIsNotPublished",
 }}
 

@@ -149,7 +149,12 @@ func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Genera
 	if g = c.Generation(t); g == nil || c.isPrivate(t, key.Key) {
 		return r, nil
 	}
-	if r = g.Find(t, key); r.Found == Present && c.clearsTagOf(t, key.Key, r.Value) {
+	if r = g.Find(t, key); !r.Found.Known() && t.view.Unordered {
+		if exact := c.exact(t); exact != nil {
+			r = exact.Find(t, key)
+		}
+	}
+	if r.Found == Present && c.clearsTagOf(t, key.Key, r.Value) {
 		return Result[V]{}, nil
 	}
 	return r, g
