@@ -37,6 +37,24 @@
 // such as PgBouncer: pgx's own advice for them, such as QueryExecModeExec or
 // QueryExecModeSimpleProtocol, is all that they need.
 //
+// # Generations in the database
+//
+// The same code runs where the store keeps its generations in the database that is cached
+// (class "sql", or another backend.Enlister). Then a transaction is enlisted:
+//
+//   - One that writes, and a read-only one at repeatable read or serializable, reads the
+//     state with BEGIN, in one round trip. At these levels a hit is what the transaction's
+//     own snapshot would load.
+//   - A read-only one at read committed reads the state by a statement of its own, and
+//     keeps no connection.
+//   - A serializable one that writes reads the state before BEGIN: within it, the state would
+//     make transactions conflict that have nothing in common. Its level must be in the
+//     options; where it is the database's default, or in BeginQuery, it is not known.
+//   - What was cleared is recorded with COMMIT, in one round trip.
+//
+// The backend of class "sql" needs connections of database/sql. Those of a pool are had by
+// stdlib.OpenDBFromPool of pgx.
+//
 // # Commits
 //
 // A commit that was sent to the database is not cancelled with the caller's context:

@@ -76,9 +76,7 @@ func (t *transaction) enlist(ctx context.Context, store *txcache.Store, e backen
 	var err error
 	t.cache, err = store.Enlist(ctx, t.database, enlisted{t}, &opts)
 	if err == nil && (inside || !opts.ReadOnly) {
-		t.mu.Lock()
 		_, err = t.begin(ctx) // unless it has begun with the state
-		t.mu.Unlock()
 	}
 	if err != nil {
 		t.mu.Lock()
@@ -150,9 +148,7 @@ func (e enlisted) Query(ctx context.Context, sql string, args []any, row func(sc
 			return t.firstQuery(ctx, sql, args)
 		}}.Query(ctx, sql, args, row)
 	}
-	t.mu.Lock()
 	dbtx, err := t.begin(ctx)
-	t.mu.Unlock()
 	if err != nil {
 		return err
 	}

@@ -73,15 +73,21 @@ func (tx *Tx) ready(ctx context.Context, queueable bool) (pgx.Tx, error) {
 	if _, pool := t.db.(*pgxpool.Pool); pool && queueable {
 		return nil, nil
 	}
-	return t.begin(ctx)
+	return t.beginLocked(ctx)
 }
 
 // begun returns the database's side, which it begins if need be.
 func (tx *Tx) begun(ctx context.Context) (pgx.Tx, error) { return tx.ready(ctx, false) }
 
-// begin begins the database's side with a statement of its own, unless it has begun. t.mu
-// must be held.
-func (t *transaction) begin(ctx context.Context) (_ pgx.Tx, err error) {
+// begin begins the database's side with a statement of its own, unless it has begun.
+func (t *transaction) begin(ctx context.Context) (pgx.Tx, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.beginLocked(ctx)
+}
+
+// beginLocked is begin. t.mu must be held.
+func (t *transaction) beginLocked(ctx context.Context) (_ pgx.Tx, err error) {
 	switch {
 	case t.closed:
 		return nil, pgx.ErrTxClosed
@@ -149,9 +155,7 @@ func (t *transaction) send(ctx context.Context, following []*pgx.QueuedQuery) (b
 func (t *transaction) firstQuery(ctx context.Context, sql string, args []any) (pgx.Rows, error) {
 	br, again, err := t.send(ctx, []*pgx.QueuedQuery{{SQL: sql, Arguments: args}})
 	if again {
-		t.mu.Lock()
 		dbtx, err := t.begin(ctx)
-		t.mu.Unlock()
 		if err != nil {
 			return failedRows(err), err
 		}

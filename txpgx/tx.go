@@ -78,6 +78,9 @@ type transaction struct {
 // read-only one begins in db with its first statement. If opts.BeginQuery is set, it must
 // say itself that the transaction is read-only.
 //
+// Where the store's backend keeps the generations in the database, their state is read from
+// db: the package's comment says when.
+//
 // An error is that of [txcache.Store.Begin] or of db, as it is. A backend that cannot be
 // reached is none: the transaction begins without cached values.
 func Begin(ctx context.Context, store *txcache.Store, database string, db Beginner, opts pgx.TxOptions) (*Tx, error) {
@@ -110,10 +113,7 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 		return nil, err
 	}
 	if !t.readOnly() {
-		t.mu.Lock()
-		_, err = t.begin(ctx)
-		t.mu.Unlock()
-		if err != nil {
+		if _, err = t.begin(ctx); err != nil {
 			t.cache.Rollback()
 			return nil, err
 		}
