@@ -92,7 +92,7 @@ func (t *transaction) leave(i int, keep bool) {
 func (t *transaction) find(sp *savepoint) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if i := slices.Index(t.savepoints, sp); i >= 0 && !t.closed {
+	if i := slices.Index(t.savepoints, sp); i >= 0 { // all are closed when the transaction ends
 		return i, nil
 	}
 	return 0, pgx.ErrTxClosed
