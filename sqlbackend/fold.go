@@ -258,11 +258,4 @@ func immediate(ctx context.Context, conn *sql.Conn, do func(handle) error) error
 
 // isReadOnly reports whether a statement failed because the server is a replica, or
 // otherwise not to be written.
-func isReadOnly(err error) bool {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if s, ok := e.(interface{ SQLState() string }); ok {
-			return s.SQLState() == "25006"
-		}
-	}
-	return false
-}
+func isReadOnly(err error) bool { return sqlState(err) == "25006" || number(err) == 1290 }

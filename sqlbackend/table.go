@@ -105,7 +105,7 @@ func (b *Backend) create(ctx context.Context, db *sql.DB) error {
 		if missing == nil {
 			return nil
 		}
-		if !isMissing(missing) {
+		if !isMissing(missing) && number(missing) != 1142 { // denied, as MySQL says of a table that is not there too
 			return fmt.Errorf("txcache: sql: reading table %s: %w", b.table, cause.Of(missing))
 		}
 		err := b.createOnce(ctx, db)
@@ -119,7 +119,7 @@ func (b *Backend) create(ctx context.Context, db *sql.DB) error {
 			}
 			continue
 		}
-		return fmt.Errorf("txcache: sql: there is no table %s, and it cannot be created: %w; these are the statements that create it:\n%s", b.table, cause.Of(err), b.ddl)
+		return fmt.Errorf("txcache: sql: table %s cannot be read: %w; and it cannot be created: %w; these are the statements that create it:\n%s", b.table, cause.Of(missing), cause.Of(err), b.ddl)
 	}
 }
 
@@ -156,17 +156,36 @@ func (b *Backend) createOnce(ctx context.Context, db *sql.DB) error {
 // Drivers tell it by the SQLSTATE, as the method of that name or the number of MySQL,
 // and SQLite only by its text.
 func isMissing(err error) bool {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if s, ok := e.(interface{ SQLState() string }); ok {
-			return s.SQLState() == "42P01" || s.SQLState() == "3F000"
-		}
-		if v := reflect.Indirect(reflect.ValueOf(e)); v.Kind() == reflect.Struct {
-			if number := v.FieldByName("Number"); number.IsValid() && number.CanUint() && v.FieldByName("SQLState").IsValid() {
-				return number.Uint() == 1146
-			}
-		}
+	if state := sqlState(err); state != "" {
+		return state == "42P01" || state == "3F000"
+	}
+	if n := number(err); n != 0 {
+		return n == 1146
 	}
 	return strings.Contains(err.Error(), "no such table")
+}
+
+// sqlState returns the SQLSTATE of an error, "" if it has no method of that name.
+func sqlState(err error) string {
+	var s interface{ SQLState() string }
+	if errors.As(err, &s) {
+		return s.SQLState()
+	}
+	return ""
+}
+
+// number returns that of an error of MySQL, as go-sql-driver has it, or 0.
+func number(err error) uint64 {
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		if n := v.FieldByName("Number"); n.IsValid() && n.CanUint() && v.FieldByName("SQLState").IsValid() {
+			return n.Uint()
+		}
+	}
+	return 0
 }
 
 // column returns the name of a database as the table has it: as it is if it is

@@ -28,6 +28,7 @@ type engine struct {
 	driver  string
 	dsn     string // of transactions that write
 	readDSN string // of those that do not; the same but for SQLite
+	loose   string // of those at read committed; another one for MySQL, whose sessions are at it
 }
 
 // onEach runs f over each database with each driver.
@@ -35,20 +36,20 @@ func onEach(t *testing.T, f func(t *testing.T, e *engine)) {
 	t.Run("postgres", func(t *testing.T) {
 		uri := postgrestest.Start(t).URI("postgres")
 		for _, driver := range []string{"pgx", "postgres"} {
-			t.Run(driver, func(t *testing.T) { f(t, &engine{sqlbackend.Postgres, driver, uri, uri}) })
+			t.Run(driver, func(t *testing.T) { f(t, &engine{sqlbackend.Postgres, driver, uri, uri, uri}) })
 		}
 	})
 	t.Run("mariadb", func(t *testing.T) {
 		dsn := mariadbtest.Start(t).DSN("test")
-		f(t, &engine{sqlbackend.MySQL, "mysql", dsn, dsn})
+		f(t, &engine{sqlbackend.MySQL, "mysql", dsn, dsn, dsn + "?tx_isolation=%27READ-COMMITTED%27"})
 	})
 	t.Run("modernc", func(t *testing.T) {
 		dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
-		f(t, &engine{sqlbackend.SQLite, "sqlite", dsn + "&_txlock=immediate", dsn})
+		f(t, &engine{sqlbackend.SQLite, "sqlite", dsn + "&_txlock=immediate", dsn, dsn})
 	})
 	t.Run("mattn", func(t *testing.T) {
 		dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_busy_timeout=10000&_journal_mode=WAL&_synchronous=OFF"
-		f(t, &engine{sqlbackend.SQLite, "sqlite3", dsn + "&_txlock=immediate", dsn})
+		f(t, &engine{sqlbackend.SQLite, "sqlite3", dsn + "&_txlock=immediate", dsn, dsn})
 	})
 }
 
@@ -86,6 +87,9 @@ func (e *engine) place(t *testing.T) *place {
 	}
 	return p
 }
+
+// looseDB returns connections whose sessions are at read committed.
+func (p *place) looseDB() *sql.DB { return p.open(p.t, p.loose) }
 
 // backend returns a Backend of another process.
 func (p *place) backend() *sqlbackend.Backend {
@@ -143,8 +147,7 @@ func (p *place) begin(ctx context.Context, opts *sql.TxOptions) (tx, error) {
 	case p.dialect == sqlbackend.SQLite:
 		opts = nil
 	case p.dialect == sqlbackend.MySQL && opts.Isolation == sql.LevelReadCommitted:
-		// As StateExact says, MySQL tells the level of the session only.
-		opts = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+		db = p.looseDB() // it tells the level of the session only
 	}
 	t, err := db.BeginTx(ctx, opts)
 	return tx{t}, err
