@@ -117,7 +117,10 @@ func TestEnlistedClearIsPartOfTheCommit(t *testing.T) {
 func TestEnlistedCommitIsRefused(t *testing.T) {
 	s := newEnlistedStage(t)
 	s.onCommit(t, "RAISE EXCEPTION 'too dear' USING ERRCODE = 'P0001';")
+	s.exec(t, "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$")
+	s.exec(t, "CREATE TRIGGER wait BEFORE INSERT ON clear FOR EACH ROW WHEN (NEW.cache = 'slow') EXECUTE FUNCTION wait()")
 	s.onModes(t, func(t *testing.T) {
+		slow := txcache.Must(txcache.NewCache[int, int](s.store, "slow", nil))
 		refused := txcache.Must(txcache.NewCache[int, int](s.store, "refused", nil))
 		s.fill(t, 1)
 		for _, test := range []struct {
@@ -127,6 +130,10 @@ func TestEnlistedCommitIsRefused(t *testing.T) {
 		}{
 			{"the record", "23514", func(tx *txpgx.Tx) error {
 				return errors.Join(s.change(t.Context(), tx, 1, 12), refused.Clear(tx.Cache))
+			}},
+			{"the record, whose time is up", "57014", func(tx *txpgx.Tx) error {
+				_, err := tx.Exec(t.Context(), "SET LOCAL statement_timeout TO '20ms'")
+				return errors.Join(err, s.change(t.Context(), tx, 1, 12), slow.Clear(tx.Cache))
 			}},
 			{"the commit", "P0001", func(tx *txpgx.Tx) error {
 				return errors.Join(s.change(t.Context(), tx, 1, 12), s.change(t.Context(), tx, 9, 12))

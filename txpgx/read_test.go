@@ -64,8 +64,7 @@ func TestFirstStatementTravelsWithBegin(t *testing.T) {
 			if err != nil {
 				return 0, err
 			}
-			defer rows.Close()
-			for rows.Next() {
+			for rows.Next() { // which closes them in the end
 				if err := rows.Scan(&price); err != nil {
 					return 0, err
 				}
