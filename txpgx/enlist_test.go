@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,7 +149,11 @@ func TestEnlistedCommitIsRefused(t *testing.T) {
 				return nil
 			}},
 		} {
+			s.taken()
 			err := txpgx.Update(t.Context(), s.store, "shop", s.pool, pgx.TxOptions{}, test.fn)
+			if undone := slices.Contains(s.taken(), "rollback"); undone != (test.name != "the commit") {
+				t.Errorf("%s: rolled back %v", test.name, undone)
+			}
 			if answer(err) != test.want || errors.Is(err, txpgx.ErrUnknownOutcome) {
 				t.Errorf("%s: %v, want %s", test.name, err, test.want)
 			}
