@@ -2,14 +2,10 @@ package txpgx
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/seed-dad15c92/txcache"
 )
 
 // A savepoint is one of both sides.
@@ -30,7 +26,7 @@ func (tx *Tx) Begin(ctx context.Context) (pgx.Tx, error) {
 		return nil, err
 	}
 	t := tx.t
-	end, err := openSavepoint(t.cache)
+	end, err := t.cache.OpenSavepoint()
 	if err != nil {
 		return nil, err
 	}
@@ -44,29 +40,6 @@ func (tx *Tx) Begin(ctx context.Context) (pgx.Tx, error) {
 	defer t.mu.Unlock()
 	t.savepoints = append(t.savepoints, sp)
 	return &Tx{Cache: tx.Cache, t: t, sp: sp}, nil
-}
-
-var errUndone = errors.New("txcache: the savepoint was rolled back")
-
-// openSavepoint sets a savepoint of the cache's side. The caller must call end once.
-func openSavepoint(cache *txcache.Tx) (end func(keep bool), err error) {
-	kept := false
-	next, stop := iter.Pull(func(yield func(struct{}) bool) {
-		err = cache.Savepoint(func(*txcache.Tx) error {
-			yield(struct{}{})
-			if !kept {
-				return errUndone
-			}
-			return nil
-		})
-	})
-	if _, open := next(); !open {
-		return nil, err
-	}
-	return func(keep bool) {
-		kept = keep
-		stop()
-	}, nil
 }
 
 // leave ends the savepoint number i of the cache's side and those that were set after it.
