@@ -90,25 +90,23 @@ func TestConnectionsThatCannotBeOpened(t *testing.T) {
 }
 
 func TestConfigurationsThatCannotBe(t *testing.T) {
-	for section, want := range map[string]string{
-		"":                                    "cache.sql.dialect: is missing",
-		"dialect = \"oracle\"":                "cache.sql.dialect: is missing or unknown",
-		"dialect = \"postgres\"":              "cache.sql.dsn: is missing",
-		"dialect = \"postgres\"\ndsn = \"x\"": `import _ "github.com/jackc/pgx/v5/stdlib"`,
-		"dialect = \"mysql\"\ndsn = \"x\"":    `import _ "github.com/go-sql-driver/mysql"`,
-		"dialect = \"sqlite\"\ndsn = \"x\"":   `import _ "modernc.org/sqlite"`,
-		"dialect = \"sqlite\"\ndsn = \"x\"\ndriver = \"sqlite3\"": `import _ "github.com/mattn/go-sqlite3"`,
-		"dialect = \"sqlite\"\ndsn = \"x\"\ndriver = \"own\"":     `no driver "own" is registered`,
-		"dialect = \"sqlite\"\ndsn = \"x\"\nvalues = \"redis\"":   `cache.sql.values: found "redis"; expected "memory"`,
-		"dialect = \"sqlite\"\ndsn = \"x\"\nvalue = \"memory\"":   "cache.sql.value: unknown",
-		"dialect = \"sqlite\"\ndsn = 7":                           "cache.sql.dsn: found an integer",
+	for _, w := range []struct {
+		sql  config.SQL
+		want string
+	}{
+		{config.SQL{}, "cache.sql.dialect: is missing"},
+		{config.SQL{Dialect: "oracle", DSN: "x"}, "cache.sql.dialect: is missing or unknown"},
+		{config.SQL{Dialect: "postgres"}, "cache.sql.dsn: is missing"},
+		{config.SQL{Dialect: "postgres", DSN: "x"}, `import _ "github.com/jackc/pgx/v5/stdlib"`},
+		{config.SQL{Dialect: "mysql", DSN: "x"}, `import _ "github.com/go-sql-driver/mysql"`},
+		{config.SQL{Dialect: "sqlite", DSN: "x"}, `import _ "modernc.org/sqlite"`},
+		{config.SQL{Dialect: "sqlite", DSN: "x", Driver: "sqlite3"}, `import _ "github.com/mattn/go-sqlite3"`},
+		{config.SQL{Dialect: "sqlite", DSN: "x", Driver: "own"}, `no driver "own" is registered`},
 	} {
-		cfg, err := config.Parse(strings.NewReader("[cache]\nclass = \"own\"\n[cache.sql]\n"+section), "x.toml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := sqlbackend.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "txcache: ") {
-			t.Errorf("%q: %v, want %s", section, err, want)
+		cfg := config.Default()
+		cfg.SQL = w.sql
+		if _, err := sqlbackend.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), w.want) || !strings.HasPrefix(err.Error(), "txcache: ") {
+			t.Errorf("%s: %v, want %s", w.sql, err, w.want)
 		}
 	}
 }

@@ -88,23 +88,18 @@ func (n *tenant) args() (args []any, known []*row) {
 // that are not folded.
 func (n *tenant) view(rows []*row) (v *view, many bool, err error) {
 	many = unfolded(rows) > foldAfter
-	id := idOf(rows)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	i := slices.IndexFunc(n.views, func(v *view) bool { return v.id == id })
+	i := slices.IndexFunc(n.views, func(v *view) bool { return slices.EqualFunc(v.rows, rows, equal) })
 	switch {
-	case i < 0:
-		rows = n.resolve(rows)
-		if v, err = n.find(rows); err != nil {
-			return nil, many, err
-		}
-	case len(n.views[i].rows) != len(rows): // they were folded since
-		v = n.views[i]
-		v.rows = n.resolve(rows)
 	case i == 0:
 		return n.views[0], many, nil
-	default:
+	case i > 0:
 		v = n.views[i]
+	default:
+		if v, err = n.find(n.resolve(rows)); err != nil {
+			return nil, many, err
+		}
 	}
 	n.views = slices.DeleteFunc(n.views, func(o *view) bool { return o == v })
 	n.views = slices.Insert(n.views, 0, v)
@@ -113,6 +108,11 @@ func (n *tenant) view(rows []*row) (v *view, many bool, err error) {
 	}
 	n.known = largest(v.rows)
 	return v, many, nil
+}
+
+// equal reports whether two rows are the same, wherever they are in the table.
+func equal(r, s *row) bool {
+	return r == s || r.token == s.token && r.n == s.n && r.clears == s.clears
 }
 
 // resolve puts rows that are known in the place of those that are equal.
@@ -124,7 +124,7 @@ func (n *tenant) resolve(rows []*row) []*row {
 		}
 	}
 	for i, r := range rows {
-		if k := byToken[r.token]; k != nil && k.n == r.n && k.clears == r.clears {
+		if k := byToken[r.token]; k != nil && equal(k, r) {
 			rows[i] = k
 		}
 	}
@@ -141,11 +141,17 @@ func newRow(token, n int64, clears string, known []*row) *row {
 	return &row{token: token, n: n, clears: clears}
 }
 
-// find returns the view of rows by the difference to the nearest one that is known.
+// find returns the view of rows: a known one, if they are in another order or were folded
+// since, or else one by the difference to the nearest.
 func (n *tenant) find(rows []*row) (*view, error) {
 	nearest, gone, added := empty, []*row(nil), rows
 	for _, v := range n.views {
-		if g, a := difference(v.rows, rows); len(g)+len(a) < len(gone)+len(added) {
+		g, a := difference(v.rows, rows)
+		if len(g)+len(a) == 0 {
+			v.rows = rows
+			return v, nil
+		}
+		if len(g)+len(a) < len(gone)+len(added) {
 			nearest, gone, added = v, g, a
 		}
 	}
