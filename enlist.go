@@ -21,10 +21,11 @@ type EnlistOptions struct {
 	// statement to its end, as it has at repeatable read and snapshot isolation. Then
 	// a hit is what the transaction would read itself. Where that is not so, as
 	// at read committed, a hit is never older than what was committed when Enlist was
-	// called. The two kinds of transactions do not share what they load, as what
-	// the second one has loaded may be too new for the first. A backend that learns the isolation
-	// level with the state (backend.Isolated) knows better: then Exact makes no
-	// difference, but with State.
+	// called.
+	//
+	// A backend that learns the isolation level with the state (backend.Isolated) must say so too.
+	// With it, set Exact also where the transaction was begun without a level. It must not be
+	// set for one that was begun at a lower level: MySQL and MariaDB do not tell that.
 	Exact bool
 
 	// State is the state of the database, if the caller has read it already: through
@@ -71,7 +72,9 @@ func (s *Store) Enlist(ctx context.Context, database string, q backend.Querier, 
 		asking, end := s.trace(ctx, "begin", database, "", 0)
 		var err error
 		if isolated, ok := e.(backend.Isolated); ok {
-			o.State, o.Exact, err = isolated.StateExact(asking, q, database)
+			var exact bool
+			o.State, exact, err = isolated.StateExact(asking, q, database)
+			o.Exact = o.Exact && exact // P12
 		} else {
 			o.State, err = e.State(asking, q, database)
 		}

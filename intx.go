@@ -36,7 +36,11 @@ import (
 //
 //	Querier() backend.Querier
 //
-// that returns one on the same transaction. The transaction must not be a serializable
+// that returns one on the same transaction. If it has a method
+//
+//	Exact() bool
+//
+// then that is EnlistOptions.Exact, which is else not set. The transaction must not be a serializable
 // one that conflicts with those that change what it reads: [Store.Enlist] takes a state that was
 // read before. InTx returns an error if T has no Querier, and does not call fn.
 func InTx[T interface {
@@ -67,7 +71,11 @@ func InTx[T interface {
 		if err != nil {
 			return err
 		}
-		if b.tx, err = s.Enlist(ctx, database, q, nil); err != nil {
+		opts := EnlistOptions{}
+		if x, ok := any(db).(interface{ Exact() bool }); ok {
+			opts.Exact = x.Exact()
+		}
+		if b.tx, err = s.Enlist(ctx, database, q, &opts); err != nil {
 			return err
 		}
 	}

@@ -38,13 +38,34 @@ type Enlister interface {
 	Record(ctx context.Context, q Querier, database string, from *State, f Fence) ([]Generation, error)
 }
 
+// Preparer is implemented by an Enlister that has something to do before the first
+// transaction of a database reads a State, such as making its table.
+type Preparer interface {
+	Enlister
+
+	// Prepare does it, in transactions of the Backend's own. It returns at once when it
+	// has been done. Callers who can call it before a transaction begins; where nobody does, the
+	// first transactions find every cache private.
+	Prepare(ctx context.Context, database string) error
+}
+
+// Defaulted is implemented by an Enlister of a database whose transactions have one snapshot where
+// no isolation level is asked for.
+type Defaulted interface {
+	Enlister
+
+	// DefaultExact reports whether that is so, unless the database is set up otherwise.
+	DefaultExact() bool
+}
+
 // Isolated is implemented by an Enlister that learns with a State at which isolation
-// level it was read.
+// level it was read. Some databases tell that of the session instead, which is that of the
+// transaction only if it was begun without one of its own.
 type Isolated interface {
 	Enlister
 
 	// StateExact is State, and reports whether the whole transaction q has one snapshot,
-	// so that what it reads later is of the same moment.
+	// so that what it reads later is of the same moment, as far as the database tells.
 	StateExact(ctx context.Context, q Querier, database string) (state *State, exact bool, err error)
 }
 

@@ -16,6 +16,11 @@ import (
 // and that is worth more than it costs; else it is read just before.
 func (tx *Tx) beginEnlisted(ctx context.Context, store *txcache.Store, e backend.Enlister) (*txcache.Tx, error) {
 	s := tx.side
+	if p, ok := e.(backend.Preparer); ok {
+		if err := p.Prepare(ctx, s.database); err != nil {
+			return nil, fmt.Errorf("%w: preparing database %q: %w", txcache.ErrUnavailable, s.database, err)
+		}
+	}
 	opts := &txcache.EnlistOptions{ReadOnly: s.opts.ReadOnly}
 	var inside bool
 	if inside, opts.Exact = s.stateInside(e); !inside {
@@ -35,7 +40,7 @@ func (tx *Tx) beginEnlisted(ctx context.Context, store *txcache.Store, e backend
 // stateInside reports whether the state is read in the transaction, and whether that then has
 // one snapshot.
 func (s *side) stateInside(e backend.Enlister) (inside, exact bool) {
-	d, ok := e.(interface{ DefaultExact() bool })
+	d, ok := e.(backend.Defaulted)
 	defaultExact := ok && d.DefaultExact()
 	switch s.opts.Isolation {
 	case sql.LevelRepeatableRead, sql.LevelSnapshot:
@@ -46,11 +51,13 @@ func (s *side) stateInside(e backend.Enlister) (inside, exact bool) {
 		// what it reads.
 		inside = s.opts.ReadOnly && !defaultExact
 		return inside, inside
-	case sql.LevelDefault:
-		exact = defaultExact
+	case sql.LevelDefault: // the backend may learn which it is
+		_, learns := e.(backend.Isolated)
+		inside = defaultExact || !s.opts.ReadOnly
+		return inside, defaultExact || inside && learns
 	}
 	// At read committed a read-only transaction need not begin for the state.
-	return exact || !s.opts.ReadOnly, exact
+	return !s.opts.ReadOnly, false
 }
 
 // sqliteBusySnapshot is the extended result code of SQLite for a transaction that has

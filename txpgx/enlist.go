@@ -49,6 +49,11 @@ func (q querier) Exec(ctx context.Context, sql string, args []any) (int64, error
 
 // enlist begins the cache's side where the generations are in the database.
 func (t *transaction) enlist(ctx context.Context, store *txcache.Store, e backend.Enlister) error {
+	if p, ok := e.(backend.Preparer); ok {
+		if err := p.Prepare(ctx, t.database); err != nil {
+			return fmt.Errorf("%w: preparing database %q: %w", txcache.ErrUnavailable, t.database, err)
+		}
+	}
 	opts := txcache.EnlistOptions{ReadOnly: t.readOnly()}
 	level := t.opts.IsoLevel
 	own := t.opts.BeginQuery != ""
@@ -70,7 +75,8 @@ func (t *transaction) enlist(ctx context.Context, store *txcache.Store, e backen
 			opts.State = state
 		}
 	default:
-		opts.Exact = level == pgx.Serializable || level == pgx.RepeatableRead
+		_, learns := e.(backend.Isolated) // the level, with the state
+		opts.Exact = learns || level == pgx.Serializable || level == pgx.RepeatableRead
 	}
 	inside := opts.State == nil
 	var err error

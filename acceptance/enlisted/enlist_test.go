@@ -19,7 +19,7 @@ import (
 // enlist begins both sides of a transaction.
 func enlist(t testing.TB, s *txcache.Store, q *enlistertest.Tx, readOnly bool) *txcache.Tx {
 	t.Helper()
-	tx, err := s.Enlist(t.Context(), "db", q, &txcache.EnlistOptions{ReadOnly: readOnly})
+	tx, err := s.Enlist(t.Context(), "db", q, &txcache.EnlistOptions{ReadOnly: readOnly, Exact: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,6 +222,28 @@ func TestExactAndOtherTransactionsShareNothing(t *testing.T) {
 	fill(t, db, s, true, c, 2, "x")
 	storetest.Hit(t, enlist(t, s, db.Begin(true), true), c, "x", 2, "it is exact")
 	storetest.Hit(t, enlist(t, s, db.Begin(false), true), c, "x", 1, "it was not replaced")
+}
+
+// A transaction is one with a snapshot if its caller says so, and the backend, where it
+// learns the isolation level.
+func TestATransactionIsExactIfBothSaySo(t *testing.T) {
+	db, s, c := one(t, txcache.CacheOptions{})
+	fill(t, db, s, true, c, 1, "x") // exact ones find it, and others
+	fill(t, db, s, false, c, 2, "x")
+	for _, says := range []bool{true, false} {
+		for _, is := range []bool{true, false} {
+			tx, err := s.Enlist(t.Context(), "db", db.Begin(is), &txcache.EnlistOptions{ReadOnly: true, Exact: says})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 2
+			if says && is {
+				want = 1
+			}
+			storetest.Hit(t, tx, c, "x", want, fmt.Sprintf("the caller says %t, the backend %t", says, is))
+			tx.Rollback()
+		}
+	}
 }
 
 // What a transaction without one snapshot has loaded is given to exact ones, if nothing

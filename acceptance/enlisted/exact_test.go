@@ -68,7 +68,7 @@ func (h *history) begin() {
 	default:
 		x.database, x.began = h.db.Begin(false), h.db.Snapshot()
 	}
-	tx, err := x.server.store.Enlist(h.t.Context(), "db", x.database, &txcache.EnlistOptions{ReadOnly: x.readOnly})
+	tx, err := x.server.store.Enlist(h.t.Context(), "db", x.database, &txcache.EnlistOptions{ReadOnly: x.readOnly, Exact: true})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -58,6 +58,14 @@ var enlistedGuards = []guard{{
 	gone:    "",
 	by:      "TestLoadsAreSharedByEqualStates",
 }, {
+	name:    "a transaction is exact only if its caller says so too",
+	keeps:   "P12",
+	without: "On MariaDB a transaction at read committed counts as one with a snapshot, as the session has another level.",
+	file:    "enlist.go",
+	text:    "o.Exact = o.Exact && exact // P12",
+	gone:    "o.Exact = exact",
+	by:      "TestATransactionIsExactIfBothSaySo",
+}, {
 	name:    "what was loaded without one snapshot is exact only if nothing has changed meanwhile",
 	keeps:   "P12",
 	without: "A transaction at repeatable read hits what its snapshot does not show yet.",
