@@ -114,6 +114,17 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 	return tx.h.Savepoint(func() error { return fn(tx) })
 }
 
+// SetSide tells the transaction how to find out whether that of the database has begun. It is
+// for packages whose transactions begin there when they are needed, and must be called
+// before the transaction is used. Without it the transaction counts as one that has. One that
+// has begun holds a connection, so it does not wait for what another one loads that has not,
+// and may be waiting for a connection: it loads for itself. Begun is called by any
+// goroutine at any time, also after the end of the transaction, and must not wait.
+func (tx *Tx) SetSide(side interface{ Begun() bool }) {
+	tx.made()
+	tx.h.Side = side
+}
+
 // OpenSavepoint is Savepoint for packages in which a savepoint is no function call, such
 // as nested transactions of a driver. The caller must call end; it undoes what was set, deleted and
 // cleared since OpenSavepoint, unless keep is set. Calling it again, or after the

@@ -472,3 +472,42 @@ func TestCopy(t *testing.T) {
 	}
 	s.expect(t, "Sync", "BEGIN READ ONLY", "SELECT", "SELECT", "COMMIT")
 }
+
+// A writer that holds the only connection loads for itself what a reader is loading that
+// waits for a connection.
+func TestAWriterDoesNotWaitForAReaderWithoutAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.db.SetMaxOpenConns(1)
+		price := newCache(t, s.store)
+		leads, goOn := make(chan bool), make(chan bool)
+		load := func(tx *sqltx.Tx) func(context.Context) (int, error) {
+			return func(ctx context.Context) (v int, err error) {
+				var f float64
+				err = tx.QueryRowContext(ctx, "SELECT price").Scan(&f)
+				return int(f), err
+			}
+		}
+		done := make(chan error)
+		go func() {
+			done <- sqltx.View(t.Context(), s.store, "shop", s.db, nil, func(tx *sqltx.Tx) error {
+				_, err := price.Load(t.Context(), tx.Cache, "book", func(ctx context.Context) (int, error) {
+					close(leads)
+					<-goOn
+					return load(tx)(ctx)
+				})
+				return err
+			})
+		}()
+		<-leads
+		err := sqltx.Update(t.Context(), s.store, "shop", s.db, nil, func(tx *sqltx.Tx) error {
+			close(goOn)
+			synctest.Wait() // the reader waits for the connection
+			_, err := price.Load(t.Context(), tx.Cache, "book", load(tx))
+			return err
+		})
+		if err = errors.Join(err, <-done); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -214,7 +214,14 @@ func (s *side) join(cache *txcache.Tx) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cache, s.tx.Cache = cache, cache
+	if cache != nil && s.opts.ReadOnly {
+		cache.SetSide(s)
+	}
 }
+
+// Begun reports whether the transaction has begun in the database: then it holds a connection,
+// or has ended.
+func (s *side) Begun() bool { return s.begun.Load() != nil }
 
 // wait makes the transaction wait for the end of its context. s.mu must be held, unless
 // nobody else has the transaction yet.

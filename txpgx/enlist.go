@@ -81,6 +81,9 @@ func (t *transaction) enlist(ctx context.Context, store *txcache.Store, e backen
 	inside := opts.State == nil
 	var err error
 	t.cache, err = store.Enlist(ctx, t.database, enlisted{t}, &opts)
+	if err == nil && opts.ReadOnly {
+		t.cache.SetSide(t)
+	}
 	if err == nil && (inside || !opts.ReadOnly) {
 		_, err = t.begin(ctx) // unless it has begun with the state
 	}

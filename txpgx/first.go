@@ -95,6 +95,7 @@ func (t *transaction) beginLocked(ctx context.Context) (_ pgx.Tx, err error) {
 		return t.dbtx, nil
 	case !pipelines(t.db):
 		t.dbtx, err = t.db.BeginTx(ctx, *t.opts)
+		t.hasBegun.Store(err == nil)
 		return t.dbtx, err
 	}
 	conn, giveBack, err := connect(ctx, t.db)
@@ -107,6 +108,7 @@ func (t *transaction) beginLocked(ctx context.Context) (_ pgx.Tx, err error) {
 		return nil, err
 	}
 	t.dbtx, t.giveBack = dbtx, giveBack
+	t.hasBegun.Store(true)
 	return dbtx, nil
 }
 
@@ -133,6 +135,7 @@ func (t *transaction) send(ctx context.Context, following []*pgx.QueuedQuery) (b
 	dbtx := br.Tx()
 	if _, err = br.Exec(); err == nil {
 		t.dbtx, t.giveBack = dbtx, giveBack
+		t.hasBegun.Store(true)
 		return br, false, nil
 	}
 	br.Close()

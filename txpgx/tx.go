@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,6 +64,8 @@ type transaction struct {
 	database string
 	cache    *txcache.Tx
 
+	hasBegun atomic.Bool // dbtx is set
+
 	mu         sync.Mutex
 	dbtx       pgx.Tx // nil: it has not begun in the database
 	giveBack   func() // gives its connection back; nil: dbtx does so itself
@@ -112,11 +115,11 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 	if t.cache, err = begin(ctx, database); err != nil { // P3: before the snapshot
 		return nil, err
 	}
-	if !t.readOnly() {
-		if _, err = t.begin(ctx); err != nil {
-			t.cache.Rollback()
-			return nil, err
-		}
+	if t.readOnly() {
+		t.cache.SetSide(t)
+	} else if _, err = t.begin(ctx); err != nil {
+		t.cache.Rollback()
+		return nil, err
 	}
 	tx.Cache = t.cache
 	return tx, nil
@@ -124,6 +127,9 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db Beginn
 
 // plainView are the options of most views.
 var plainView = pgx.TxOptions{AccessMode: pgx.ReadOnly}
+
+// Begun reports whether the transaction has begun in the database; see txcache.Tx.SetSide.
+func (t *transaction) Begun() bool { return t.hasBegun.Load() }
 
 func (t *transaction) readOnly() bool { return t.opts.AccessMode == pgx.ReadOnly }
 

@@ -96,7 +96,7 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	marks := v.marks(c, nil)
 	if v.Unordered {
 		if token := v.Token(c); token != "" {
-			contents = db.unorderedContents(c, token, v.exact, slices.Contains(db.unordered.views, v))
+			contents = db.unorderedContents(c, token, v.Exact, slices.Contains(db.unordered.views, v))
 		}
 	} else if token := v.Token(c); token != "" && token == db.newest.Load().Token(c) {
 		i, there := slices.BinarySearchFunc(db.generations, c.ID, compareID)

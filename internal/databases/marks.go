@@ -24,8 +24,8 @@ type Marks struct {
 	keys, tags             *backend.CacheDeletes
 	fencedKeys, fencedTags []uint64
 
-	// Sums say that the state has no order: fills are sums of deletes, and a value is good if
-	// its fill is the sum of its key and tags. Then there are Marks always.
+	// Sums says that the state has no order: fills are sums of deletes, and a value is good if
+	// its fill is the sum of its key and of all tags. Then there are Marks always.
 	Sums             bool
 	keySums, tagSums *backend.CacheSums
 }
@@ -96,9 +96,8 @@ func (m *Marks) Tag(hash uint64) (last, before uint64) {
 	return m.tags.Last(hash)
 }
 
-// KeySum and TagSum return the sums of the deletes of a key and of the clears of a tag.
+// KeySum returns the sum of the deletes of a key.
 func (m *Marks) KeySum(hash uint64) uint64 { return m.keySums.Key(hash) }
-func (m *Marks) TagSum(hash uint64) uint64 { return m.tagSums.Key(hash) }
 
 // HasSums reports whether any key or tag was deleted, with a sum that is not 0.
 func (m *Marks) HasSums() (keys, tags bool) { return m.keySums != nil, m.tagSums != nil }

@@ -47,7 +47,7 @@ func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	u := &db.unordered
-	i := slices.IndexFunc(u.views, func(v *View) bool { return v.State == s && v.exact == exact })
+	i := slices.IndexFunc(u.views, func(v *View) bool { return v.State == s && v.Exact == exact })
 	var v *View
 	if i < 0 {
 		v = u.add(s, exact)
@@ -66,7 +66,7 @@ func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 // stays for as long as a view stays that nobody uses.
 func (u *unordered) add(s *backend.State, exact bool) *View {
 	v := newView(s, nil)
-	v.Unordered, v.exact = true, exact
+	v.Unordered, v.Exact = true, exact
 	u.made++
 	if len(u.views) == maxViews {
 		u.views = u.views[:maxViews-1]
@@ -88,7 +88,7 @@ func (u *unordered) add(s *backend.State, exact bool) *View {
 // used reports whether a view that is kept has g, or may have it soon.
 func (u *unordered) used(key ownKey, g *generation) bool {
 	return u.made-g.made < maxViews || slices.ContainsFunc(u.views, func(v *View) bool {
-		return v.exact == key.exact && v.Token(g.cache) == key.token
+		return v.Exact == key.exact && v.Token(g.cache) == key.token
 	})
 }
 
@@ -115,13 +115,13 @@ func (db *Database) unorderedContents(c *Cache, token backend.Token, exact, keep
 func (db *Database) Recorded(v *View, c *Cache, token backend.Token) any {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.unorderedContents(c, token, v.exact, true)
+	return db.unorderedContents(c, token, v.Exact, true)
 }
 
 // Exact returns the contents of c that transactions with one snapshot have under the state
 // of v, whose transactions have none, or nil if no such transaction has asked for them.
 func (db *Database) Exact(v *View, c *Cache) any {
-	if !v.Unordered || v.exact {
+	if !v.Unordered || v.Exact {
 		return nil
 	}
 	token := v.Token(c)

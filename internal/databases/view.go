@@ -17,7 +17,7 @@ type View struct {
 	// Unordered says that the state has no order among those of its database: no other
 	// one is newer than it.
 	Unordered bool
-	exact     bool // of an unordered one: transactions with this view have one snapshot
+	Exact     bool // of an unordered one: transactions with this view have one snapshot
 
 	held  []*backend.Fence // of commits of this process that the state may not show
 	gone  bool             // the database was dropped

@@ -24,7 +24,10 @@ type StaleHit struct {
 //
 // Only read-only transactions verify: a loader in a read-write transaction may see
 // changes that the transaction has not cleared yet.
-func (c *Cache[K, V]) sampled(h transaction.Handle) bool { return h.ReadOnly && c.verify.sample() }
+// Nor does one that may load what is newer than its hits, where nothing tells whether it is.
+func (c *Cache[K, V]) sampled(h transaction.Handle) bool {
+	return h.ReadOnly && c.verify.sample() && h.Comparable()
+}
 
 // A rate is a number from 0 to 1 that may change while other goroutines read it.
 type rate struct{ bits atomic.Uint64 }

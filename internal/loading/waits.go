@@ -148,12 +148,16 @@ func (g *waitGraph) prune(t *transaction.Transaction) {
 }
 
 // wait waits until leader closes done or ctx ends. It returns false at once if leader
-// may be waiting for t, or for a loader that encloses the load with ctx.
+// may be waiting for t, for a loader that encloses the load with ctx, or for a connection
+// that t holds.
 func wait(ctx context.Context, t, leader *transaction.Transaction, done <-chan struct{}) (bool, error) {
 	select {
 	case <-done:
 		return true, nil
 	default:
+	}
+	if !t.MayWaitFor(leader) { // P8
+		return false, nil
 	}
 	e := &edge{blocked: blocked(ctx, t), leader: leader, done: done}
 	if !waiting.begin(e) {

@@ -35,9 +35,8 @@ func (c *Cache[K, V]) Validate(ctx context.Context, t *Transaction, keys []Key[K
 		if e.absent && !c.remembers() {
 			continue
 		}
-		e.setTags(c.tags(keys[i].Key, e.value, e.absent))
 		if e.expires = c.expiry(e.absent); e.expires == 0 || e.expires > near.Now() {
-			g.set(keys[i], e, c.fill(t, keys[i].Key, e.tagged()))
+			g.set(keys[i], e, c.fill(t, keys[i].Key))
 		}
 	}
 }

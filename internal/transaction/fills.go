@@ -10,20 +10,22 @@ import (
 // sumMask makes sums ones of 62 bits, as those of backend.Sums are.
 const sumMask = 1<<62 - 1
 
-// fill returns the fill of what t loads or sets under key and that bears tags: the number of
-// its state, or where states have no order the sum of the deletes of the key and of the
-// clears of the tags that its state shows.
-func (c *Cache[K, V]) fill(t *Transaction, key K, tags []uint64) uint64 {
+// fill returns the fill of what t loads or sets under key: the number of its state, or
+// where states have no order the sum of the deletes that it shows.
+func (c *Cache[K, V]) fill(t *Transaction, key K) uint64 {
 	if !t.view.Unordered {
 		return t.Number()
 	}
 	m, _ := t.marks(&c.Core)
-	return c.sum(m, key, func() []uint64 { return tags })
+	return c.sum(m, key)
 }
 
-// sum returns the fill that a value under key that bears tags must have to be good for m,
-// whose state has no order.
-func (c *Cache[K, V]) sum(m *databases.Marks, key K, tags func() []uint64) (sum uint64) {
+// sum returns the fill that a value under key must have to be good for m, whose state has
+// no order: the sum of the deletes of the key, and where values bear tags that of the
+// clears of all tags. Those of the value's own would not do. A newer value may bear other
+// tags than the one that it replaced, which were not cleared, and an older snapshot must
+// not find it.
+func (c *Cache[K, V]) sum(m *databases.Marks, key K) (sum uint64) {
 	if m == nil {
 		return 0
 	}
@@ -32,9 +34,7 @@ func (c *Cache[K, V]) sum(m *databases.Marks, key K, tags func() []uint64) (sum 
 		sum = m.KeySum(c.Keys.Hash(key))
 	}
 	if hasTags {
-		for _, tag := range tags() {
-			sum += m.TagSum(tag)
-		}
+		sum += m.TagsSum()
 	}
 	return sum & sumMask
 }

@@ -147,7 +147,7 @@ func (g *Generation[K, V]) judge(m *databases.Marks, key Key[K], short uint64, t
 	if g.sums == nil {
 		return g.of.judge(m, key.Key, g.fill(short), tags)
 	}
-	if short == noSum || short != g.sums.find(g.of.sum(m, key.Key, tags)) {
+	if short == noSum || short != g.sums.find(g.of.sum(m, key.Key)) {
 		return deleted
 	}
 	return good

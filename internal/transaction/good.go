@@ -22,7 +22,7 @@ func (c *Cache[K, V]) judge(m *databases.Marks, key K, fill uint64, tags func() 
 	switch {
 	case m == nil || fill >= m.Good:
 		return good
-	case m.Sums && fill != c.sum(m, key, tags): // P4, P11
+	case m.Sums && fill != c.sum(m, key): // P4, P11, P12
 		return deleted
 	case m.Sums:
 		return good
@@ -113,7 +113,7 @@ func (g *Generation[K, V]) Flight(t *Transaction, key Key[K]) Flight[K] {
 // states have no order it is one that only those have who can share it.
 func (c *Cache[K, V]) since(m *databases.Marks, key K) uint64 {
 	if m != nil && m.Sums {
-		return c.sum(m, key, noTags) ^ m.TagsSum()<<1 // no two sums are equal but by chance
+		return c.sum(m, key)
 	}
 	if m.LatestKey() == 0 {
 		return m.LatestTag()

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/databases"
@@ -103,8 +104,11 @@ func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 // transaction began, but the transaction itself. What it loaded after a delete of its
 // own is not: it may have loaded before it changed the row. // P4
 func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *entry[V]) bool {
+	if e.loaded && c.deletes(p, key, e) {
+		return false
+	}
 	if p.t.view.Unordered {
-		return !e.loaded || c.ownDeletes(p, key, e) == 0
+		return true
 	}
 	began := p.t.Number()
 	if m == nil || m.Good <= began {
@@ -131,24 +135,23 @@ func (c *Cache[K, V]) publishedFill(p *publication, key K, e *entry[V]) uint64 {
 	if !p.t.view.Unordered {
 		return p.fill
 	}
-	return (c.fill(p.t, key, e.tagged()) + c.ownDeletes(p, key, e)*p.recorded) & sumMask
-}
-
-// ownDeletes returns how many deletes of the key, and clears of tags of the value, the
-// transaction has recorded itself.
-func (c *Cache[K, V]) ownDeletes(p *publication, key K, e *entry[V]) (n uint64) {
-	if p.work.cleared {
-		return 0
-	}
-	if !p.local.cleared && len(p.local.deleted) > 0 && p.local.deleted[c.Keys.Hash(key)] > 0 {
-		n++
-	}
-	for _, tag := range e.tagged() {
-		if p.work.tags[tag] > 0 {
-			n++
+	own := uint64(0) // deletes that the transaction has recorded
+	if !p.work.cleared {
+		if c.Tagged.Load() {
+			own += uint64(len(p.work.tags))
+		}
+		if !p.local.cleared && p.local.deleted[c.Keys.Hash(key)] > 0 {
+			own++
 		}
 	}
-	return n
+	return (c.fill(p.t, key) + own*p.recorded) & sumMask
+}
+
+// deletes reports whether the transaction has deleted the key, or cleared a tag of the
+// value, be it that so many deletes have become a clear.
+func (c *Cache[K, V]) deletes(p *publication, key K, e *entry[V]) bool {
+	return len(p.local.deleted) > 0 && p.local.deleted[c.Keys.Hash(key)] > 0 ||
+		slices.ContainsFunc(e.tagged(), func(tag uint64) bool { return p.work.tags[tag] > 0 })
 }
 
 // unchanged reports whether there was no delete since the state of that number. If own

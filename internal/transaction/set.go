@@ -84,7 +84,7 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	}
 	if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g := c.Generation(t); g != nil && g.near != nil && c.useful(t, key.Key, &e) {
-			g.set(key, e, c.fill(t, key.Key, e.tagged()))
+			g.set(key, e, c.fill(t, key.Key))
 			if c.Store.Values == nil {
 				return
 			}
@@ -143,7 +143,7 @@ func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V],
 		return
 	}
 	over := c.Codec.AppendAbsent(nil, time.Unix(1, 0))
-	codec.SetFill(over, c.fill(h.Transaction, key, nil))
+	codec.SetFill(over, c.fill(h.Transaction, key))
 	v := backend.Value{Key: c.RemoteKey(h.Database(), g, k), Data: over, TTL: time.Millisecond}
 	if !c.Store.SetRemote(ctx, h.Database(), []backend.Value{v}) {
 		c.Counts.RemoteErrors.Add(1)
@@ -187,7 +187,7 @@ func (c *Cache[K, V]) Unsent(t *Transaction, g *Generation[K, V], key Key[K]) (v
 	if !ok || !c.useful(t, key.Key, &e) {
 		return v, false
 	}
-	return c.encode(t.Database(), g, key, e, left, c.fill(t, key.Key, e.tagged()))
+	return c.encode(t.Database(), g, key, e, left, c.fill(t, key.Key))
 }
 
 func (c *Cache[K, V]) entryOf(t *Transaction, key Key[K]) (e entry[V], ok bool) {

@@ -34,6 +34,9 @@ type Transaction struct {
 	Refresh  bool         // it is the transaction of a refresh
 	Loaders  atomic.Int32 // that run in it
 
+	// Side, if set, is the database's side, which may not have begun; see MayWaitFor.
+	Side interface{ Begun() bool }
+
 	// SQL is the transaction of the database in which t is enlisted; nil: in none.
 	SQL backend.Querier
 
@@ -149,6 +152,10 @@ func (t *Transaction) Number() uint64 {
 	}
 	return t.view.State.Number
 }
+
+// Comparable reports whether a hit that differs from what t loads now is wrong, unless it was
+// cleared since: states have an order that tells that, or t has one snapshot.
+func (t *Transaction) Comparable() bool { return !t.view.Unordered || t.view.Exact }
 
 // State returns the state that the transaction began with, nil if there is none.
 func (t *Transaction) State() *backend.State { return t.view.State }
@@ -329,6 +336,15 @@ func (t *Transaction) Refused() error {
 	}
 	return t.work.refused
 }
+
+// MayWaitFor reports whether t may wait for what leader loads. Whose transaction of the
+// database has begun holds a connection, which a leader may be waiting for whose
+// transaction has not.
+func (t *Transaction) MayWaitFor(leader *Transaction) bool {
+	return leader.begun() || !t.begun()
+}
+
+func (t *Transaction) begun() bool { return t.Side == nil || t.Side.Begun() }
 
 // AddAround records that the transaction calls loaders within the loaders of others,
 // until it has ended.
