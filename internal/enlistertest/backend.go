@@ -191,7 +191,11 @@ func rowOf(f backend.Fence) *row {
 func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, error) {
 	tx := b.db.Begin(false)
 	defer tx.Rollback()
-	return b.State(ctx, tx, database)
+	s, err := b.State(ctx, tx, database)
+	if err == nil && s.AllFenced {
+		s, err = b.State(ctx, tx, database) // it has an epoch now
+	}
+	return s, err
 }
 
 // Fence does nothing.

@@ -22,14 +22,14 @@ var floors = [][]string{
 	{"internal/loading"},
 	{"internal/transaction"},
 	{"internal/databases", "internal/singleflight", "internal/canon", "internal/codec", "internal/witness"},
-	{"memorybackend", "redisbackend"},
+	{"memorybackend", "redisbackend", "sqlbackend"},
 	{"config", "internal/inspect", "internal/quiet", "internal/near", "internal/redistest"},
 	{"backend", "internal/cause", "internal/limits", "internal/spelling"},
 }
 
 // aside are packages of tests, examples and tools. They may import anything, and
 // nothing that users build imports them.
-var aside = []string{"acceptance", "backend/backendtest", "examples", "internal/doccheck", "internal/enlistertest", "internal/guards", "internal/history", "internal/house", "internal/postgrestest", "internal/prove", "internal/storetest"}
+var aside = []string{"acceptance", "backend/backendtest", "examples", "internal/doccheck", "internal/enlistertest", "internal/guards", "internal/history", "internal/house", "internal/mariadbtest", "internal/postgrestest", "internal/prove", "internal/storetest"}
 
 func TestNoImportRunsBack(t *testing.T) {
 	floor := map[string]int{}

@@ -1,0 +1,174 @@
+package sqlbackend
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/cause"
+)
+
+// section is [cache.sql] of a configuration.
+type section struct {
+	Dialect Dialect `toml:"dialect"`
+	Table   string  `toml:"table"`
+	Driver  string  `toml:"driver"`
+	DSN     string  `toml:"dsn"`
+	Values  string  `toml:"values"`
+}
+
+// imports are the packages that register the drivers that are known, by the name under which they
+// do. The first of a dialect is its default.
+var imports = map[Dialect][][2]string{
+	Postgres: {{"pgx", "github.com/jackc/pgx/v5/stdlib"}, {"postgres", "github.com/lib/pq"}},
+	MySQL:    {{"mysql", "github.com/go-sql-driver/mysql"}},
+	SQLite:   {{"sqlite", "modernc.org/sqlite"}, {"sqlite3", "github.com/mattn/go-sqlite3"}},
+}
+
+// Open returns a Backend with connections of its own, as [cache.sql] of cfg says:
+//
+//	[cache.sql]
+//	dialect = "postgres"        # or "mysql", which is MariaDB's too, or "sqlite"
+//	dsn = "${DATABASE_URL}"     # as the driver takes it; all databases (tenants) are in it
+//	driver = "pgx"              # as it is registered with database/sql; default "pgx", "mysql" or "sqlite"
+//	table = "txcache_clear"
+//	values = "memory"           # where values are: in the process
+//
+// The program must import the driver. The database need not be up: what is asked of the Backend fails until it is.
+// No error shows the dsn, or a part of it that may be secret.
+func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := section{Table: DefaultTable, Values: "memory"}
+	if err := cfg.Section("sql", &s); err != nil {
+		return nil, err
+	}
+	db, err := s.connect()
+	if err != nil {
+		return nil, fmt.Errorf("txcache: cache.sql.%w", err)
+	}
+	b, err := New(func(string) (*sql.DB, error) { return db, nil }, s.Dialect, &Options{Table: s.Table})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("txcache: cache.sql.table: %w", cause.Of(err)), db.Close())
+	}
+	b.owned = db
+	return b, nil
+}
+
+// connect returns the connections that s says, or an error that begins with a key.
+func (s *section) connect() (*sql.DB, error) {
+	switch {
+	case s.Dialect == 0:
+		return nil, errors.New(`dialect: is missing; expected "postgres", "mysql" or "sqlite"`)
+	case s.DSN == "":
+		return nil, errors.New(`dsn: is missing; expected the address of the database, as the driver takes it, such as "${DATABASE_URL}"`)
+	case s.Values != "memory":
+		return nil, fmt.Errorf(`values: found %q; expected "memory"`, s.Values)
+	}
+	known := imports[s.Dialect]
+	if s.Driver == "" {
+		s.Driver = known[0][0]
+	}
+	if !slices.Contains(sql.Drivers(), s.Driver) {
+		advice := "the program must import the package that registers it"
+		for _, d := range known {
+			if d[0] == s.Driver {
+				advice = fmt.Sprintf("the program must import it: import _ %q", d[1])
+			}
+		}
+		return nil, fmt.Errorf("driver: no driver %q is registered with database/sql; %s", s.Driver, advice)
+	}
+	db, err := sql.Open(s.Driver, s.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("dsn: the driver %q cannot read it; its message is left out, as it may show the dsn", s.Driver)
+	}
+	if hidden, ok := db.Driver().(driver.DriverContext); ok {
+		c, err := hidden.OpenConnector(s.DSN)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("dsn: the driver %q cannot read it; its message is left out, as it may show the dsn", s.Driver), db.Close())
+		}
+		if err := db.Close(); err != nil {
+			return nil, fmt.Errorf("driver: %q: %w", s.Driver, hide(err, s.DSN))
+		}
+		return sql.OpenDB(&connector{c, s.DSN}), nil
+	}
+	d := db.Driver()
+	if err := db.Close(); err != nil {
+		return nil, fmt.Errorf("driver: %q: %w", s.Driver, hide(err, s.DSN))
+	}
+	return sql.OpenDB(&connector{plain{s.DSN, d}, s.DSN}), nil
+}
+
+// plain is the connector of a driver that has none.
+type plain struct {
+	dsn    string
+	driver driver.Driver
+}
+
+func (p plain) Connect(context.Context) (driver.Conn, error) { return p.driver.Open(p.dsn) }
+func (p plain) Driver() driver.Driver                        { return p.driver }
+
+// A connector hides the dsn in the errors of another one.
+type connector struct {
+	driver.Connector
+	dsn string
+}
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	return conn, hide(err, c.dsn)
+}
+
+// hide returns err, or another error in its place if its text shows the dsn, or a password in it.
+func hide(err error, dsn string) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, secret := range secrets(dsn) {
+		if strings.Contains(text, secret) {
+			return errors.New("connecting failed; the driver's message is left out, as it shows a part of the dsn that may be secret")
+		}
+	}
+	return err
+}
+
+// secrets returns the texts that no error may have: the dsn, and what may be a password in it, in the
+// forms of URLs, of key=value, and of MySQL.
+func secrets(dsn string) (all []string) {
+	quoted := strconv.Quote(dsn)
+	found := []string{dsn, quoted[1 : len(quoted)-1]}
+	address := dsn
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	if at := strings.LastIndexByte(address, '@'); at >= 0 {
+		if _, password, ok := strings.Cut(address[:at], ":"); ok {
+			found = append(found, password)
+		}
+	}
+	for part := range strings.FieldsFuncSeq(dsn, func(r rune) bool { return strings.ContainsRune(" ?&;", r) }) {
+		if key, value, ok := strings.Cut(part, "="); ok && strings.Contains(strings.ToLower(key), "pass") {
+			found = append(found, strings.Trim(value, "'"))
+		}
+	}
+	for _, secret := range found {
+		if plain, err := url.PathUnescape(secret); err == nil && plain != secret {
+			found = append(found, plain)
+		}
+	}
+	for _, secret := range found {
+		if secret != "" {
+			all = append(all, secret)
+		}
+	}
+	return all
+}
