@@ -12,6 +12,18 @@
 //		return prices.Clear(tx.Cache)
 //	})
 //
+// A read-only transaction begins in the database with its first statement. One that
+// finds everything in the cache sends the database nothing and holds no connection, and so does
+// one that waits for what another transaction loads:
+//
+//	err := sqltx.View(ctx, store, "shop", db, nil, func(tx *sqltx.Tx) (err error) {
+//		price, err = prices.Load(ctx, tx.Cache, id, func(ctx context.Context) (price int, err error) {
+//			err = tx.QueryRowContext(ctx, "SELECT price FROM product WHERE id = ?", id).Scan(&price)
+//			return price, err
+//		})
+//		return err
+//	})
+//
 // A commit that was sent to the database is not cancelled with the caller's
 // context: CommitWith waits for the answer, for as long as txcache.Options.CommitTimeout
 // says. Drivers whose errors have no SQLSTATE, such as those of SQLite, need
@@ -21,5 +33,11 @@
 // A transaction that changes what is cached must clear the caches concerned itself.
 // A transaction that the database refused because of a conflict (a serialization
 // failure, a lock) may be repeated. The caller must do so: it knows its driver's
-// errors. Nothing of the refused run is in the cache.
+// errors. Nothing of the refused run is in the cache. [Tx.Savepoint] undoes a part of
+// a transaction on both sides.
+//
+// Where the backend keeps the generations in the database itself, the same functions
+// enlist the transaction of the database: its own snapshot says what it may read
+// from the cache, and what it clears is committed with it. [Begin] says what that means at
+// each isolation level. Nothing is fenced then, and no commit is in doubt for the cache.
 package sqltx

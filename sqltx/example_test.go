@@ -38,7 +38,8 @@ func ExampleUpdate() {
 	// error: <nil>
 }
 
-// A value that is not cached is read within the same transaction.
+// A value that is not cached is read within the same transaction. The second time all
+// is cached, and nothing is sent to the database.
 func ExampleView() {
 	store, db, price := shop()
 	defer db.Close()
@@ -63,9 +64,7 @@ func ExampleView() {
 	// SELECT price FROM product WHERE id = 1
 	// the price is 12
 	// COMMIT
-	// BEGIN READ ONLY
 	// the price is 12
-	// COMMIT
 }
 
 // A Tx takes the place of an *sql.Tx.
@@ -117,4 +116,36 @@ func ExampleTx_Commit() {
 	// break the connection
 	// COMMIT
 	// is there a payment with request 7f3a?
+}
+
+// What a savepoint undoes, it undoes on both sides.
+func ExampleTx_Savepoint() {
+	store, db, price := shop()
+	defer db.Close()
+	defer store.Close()
+	ctx := context.Background()
+
+	err := sqltx.Update(ctx, store, "shop", db, nil, func(tx *sqltx.Tx) error {
+		err := tx.Savepoint(ctx, func(tx *sqltx.Tx) error {
+			if _, err := tx.ExecContext(ctx, "UPDATE product SET price = 12 WHERE id = 1"); err != nil {
+				return err
+			}
+			if err := price.Delete(tx.Cache, 1); err != nil {
+				return err
+			}
+			return errors.New("the supplier does not answer")
+		})
+		fmt.Println("without a new price:", err)
+		return nil
+	})
+	fmt.Println("error:", err)
+	// Output:
+	// BEGIN
+	// SAVEPOINT txcache_1
+	// UPDATE product SET price = 12 WHERE id = 1
+	// ROLLBACK TO SAVEPOINT txcache_1
+	// RELEASE SAVEPOINT txcache_1
+	// without a new price: the supplier does not answer
+	// COMMIT
+	// error: <nil>
 }

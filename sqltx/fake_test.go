@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,20 +25,30 @@ type stage struct {
 
 	onBegin, onCommit, onRollback, onFence func() error // nil: succeed
 
+	on map[string]func() error // by statement, likewise
+
 	fenced func() // called when a fence stands; nil: nothing
 
 	prints bool // the statements, for examples
 
 	begun context.Context // that of the last begin, which drivers keep
 
-	mu    sync.Mutex
-	steps []string
+	mu       sync.Mutex
+	steps    []string
+	cleared  map[string]int // how often, by the transactions that have committed
+	recorded []string       // by the one that is open
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
+	return newStageOver(t, func(b backend.Backend, s *stage) backend.Backend { return recorder{b, s} })
+}
+
+// newStageOver returns a stage whose backend is what over makes of a usual one.
+func newStageOver(t testing.TB, over func(backend.Backend, *stage) backend.Backend) *stage {
+	t.Helper()
 	s := &stage{}
-	s.open()
+	s.openOver(over)
 	t.Cleanup(func() {
 		if err := s.db.Close(); err != nil {
 			t.Error(err)
@@ -50,8 +61,12 @@ func newStage(t testing.TB) *stage {
 }
 
 func (s *stage) open() (*txcache.Store, *sql.DB) {
+	return s.openOver(func(b backend.Backend, s *stage) backend.Backend { return recorder{b, s} })
+}
+
+func (s *stage) openOver(over func(backend.Backend, *stage) backend.Backend) (*txcache.Store, *sql.DB) {
 	s.db = sql.OpenDB(connector{s})
-	s.store = txcache.Must(txcache.New(recorder{memorybackend.New(), s}, nil))
+	s.store = txcache.Must(txcache.New(over(memorybackend.New(), s), nil))
 	return s.store, s.db
 }
 
@@ -121,8 +136,8 @@ func (c conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, er
 	if opts.ReadOnly {
 		step = "BEGIN READ ONLY"
 	}
-	if opts.Isolation == driver.IsolationLevel(sql.LevelSerializable) {
-		step += " SERIALIZABLE"
+	if level := sql.IsolationLevel(opts.Isolation); level != sql.LevelDefault {
+		step += " " + strings.ToUpper(level.String())
 	}
 	return tx(c), c.sql(step, c.stage.onBegin)
 }
@@ -131,6 +146,9 @@ func (c conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, er
 func (c conn) sql(statement string, hook func() error) error {
 	if c.stage.prints {
 		fmt.Println(statement)
+	}
+	if hook == nil {
+		hook = c.stage.on[statement]
 	}
 	return c.stage.do(statement, hook)
 }
@@ -146,9 +164,27 @@ func (c conn) QueryContext(_ context.Context, query string, _ []driver.NamedValu
 	return &rows{}, c.sql(query, nil)
 }
 
-func (c conn) Begin() (driver.Tx, error)           { return nil, errors.ErrUnsupported }
-func (c conn) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
-func (c conn) Close() error                        { return nil }
+func (c conn) Begin() (driver.Tx, error) { return nil, errors.ErrUnsupported }
+func (c conn) Close() error              { return nil }
+
+func (c conn) Prepare(query string) (driver.Stmt, error) {
+	return stmt{c, query}, c.sql("PREPARE "+query, nil)
+}
+
+type stmt struct {
+	conn
+	query string
+}
+
+func (s stmt) NumInput() int { return -1 }
+
+func (s stmt) Exec([]driver.Value) (driver.Result, error) {
+	return s.ExecContext(context.Background(), s.query, nil)
+}
+
+func (s stmt) Query([]driver.Value) (driver.Rows, error) {
+	return s.QueryContext(context.Background(), s.query, nil)
+}
 
 // These two let database/sql keep the connection after a rollback.
 func (c conn) ResetSession(context.Context) error { return nil }
@@ -156,8 +192,25 @@ func (c conn) IsValid() bool                      { return true }
 
 type tx struct{ stage *stage }
 
-func (x tx) Commit() error   { return conn(x).sql("COMMIT", x.stage.onCommit) }
-func (x tx) Rollback() error { return conn(x).sql("ROLLBACK", x.stage.onRollback) }
+func (x tx) Commit() error {
+	if err := conn(x).sql("COMMIT", x.stage.onCommit); err != nil {
+		return err
+	}
+	x.stage.mu.Lock()
+	defer x.stage.mu.Unlock()
+	for _, cache := range x.stage.recorded {
+		x.stage.cleared[cache]++
+	}
+	x.stage.recorded = nil
+	return nil
+}
+
+func (x tx) Rollback() error {
+	x.stage.mu.Lock()
+	x.stage.recorded = nil
+	x.stage.mu.Unlock()
+	return conn(x).sql("ROLLBACK", x.stage.onRollback)
+}
 
 // rows are one row with the number 12.
 type rows struct{ read bool }

@@ -29,9 +29,10 @@ func TestRollbackHoldsNoConnectionWhileValuesAreSent(t *testing.T) {
 	defer s.store.Close()
 	price := newCache(t, s.store)
 	tx := begin(t, t.Context(), s, &sql.TxOptions{ReadOnly: true})
+	ask(t, tx)
 	price.Set(tx.Cache, "book", 12)
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, "Sync", "BEGIN READ ONLY", "ROLLBACK", "Set")
+	s.expect(t, "Sync", "BEGIN READ ONLY", "SELECT", "ROLLBACK", "Set")
 }

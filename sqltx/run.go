@@ -14,7 +14,8 @@ import (
 // with that of the rollback if the driver has one. fn must neither end the
 // transaction nor use it after it returned.
 func Update(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
-	tx, err := Begin(ctx, store, database, db, opts)
+	// fn does not outlive its context by much: only the database need hear of the end.
+	tx, err := begin(ctx, store, database, db, opts, false)
 	if err != nil {
 		return err
 	}

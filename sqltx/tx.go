@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/seed-dad15c92/txcache"
 )
@@ -26,18 +25,26 @@ import (
 // and what it set is forgotten. Where the commit is in doubt, its caches are
 // bypassed for a while first: that is with every error but an SQLSTATE which says
 // that the database has refused, or one of which txcache.Options.NotCommitted says
-// so. See [txcache.ErrInDoubt].
+// so. See [txcache.ErrInDoubt]. No commit is in doubt for the cache where the clears are part
+// of the database's transaction; see [Begin].
 var ErrUnknownOutcome = errors.New("txcache: the database's commit failed with an unknown outcome")
 
 // A Tx is a transaction of a database and of its cache. Like an [sql.Tx], it
 // ends with Commit or Rollback, and is rolled back when the context given to
-// Begin is done. It can be given to code that knows nothing of the cache, as
-// its Tx field or as an interface that *sql.Tx satisfies; Commit and Rollback of
-// the field itself must not be called, as the cache would not hear of it.
+// Begin is done. It has the methods of *sql.Tx, so it can be given as an interface to code
+// that knows nothing of the cache; for code that wants an *sql.Tx there is [Tx.SQL].
+//
+// A read-only transaction may begin in the database with its first statement: see
+// [Begin].
 //
 // Like its two halves it is safe for concurrent use, as long as the fields are
 // not set meanwhile.
 type Tx struct {
+	// Tx is the transaction of database/sql. It is nil in a transaction that has not begun
+	// in the database, and any method of this type may set it then: code that
+	// several goroutines run, or that is given read-only transactions, must use the method
+	// SQL. Commit and Rollback of the field itself must not be called, as the cache
+	// would not hear of it.
 	*sql.Tx
 
 	// Cache is the cache's side. Give it to the methods of caches; do not
@@ -45,11 +52,7 @@ type Tx struct {
 	// transaction, as in tx.Cache = tx.Cache.WithUser(user).
 	Cache *txcache.Tx
 
-	ctx      context.Context // the caller's, at whose end the transaction is rolled back
-	inTime   func() bool     // stops waiting for that; false if ctx had ended before it was called first
-	abort    context.CancelCauseFunc
-	database string
-	readOnly bool
+	side *side
 }
 
 // Begin begins a transaction of the cache, in the database of that name in
@@ -58,44 +61,102 @@ type Tx struct {
 // is done before they ended; but a commit that has been sent to the database goes
 // on, and Commit waits for its answer.
 //
+// A read-write transaction begins in the database at once, a read-only one with its first
+// statement. If all that it reads is cached, nothing is sent to the database, and it holds
+// no connection; nor does it while it waits for what another transaction loads. An
+// error of the database's begin, such as one of a driver that has no read-only
+// transactions, is then that of the statement; the next statement tries again.
+//
+// Where the backend keeps the generations in the database ([txcache.Store.Enlister]), the
+// transaction of the database is enlisted, and which state of the cache it has depends
+// on its isolation level:
+//
+//   - Where the transaction has one snapshot, a hit is what that snapshot has. A
+//     read-only transaction begins at once, too. So it is at RepeatableRead and Snapshot,
+//     at Default in MySQL, MariaDB and SQLite, and for read-only transactions at Serializable
+//     in PostgreSQL.
+//   - At Serializable otherwise, Begin reads the state just before the transaction: one that read
+//     it itself would conflict with every one that clears. A hit is never older than
+//     that state.
+//   - At ReadCommitted, which is Default in PostgreSQL, a read-write transaction begins and
+//     reads the state. For a read-only one Begin reads it without a transaction. A hit is
+//     never older than that state.
+//
+// Where Begin reads the state without the transaction, all connections of db must lead to one
+// server: a replica that lags behind the one that was asked would be cached as if it did
+// not. A read-write transaction of SQLite must begin with BEGIN IMMEDIATE, as the
+// name of the data source says by _txlock=immediate: otherwise it cannot write once another
+// transaction has written since its begin.
+//
 // An error is that of [txcache.Store.Begin] or of db, as it is, or that of ctx. A
 // backend that cannot be reached is none: the transaction begins without cached
 // values.
 func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions) (*Tx, error) {
+	return begin(ctx, store, database, db, opts, true)
+}
+
+// begin is Begin. waits says that the end of ctx rolls the transaction back also before it
+// has begun in the database.
+func begin(ctx context.Context, store *txcache.Store, database string, db *sql.DB, opts *sql.TxOptions, waits bool) (*Tx, error) {
 	if store == nil || db == nil {
 		return nil, errors.New("txcache: sqltx needs a store and a database")
 	}
-	tx := &Tx{ctx: ctx, database: database, readOnly: opts != nil && opts.ReadOnly}
-	begin := store.Begin
-	if tx.readOnly {
-		begin = store.BeginReadOnly
+	if opts == nil {
+		opts = &sql.TxOptions{}
 	}
-	cache, err := begin(ctx, database) // P3: before the snapshot
-	if err != nil {
-		return nil, err
+	b := &begun{side: side{db: db, opts: *opts, ctx: ctx, database: database}}
+	tx := &b.Tx
+	tx.side, b.side.tx = &b.side, tx
+	if waits {
+		tx.side.wait()
 	}
-	tx.Cache = cache
-	// Drivers keep the context of the begin for the commit. The end of ctx must
-	// not reach that, so it is passed on by hand, and only until then.
-	under, abort := context.WithCancelCause(context.WithoutCancel(ctx))
-	tx.abort = abort
-	tx.inTime = sync.OnceValue(context.AfterFunc(ctx, func() {
-		abort(context.Cause(ctx)) // database/sql rolls back
-		cache.Rollback()
-	}))
-	if err = ctx.Err(); err == nil {
-		tx.Tx, err = db.BeginTx(under, opts)
+	err := tx.begin(ctx, store)
+	if err == nil {
+		err = ctx.Err()
 	}
 	if err != nil {
-		tx.inTime()
-		abort(err)
-		cache.Rollback()
+		tx.side.inTime()
+		tx.side.rollback()
+		if tx.Cache != nil {
+			tx.Cache.Rollback()
+		}
 		if ctx.Err() != nil {
-			err = ctx.Err() // the driver knows of under alone
+			err = ctx.Err() // the driver knows of another context
 		}
 		return nil, err
 	}
 	return tx, nil
+}
+
+// begin begins both sides, or of a read-only transaction that of the cache alone.
+func (tx *Tx) begin(ctx context.Context, store *txcache.Store) error {
+	s := tx.side
+	e := store.Enlister()
+	if e != nil {
+		s.enlisted = true
+		cache, err := tx.beginEnlisted(ctx, store, e)
+		s.join(cache)
+		return err
+	}
+	begin := store.Begin
+	if s.opts.ReadOnly {
+		begin = store.BeginReadOnly
+	}
+	cache, err := begin(ctx, s.database) // P3: before the snapshot
+	if err != nil {
+		return err
+	}
+	s.join(cache)
+	if !s.opts.ReadOnly {
+		_, err = s.begin(ctx)
+	}
+	return err
+}
+
+// A begun is a transaction and its side of the database, in one allocation.
+type begun struct {
+	Tx
+	side side
 }
 
 // Commit commits the transaction, in the database and then in the cache. It is
@@ -116,15 +177,24 @@ func Begin(ctx context.Context, store *txcache.Store, database string, db *sql.D
 // The end of the context does not cancel a commit that has been sent: its answer
 // is waited for, for as long as txcache.Options.CommitTimeout says.
 func (tx *Tx) Commit() error {
+	s := tx.side
+	if s.opts.ReadOnly && s.begun.Load() == nil {
+		if t, open := s.end(); t == nil {
+			return tx.close(open)
+		}
+	}
 	sent := false
-	err := tx.Cache.CommitWith(tx.ctx, func(ctx context.Context) error {
-		if !tx.inTime() {
-			return txcache.NotSent(context.Cause(tx.ctx))
+	err := tx.Cache.CommitWith(s.ctx, func(ctx context.Context) error {
+		if !s.inTime() {
+			return txcache.NotSent(context.Cause(s.ctx))
+		}
+		if broken := s.broken.Load(); broken != nil { // P2
+			return txcache.NotSent(*broken)
 		}
 		sent = true
 		// The driver obeys the context of the begin.
-		defer context.AfterFunc(ctx, func() { tx.abort(context.Cause(ctx)) })()
-		err := tx.Tx.Commit()
+		defer context.AfterFunc(ctx, func() { s.abort(context.Cause(ctx)) })()
+		err := s.begun.Load().Commit()
 		if err != nil && ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
@@ -137,18 +207,32 @@ func (tx *Tx) Commit() error {
 		return tx.abandon(err)
 	case err == sql.ErrTxDone: // not wrapped: that is database/sql's own, without asking the driver
 		return err
-	case tx.readOnly:
+	case s.opts.ReadOnly:
 		return err
 	}
-	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, tx.database, err)
+	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, s.database, err)
+}
+
+// close commits a transaction that has not begun in the database: the cache's side alone.
+// open is false if it was finished before.
+func (tx *Tx) close(open bool) error {
+	if !tx.side.inTime() {
+		tx.Cache.Rollback()
+		return context.Cause(tx.side.ctx)
+	}
+	err := tx.Cache.Commit(tx.side.ctx)
+	if !open {
+		return sql.ErrTxDone
+	}
+	return err
 }
 
 // abandon rolls back the database's side, after the cache's side ended with err.
 func (tx *Tx) abandon(err error) error {
-	inTime := tx.inTime()
-	switch undo := tx.Tx.Rollback(); {
+	inTime := tx.side.inTime()
+	switch undo := tx.side.rollback(); {
 	case !inTime:
-		return context.Cause(tx.ctx)
+		return context.Cause(tx.side.ctx)
 	case undo == nil:
 		return err
 	case !errors.Is(undo, sql.ErrTxDone):
@@ -164,8 +248,8 @@ func (tx *Tx) abandon(err error) error {
 // `defer tx.Rollback()` is always right, and txcache.ErrTxDone if only the
 // cache's was. Another error is the driver's.
 func (tx *Tx) Rollback() error {
-	inTime := tx.inTime()
-	err := tx.Tx.Rollback() // first: the cache's side may have values to send, and needs no connection for that
+	inTime := tx.side.inTime()
+	err := tx.side.rollback() // first: the cache's side may have values to send, and needs no connection for that
 	done := tx.Cache.Rollback()
 	if err != nil || !inTime {
 		return err

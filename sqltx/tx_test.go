@@ -58,6 +58,15 @@ func begin(t *testing.T, ctx context.Context, s *stage, opts *sql.TxOptions) *sq
 	return tx
 }
 
+// ask sends the database a statement.
+func ask(t *testing.T, tx *sqltx.Tx) {
+	t.Helper()
+	var price float64
+	if err := tx.QueryRowContext(t.Context(), "SELECT").Scan(&price); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStateComesBeforeSnapshotAndCommitBetweenFenceAndClear(t *testing.T) {
 	s := newStage(t)
 	price := newCache(t, s.store)
@@ -124,13 +133,14 @@ func TestReadOnlyIsReadOnlyOnBothSides(t *testing.T) {
 	s := newStage(t)
 	price := newCache(t, s.store)
 	tx := begin(t, t.Context(), s, &sql.TxOptions{ReadOnly: true})
+	ask(t, tx)
 	if err := price.Clear(tx.Cache); !errors.Is(err, txcache.ErrReadOnly) {
 		t.Errorf("Clear: %v, want ErrReadOnly", err)
 	}
 	if err := tx.Commit(); !errors.Is(err, txcache.ErrReadOnly) { // whether the clear's error was looked at or not
 		t.Errorf("Commit: %v, want ErrReadOnly", err)
 	}
-	s.expect(t, "Sync", "BEGIN READ ONLY", "ROLLBACK")
+	s.expect(t, "Sync", "BEGIN READ ONLY", "SELECT", "ROLLBACK")
 }
 
 func TestBeginFails(t *testing.T) {
@@ -262,6 +272,7 @@ func (e sqlError) SQLState() string { return string(e) }
 func TestFailedCommitOfReadOnlyIsJustTheDriversError(t *testing.T) {
 	s := newStage(t)
 	tx := begin(t, t.Context(), s, &sql.TxOptions{ReadOnly: true})
+	ask(t, tx)
 	s.onCommit = fails
 	if err := tx.Commit(); err != errDriver {
 		t.Errorf("Commit: %v, want the driver's error itself", err)
