@@ -13,6 +13,7 @@ import (
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/memorybackend"
+	"github.com/seed-dad15c92/txcache/sqlbackend"
 )
 
 // An OpenFunc opens the backend of a class. It reads what is its own in the
@@ -26,11 +27,16 @@ var (
 	classesMu sync.RWMutex
 	classes   = map[string]OpenFunc{
 		"memory": openMemory, modulePath + "memorybackend": openMemory,
+		"sql": openSQL, modulePath + "sqlbackend": openSQL,
 	}
 )
 
 func openMemory(context.Context, *config.Config) (backend.Backend, error) {
 	return memorybackend.New(), nil
+}
+
+func openSQL(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
+	return sqlbackend.Open(ctx, cfg)
 }
 
 // Register makes a backend available under class, which by convention is the

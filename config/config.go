@@ -28,11 +28,15 @@ import (
 const (
 	ClassMemory = "memory"
 	ClassRedis  = "redis"
+	ClassSQL    = "sql"
 )
 
+const modulePath = "github.com/seed-dad15c92/txcache/"
+
 var builtin = []string{
-	ClassMemory, "github.com/seed-dad15c92/txcache/memorybackend",
-	ClassRedis, "github.com/seed-dad15c92/txcache/redisbackend",
+	ClassMemory, modulePath + "memorybackend",
+	ClassRedis, modulePath + "redisbackend",
+	ClassSQL, modulePath + "sqlbackend",
 }
 
 // A Config is the whole configuration of a store. It comes from [Load], [Parse]
@@ -44,7 +48,7 @@ var builtin = []string{
 // unexported field of another struct should hold it by pointer: package fmt
 // prints such fields without asking them. Likewise it asks nobody for %p and %w.
 type Config struct {
-	// Class names the backend: ClassMemory (the default), ClassRedis, or what
+	// Class names the backend: ClassMemory (the default), ClassRedis, ClassSQL, or what
 	// a backend of one's own was registered as.
 	Class string `toml:"class"`
 
@@ -77,6 +81,10 @@ type Config struct {
 	// Redis is the configuration of the Redis backend. It is checked whatever
 	// the class is, so that changing the class is all it takes to change.
 	Redis Redis `toml:"redis"`
+
+	// SQL is the configuration of class "sql". It is checked whatever the class is; only
+	// that class needs it.
+	SQL SQL `toml:"sql,omitempty"`
 
 	doc *document // what the file says; nil without a file
 }

@@ -67,6 +67,13 @@ func TestGoodFiles(t *testing.T) {
 		},
 		"good/largest": func(c *config.Config) { c.Redis.LargestValue = 16 << 20 },
 		"good/own":     func(c *config.Config) { c.Class = "example.com/acme/cache" },
+		"good/sql": func(c *config.Config) {
+			c.Class = "sql"
+			c.SQL = config.SQL{
+				Dialect: "postgres", DSN: "postgres://shop:swordfish@db.example.com/shop", Driver: "postgres",
+				Table: "cache.clears", Values: "memory",
+			}
+		},
 		"good/windows": func(c *config.Config) { c.Prefix = "bom" },
 	}
 	files, err := filepath.Glob(testdata + "/good/*.toml")
@@ -241,7 +248,7 @@ func TestValidateNamesTheKeysOfAHandMadeConfig(t *testing.T) {
 		"size": {func(c *config.Config) { c.Sizes["a\xff"] = 1 },
 			"txcache: cache.sizes.\"a\xff\": found a name that is empty or not valid UTF-8; expected the name of a cache"},
 		"two": {func(c *config.Config) { c.Class, c.Redis.Fence = "", time.Second },
-			"txcache: cache.class: \"\" is empty; expected \"memory\", \"redis\" or the import path of a registered backend\n" +
+			"txcache: cache.class: \"\" is empty; expected \"memory\", \"redis\", \"sql\" or the import path of a registered backend\n" +
 				`txcache: cache.redis.fence: "1s" is shorter than three times cache.redis.timeout (500ms); expected a lease that outlives it`},
 		"overflow": {func(c *config.Config) { c.Redis.Timeout, c.Redis.DialTimeout = 1<<62, 1<<63-1 },
 			`txcache: cache.redis.fence: "1m" is shorter than three times cache.redis.timeout (1281023h53m38.427387904s); expected a lease that outlives it`},

@@ -55,6 +55,17 @@ func leaks(text string, pieces ...string) (found []string) {
 	return found
 }
 
+func TestNoVerbAndNoHandlerShowsADSN(t *testing.T) {
+	c := config.Default()
+	c.SQL = config.SQL{Dialect: "postgres", DSN: "host=db user=shop password=swordfish"}
+	for _, v := range []any{c, *c, c.SQL, &c.SQL} {
+		text := renderings(t, v)
+		if found := leaks(text, "swordfish", "host=db"); found != nil || !strings.Contains(text, "postgres") {
+			t.Errorf("%T shows %q, or not the dialect", v, found)
+		}
+	}
+}
+
 func TestNoVerbAndNoHandlerShowsAPassword(t *testing.T) {
 	for _, uri := range []string{"redis://:swordfish@localhost", "redis://:swordfish@not valid"} {
 		c := config.Default()

@@ -49,7 +49,7 @@ func (c *Config) Unread() error {
 	c.doc.mu.Lock()
 	defer c.doc.mu.Unlock()
 	names := slices.Sorted(maps.Keys(c.doc.read))
-	names = append(names, "redis", "sizes")
+	names = append(names, "redis", "sizes", "sql")
 	for _, n := range c.doc.sections {
 		if !c.doc.read[n.name] {
 			return c.doc.error(problems{new(decoder).unknown(n, names)})

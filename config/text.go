@@ -24,7 +24,7 @@ func (c Config) String() string {
 		keys[i] = literal(key)
 	}
 	c.ContextIgnoredKeys = keys
-	c.Redis = c.Redis.safe()
+	c.Redis, c.SQL = c.Redis.safe(), c.SQL.safe()
 	return encode(map[string]any{"cache": c})
 }
 

@@ -16,7 +16,7 @@ import (
 
 // expected says what each key takes, where its type alone does not.
 var expected = map[string]string{
-	"cache.class":           `"memory", "redis" or the import path of a registered backend`,
+	"cache.class":           `"memory", "redis", "sql" or the import path of a registered backend`,
 	"cache.prefix":          `a name of the deployment such as "txcache"`,
 	"cache.size":            "a number of values, 1 or more",
 	"cache.overlay_size":    "a number of values, or 0 for the default",
@@ -25,6 +25,10 @@ var expected = map[string]string{
 	"cache.redis.uri":       `a URI such as "redis://localhost:6379/0"; the schemes are ` + strings.Join(schemes, ", "),
 	"cache.redis.lease":     `a duration such as "2s", or "0s" for none`,
 	"cache.redis.pool_size": "a number of connections from 0 to 65535",
+
+	"cache.sql.dialect": `"postgres", "mysql" or "sqlite"`,
+	"cache.sql.dsn":     `the address of the database, as the driver takes it, such as "${DATABASE_URL}"`,
+	"cache.sql.values":  `"memory"`,
 
 	"cache.redis.largest_value": `an amount of memory such as "64MB", at most "512MB"`,
 }
@@ -72,7 +76,10 @@ func (c *Config) problems() problems {
 			ps = append(ps, problem{keys: []string{key}, found: strconv.Itoa(size), text: "is not positive; expected " + expected["cache.size"]})
 		}
 	}
-	return append(ps, c.Redis.problems(report)...)
+	redis := c.Redis.problems(report) // which changes ps too
+	ps = append(ps, redis...)
+	sql := c.SQL.problems(c.Class, report)
+	return append(ps, sql...)
 }
 
 // tooLong says how long a name is that is too long to be shown.
