@@ -171,8 +171,8 @@ func (s *side) take(t *sql.Tx) bool {
 }
 
 // end ends the transaction if it has not begun. It reports whether it was open, and
-// returns it if it has begun, for the caller to end it. When end returns, a transaction
-// that has not begun holds no connection.
+// returns it if it has begun, for the caller to end it. A BEGIN that is under way is given
+// up, and waited for.
 func (s *side) end() (t *sql.Tx, open bool) {
 	s.mu.Lock()
 	if t := s.begun.Load(); t != nil {

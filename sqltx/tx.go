@@ -86,7 +86,8 @@ type Tx struct {
 // server: a replica that lags behind the one that was asked would be cached as if it did
 // not. A read-write transaction of SQLite must begin with BEGIN IMMEDIATE, as the
 // name of the data source says by _txlock=immediate: otherwise it cannot write once another
-// transaction has written since its begin.
+// transaction has written since its begin. The driver github.com/mattn/go-sqlite3 begins
+// read-only transactions so too; they need another *sql.DB, whose name does not say it.
 //
 // An error is that of [txcache.Store.Begin] or of db, as it is, or that of ctx. A
 // backend that cannot be reached is none: the transaction begins without cached

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
@@ -258,10 +257,7 @@ func (a *actor) draw(ctx context.Context, tx *sqltx.Tx, own map[int]int64) error
 
 // savepoint changes products in a savepoint of both sides, and undoes that.
 func (a *actor) savepoint(ctx context.Context, tx *sqltx.Tx, floors []int64, own map[int]int64) error {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT inner"); err != nil {
-		return err
-	}
-	err := tx.Cache.Savepoint(func(*txcache.Tx) error {
+	err := tx.Savepoint(ctx, func(*sqltx.Tx) error {
 		inner := map[int]int64{}
 		for id, price := range own {
 			inner[id] = price
@@ -277,6 +273,5 @@ func (a *actor) savepoint(ctx context.Context, tx *sqltx.Tx, floors []int64, own
 	if err != errRefused {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "ROLLBACK TO inner")
-	return err
+	return nil
 }
