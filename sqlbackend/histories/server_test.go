@@ -3,7 +3,9 @@ package histories_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
@@ -23,7 +25,8 @@ type server struct {
 	backend *sqlbackend.Backend
 	store   *txcache.Store
 	caches
-	standby bool // db is that of a replica
+	standby   bool // db is that of a replica
+	elsewhere bool // the backend has other connections than db
 }
 
 type caches struct {
@@ -86,4 +89,19 @@ func (s *server) load(ctx context.Context, q queryer, c *txcache.Cache[int, valu
 	}
 	pause()
 	return v, nil
+}
+
+// clear clears all that shows a row, by key, tag, cache, or database.
+func (s *server) clear(random *rand.Rand, tx *txcache.Tx, row int) (err error) {
+	switch random.IntN(10) {
+	case 0:
+		return tx.ClearAll()
+	case 1:
+		err = s.row.Clear(tx)
+	case 2, 3:
+		err = tx.ClearTags(tagOf(row))
+	default:
+		err = s.row.Delete(tx, row)
+	}
+	return errors.Join(err, s.pair.Clear(tx), s.warm.Clear(tx))
 }

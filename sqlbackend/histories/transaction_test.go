@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/sqltx"
@@ -39,10 +40,11 @@ type hit struct {
 // begin begins a transaction in one of several ways.
 func (w *worker) begin(s *server, readOnly bool) (x *transaction, err error) {
 	w.begun.Add(1)
-	at := w.level(s.backend.Dialect(), readOnly)
+	at := w.level(s.backend.Dialect(), readOnly, s.standby)
 	x = &transaction{worker: w, server: s, exact: at.exact, own: map[int]bool{}, early: map[int]bool{}}
 	how := w.random.IntN(8)
-	if how == 0 && readOnly {
+	plain := how == 0 && readOnly && !s.elsewhere
+	if plain {
 		x.exact = false
 	}
 	switch {
@@ -59,7 +61,7 @@ func (w *worker) begin(s *server, readOnly bool) (x *transaction, err error) {
 	w.pause()
 	opts := &sql.TxOptions{ReadOnly: readOnly, Isolation: at.isolation}
 	switch {
-	case how == 0 && readOnly:
+	case plain:
 		return x, x.beginPlain()
 	case how == 1 && at.isolation == sql.LevelRepeatableRead:
 		return x, x.enlist(opts)
@@ -221,6 +223,9 @@ func (w *worker) read() error {
 
 // write is a transaction that writes.
 func (w *worker) write() error {
+	if w.rest > 0 {
+		time.Sleep(time.Duration(w.random.Int64N(int64(w.rest))))
+	}
 	x, err := w.begin(w.servers[w.random.IntN(len(w.servers))], false)
 	if err != nil {
 		return err
@@ -283,7 +288,7 @@ func (x *transaction) put(row int) (v int64, err error) {
 		}
 		x.early[row] = true
 	case 1:
-		if err := x.clear(row); err != nil {
+		if err := x.server.clear(x.random, x.cache, row); err != nil {
 			return 0, err
 		}
 		x.pause()
@@ -307,7 +312,7 @@ func (x *transaction) put(row int) (v int64, err error) {
 		return v, errors.Join(s.pair.Clear(x.cache), s.warm.Clear(x.cache))
 	case 1:
 	default:
-		if err := x.clear(row); err != nil {
+		if err := x.server.clear(x.random, x.cache, row); err != nil {
 			return 0, err
 		}
 	}
@@ -317,22 +322,6 @@ func (x *transaction) put(row int) (v int64, err error) {
 		delete(x.early, row)
 	}
 	return v, nil
-}
-
-// clear clears all that shows a row, by key, tag, cache, or database.
-func (x *transaction) clear(row int) (err error) {
-	s := x.server
-	switch x.random.IntN(10) {
-	case 0:
-		return x.cache.ClearAll()
-	case 1:
-		err = s.row.Clear(x.cache)
-	case 2, 3:
-		err = x.cache.ClearTags(tagOf(row))
-	default:
-		err = s.row.Delete(x.cache, row)
-	}
-	return errors.Join(err, s.pair.Clear(x.cache), s.warm.Clear(x.cache))
 }
 
 // deleteMany deletes keys that have no row.
