@@ -62,3 +62,14 @@ func (s *Server) copy(from, to string) {
 		s.t.Fatalf("cp: %v\n%s", err, out)
 	}
 }
+
+// TakeOver makes a standby the primary, at the address of one that has crashed.
+func (s *Server) TakeOver(from *Server) {
+	s.t.Helper()
+	s.Crash()
+	s.port, s.Addr = from.port, from.Addr
+	s.Restart()
+	if out, err := s.command("pg_ctl", "promote", "--pgdata", s.data()).CombinedOutput(); err != nil {
+		s.t.Fatalf("pg_ctl promote: %v\n%s", err, out)
+	}
+}

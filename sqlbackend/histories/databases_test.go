@@ -5,14 +5,11 @@ import (
 	"time"
 )
 
-// least is how many hits of exact transactions a history must check.
-const least = 20_000
-
 // play runs a history for its time, and longer if it is slow.
 func (h *history) play(d time.Duration, readers, writers int) {
 	end := h.start(readers, writers)
 	began := time.Now()
-	for !h.t.Failed() && (time.Since(began) < d || h.enough() < least && time.Since(began) < time.Minute) {
+	for !h.t.Failed() && (time.Since(began) < d || h.enough() < h.least && time.Since(began) < time.Minute) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	end()

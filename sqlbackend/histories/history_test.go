@@ -25,6 +25,7 @@ type history struct {
 	replica []*server
 	shaky   bool          // the database may be away, so every error is expected
 	foreign bool          // others write too, or commits get lost: nobody knows all values
+	least   int64         // how many hits of exact transactions it must check
 	rest    time.Duration // between two transactions of a writer, at most
 
 	stop      atomic.Bool
@@ -60,7 +61,7 @@ type stored struct {
 
 func newHistory(t *testing.T, servers ...*server) *history {
 	t.Helper()
-	h := &history{t: t, ctx: t.Context(), seed: storetest.Seed(t)}
+	h := &history{t: t, ctx: t.Context(), seed: storetest.Seed(t), least: 20_000}
 	h.committed, h.seen = map[stored]bool{}, map[stored]bool{}
 	for _, s := range servers {
 		if s.standby {
@@ -244,8 +245,8 @@ func (h *history) sane() {
 	report("read committed", &h.loose)
 	h.t.Logf("%d transactions, %d commits of writers, %d rollbacks, %d refused, %d failed, %d folds, %d drops, %d times all clears deleted, %d times some forgotten",
 		h.begun.Load(), h.commits.Load(), h.undone.Load(), h.refused.Load(), h.failed.Load(), h.folds.Load(), h.drops.Load(), h.lost.Load(), h.forgot.Load())
-	if n := h.enough(); n < least && !h.t.Failed() {
-		h.t.Errorf("%d hits of exact transactions are too few to show anything, want %d", n, least)
+	if n := h.enough(); n < h.least && !h.t.Failed() {
+		h.t.Errorf("%d hits of exact transactions are too few to show anything, want %d", n, h.least)
 	}
 	for _, s := range append(h.servers, h.replica...) {
 		status := s.store.Status()

@@ -134,9 +134,8 @@ func (w *watched) Exec(ctx context.Context, sql string, args []any) (int64, erro
 
 // processes are runs of this program that write, and what they have died of.
 type processes struct {
-	mu    sync.Mutex
-	died  map[string]int
-	error string
+	mu   sync.Mutex
+	died map[string]int
 }
 
 // start starts n processes, and another for each that has died, until the history ends.
@@ -191,7 +190,7 @@ func TestKilledProcessesLeaveNothingStale(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := over[name](t)
 			h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
-			h.foreign = true
+			h.foreign, h.least = true, 5_000
 			if e.dialect == sqlbackend.SQLite {
 				h.rest = 20 * time.Millisecond
 			}
