@@ -181,13 +181,15 @@ func TestInTx(t *testing.T) {
 	}
 }
 
+type requestKey struct{}
+
 // A caller that has gone does not keep the database from rolling back; one that does not answer
 // is given up.
 func TestInTxRollsBackWithoutItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &fakeDB{}
 		store := storetest.NewStore(t, db.Sync(memorybackend.New()), txcache.Options{CommitTimeout: time.Second})
-		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), "request", 7))
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), requestKey{}, 7))
 		err := txcache.InTx(ctx, store, "shop", db.begin, func(ctx context.Context, _ *txcache.Tx, _ *fakeDB) error {
 			cancel()
 			return ctx.Err()
@@ -195,7 +197,7 @@ func TestInTxRollsBackWithoutItsCaller(t *testing.T) {
 		if err != context.Canceled {
 			t.Errorf("InTx: %v, want context.Canceled itself", err)
 		}
-		if db.beganFor != ctx || db.rolledBackUnder.Value("request") != 7 {
+		if db.beganFor != ctx || db.rolledBackUnder.Value(requestKey{}) != 7 {
 			t.Error("the database does not get the caller's context, or its values")
 		}
 		if db.goneAtRollback != nil {

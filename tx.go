@@ -114,6 +114,15 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 	return tx.h.Savepoint(func() error { return fn(tx) })
 }
 
+// OpenSavepoint is Savepoint for packages in which a savepoint is no function call, such
+// as nested transactions of a driver. The caller must call end; it undoes what was set, deleted and
+// cleared since OpenSavepoint, unless keep is set. Calling it again, or after the
+// transaction ended, does nothing.
+func (tx *Tx) OpenSavepoint() (end func(keep bool), err error) {
+	tx.made()
+	return tx.h.OpenSavepoint()
+}
+
 // Commit ends the transaction and makes visible what it set and cleared. Where
 // there is a database transaction, use CommitWith.
 func (tx *Tx) Commit(ctx context.Context) error {

@@ -202,3 +202,42 @@ func TestSavepointOfAReadOnlyTransactionIsUndone(t *testing.T) {
 		storetest.Miss(t, storetest.Begin(t, store, "db"), c, "x", "it was undone")
 	})
 }
+
+// An open savepoint undoes what the closed form does, whatever the order in which several end.
+func TestOpenSavepoints(t *testing.T) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "x", 1)
+		tx := storetest.Begin(t, store, "db")
+		open := func() func(bool) {
+			end, err := tx.OpenSavepoint()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return end
+		}
+		outer := open()
+		storetest.Clear(t, tx, c)
+		c.Set(tx, "x", 2)
+		inner := open()
+		c.Set(tx, "x", 3)
+		inner(false)
+		inner(true) // nothing, as it has ended
+		storetest.Hit(t, tx, c, "x", 2, "the inner one is undone")
+		kept := open()
+		c.Set(tx, "y", 4)
+		kept(true)
+		storetest.Hit(t, tx, c, "y", 4, "it was kept")
+		outer(false)
+		storetest.Hit(t, tx, c, "x", 1, "all is undone")
+		storetest.Miss(t, tx, c, "y", "all is undone")
+		late := open()
+		storetest.Commit(t, tx)
+		late(false)
+		if _, err := tx.OpenSavepoint(); !errors.Is(err, txcache.ErrTxDone) {
+			t.Errorf("OpenSavepoint after the end: %v; want ErrTxDone", err)
+		}
+		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "nothing was cleared")
+	})
+}

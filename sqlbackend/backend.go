@@ -238,26 +238,27 @@ func (b *Backend) stateSQL(ctx context.Context, n *tenant) (sql string, args []a
 		sql = p.state
 	}
 	return sql, args, func(rows rowsFunc) (*view, bool, error) {
-		var all []sent
+		var all []*row
 		var level string
 		err := rows(func(scan func(...any) error) error {
-			var s sent
-			if err := scan(&s.token, &s.n, &s.clears, &level); err != nil {
+			var token, n int64
+			var clears string
+			if err := scan(&token, &n, &clears, &level); err != nil {
 				return err
 			}
-			all = append(all, s)
+			all = append(all, newRow(token, n, clears, known))
 			return nil
 		})
 		if err != nil {
 			return nil, false, err
 		}
-		v, err := n.view(all, known)
+		v, many, err := n.view(all)
+		if many {
+			b.foldLater(n)
+		}
 		if err != nil {
 			b.warnBad(ctx, n, err)
 			return nil, b.dialect.exact(level), nil
-		}
-		if unfolded(v.rows) > foldAfter {
-			b.foldLater(n)
 		}
 		return v, b.dialect.exact(level), nil
 	}

@@ -34,7 +34,7 @@ func (d *Dialect) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return errors.New(`unknown dialect; expected "postgres", "mysql" or "sqlite"`)
+	return errors.New(`is missing or unknown; expected "postgres", "mysql" or "sqlite"`)
 }
 
 // MarshalText returns String.

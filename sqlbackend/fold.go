@@ -120,16 +120,13 @@ type storedRow struct {
 func (b *Backend) rows(ctx context.Context, q handle, n *tenant) (rows []storedRow, err error) {
 	args, known := n.args()
 	err = querier{q}.Query(ctx, b.sql.rows, args, func(scan func(...any) error) error {
-		var id int64
-		var s sent
-		if err := scan(&id, &s.token, &s.n, &s.clears); err != nil {
+		var id, token, n int64
+		var clears string
+		if err := scan(&id, &token, &n, &clears); err != nil {
 			return err
 		}
-		r := &row{token: s.token, n: s.n, clears: s.clears}
-		if k := s.row(known); k != nil {
-			r.clears = k.clears
-		}
-		rows = append(rows, storedRow{r, id})
+		r := newRow(token, n, clears, known)
+		rows = append(rows, storedRow{&row{token: r.token, n: r.n, clears: r.clears}, id}) // its content is parsed here
 		return nil
 	})
 	return rows, err

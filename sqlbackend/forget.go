@@ -28,7 +28,9 @@ func (c *content) forget() bool {
 	}
 	const want = backend.MaxDeletes / 2 // so that few folds pay for this
 	c.forgetGroups(want)
-	c.forgetCaches(want)
+	if len(c.keys) > backend.MaxDeletes {
+		c.forgetCaches(want)
+	}
 	return true
 }
 
@@ -67,12 +69,9 @@ func (c *content) forgetGroups(want int) {
 	}
 }
 
-// forgetCaches makes clears of the deletes of the caches that have most, if there are
-// too many. Tags are no cache, and have few groups.
+// forgetCaches makes clears of the deletes of the caches that have most, until no more
+// than want are left. Tags are no cache, and have few groups.
 func (c *content) forgetCaches(want int) {
-	if len(c.keys) <= backend.MaxDeletes {
-		return
-	}
 	count := map[string]int{}
 	for at := range c.keys {
 		count[at.cache]++

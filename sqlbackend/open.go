@@ -15,15 +15,6 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/cause"
 )
 
-// section is [cache.sql] of a configuration.
-type section struct {
-	Dialect Dialect `toml:"dialect"`
-	Table   string  `toml:"table"`
-	Driver  string  `toml:"driver"`
-	DSN     string  `toml:"dsn"`
-	Values  string  `toml:"values"`
-}
-
 // imports are the packages that register the drivers that are known, by the name under which they
 // do. The first of a dialect is its default.
 var imports = map[Dialect][][2]string{
@@ -32,30 +23,24 @@ var imports = map[Dialect][][2]string{
 	SQLite:   {{"sqlite", "modernc.org/sqlite"}, {"sqlite3", "github.com/mattn/go-sqlite3"}},
 }
 
-// Open returns a Backend with connections of its own, as [cache.sql] of cfg says:
-//
-//	[cache.sql]
-//	dialect = "postgres"        # or "mysql", which is MariaDB's too, or "sqlite"
-//	dsn = "${DATABASE_URL}"     # as the driver takes it; all databases (tenants) are in it
-//	driver = "pgx"              # as it is registered with database/sql; default "pgx", "mysql" or "sqlite"
-//	table = "txcache_clear"
-//	values = "memory"           # where values are: in the process
+// Open returns a Backend with connections of its own, as [cache.sql] of cfg says. All
+// databases (tenants) are in the one that the DSN leads to.
 //
 // The program must import the driver. The database need not be up: what is asked of the Backend fails until it is.
-// No error shows the dsn, or a part of it that may be secret.
+// No error shows the DSN, or a part of it that may be secret.
 func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := section{Table: DefaultTable, Values: "memory"}
-	if err := cfg.Section("sql", &s); err != nil {
-		return nil, err
+	var dialect Dialect
+	if err := dialect.UnmarshalText([]byte(cfg.SQL.Dialect)); err != nil {
+		return nil, fmt.Errorf("txcache: cache.sql.dialect: %w", err)
 	}
-	db, err := s.connect()
+	db, err := connect(dialect, cfg.SQL.Driver, cfg.SQL.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("txcache: cache.sql.%w", err)
 	}
-	b, err := New(func(string) (*sql.DB, error) { return db, nil }, s.Dialect, &Options{Table: s.Table})
+	b, err := New(func(string) (*sql.DB, error) { return db, nil }, dialect, &Options{Table: cfg.SQL.Table})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("txcache: cache.sql.table: %w", cause.Of(err)), db.Close())
 	}
@@ -63,48 +48,43 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 	return b, nil
 }
 
-// connect returns the connections that s says, or an error that begins with a key.
-func (s *section) connect() (*sql.DB, error) {
-	switch {
-	case s.Dialect == 0:
-		return nil, errors.New(`dialect: is missing; expected "postgres", "mysql" or "sqlite"`)
-	case s.DSN == "":
-		return nil, errors.New(`dsn: is missing; expected the address of the database, as the driver takes it, such as "${DATABASE_URL}"`)
-	case s.Values != "memory":
-		return nil, fmt.Errorf(`values: found %q; expected "memory"`, s.Values)
+// connect returns connections, or an error that begins with the key of the configuration that is wrong.
+func connect(dialect Dialect, name, dsn string) (*sql.DB, error) {
+	if dsn == "" {
+		return nil, errors.New(`dsn: is missing; expected the address of the database, as the driver takes it`)
 	}
-	known := imports[s.Dialect]
-	if s.Driver == "" {
-		s.Driver = known[0][0]
+	known := imports[dialect]
+	if name == "" {
+		name = known[0][0]
 	}
-	if !slices.Contains(sql.Drivers(), s.Driver) {
+	if !slices.Contains(sql.Drivers(), name) {
 		advice := "the program must import the package that registers it"
 		for _, d := range known {
-			if d[0] == s.Driver {
+			if d[0] == name {
 				advice = fmt.Sprintf("the program must import it: import _ %q", d[1])
 			}
 		}
-		return nil, fmt.Errorf("driver: no driver %q is registered with database/sql; %s", s.Driver, advice)
+		return nil, fmt.Errorf("driver: no driver %q is registered with database/sql; %s", name, advice)
 	}
-	db, err := sql.Open(s.Driver, s.DSN)
+	db, err := sql.Open(name, dsn)
 	if err != nil {
-		return nil, fmt.Errorf("dsn: the driver %q cannot read it; its message is left out, as it may show the dsn", s.Driver)
+		return nil, fmt.Errorf("dsn: the driver %q cannot read it; its message is left out, as it may show the dsn", name)
 	}
 	if hidden, ok := db.Driver().(driver.DriverContext); ok {
-		c, err := hidden.OpenConnector(s.DSN)
+		c, err := hidden.OpenConnector(dsn)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("dsn: the driver %q cannot read it; its message is left out, as it may show the dsn", s.Driver), db.Close())
+			return nil, errors.Join(fmt.Errorf("dsn: the driver %q cannot read it; its message is left out, as it may show the dsn", name), db.Close())
 		}
 		if err := db.Close(); err != nil {
-			return nil, fmt.Errorf("driver: %q: %w", s.Driver, hide(err, s.DSN))
+			return nil, fmt.Errorf("driver: %q: %w", name, hide(err, dsn))
 		}
-		return sql.OpenDB(&connector{c, s.DSN}), nil
+		return sql.OpenDB(&connector{c, dsn}), nil
 	}
 	d := db.Driver()
 	if err := db.Close(); err != nil {
-		return nil, fmt.Errorf("driver: %q: %w", s.Driver, hide(err, s.DSN))
+		return nil, fmt.Errorf("driver: %q: %w", name, hide(err, dsn))
 	}
-	return sql.OpenDB(&connector{plain{s.DSN, d}, s.DSN}), nil
+	return sql.OpenDB(&connector{plain{dsn, d}, dsn}), nil
 }
 
 // plain is the connector of a driver that has none.

@@ -86,8 +86,8 @@ type row struct {
 	err    error
 }
 
-// sum returns what the row adds to the sum that names a state. A row counts at least once,
-// whatever its n, so that no row leaves the name as it is.
+// sum returns what the row adds to the sum of a set of rows, by which a fold of them is known. A row counts at least once,
+// whatever its n.
 func (r *row) sum() sum {
 	s := sum{1, uint64(r.token) & mask}
 	if r.packed() && r.n > 1 {

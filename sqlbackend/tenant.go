@@ -83,65 +83,75 @@ func (n *tenant) args() (args []any, known []*row) {
 	return args, known
 }
 
-// A sent is a row as it was sent, without the content of those that are known.
-type sent struct {
-	token, n int64
-	clears   string
-}
-
-// row returns the row that was sent, if all is known of it.
-func (s *sent) row(known []*row) *row {
-	for _, r := range known {
-		if r.token == s.token && r.n == s.n && (s.clears == "" || r.clears == s.clears) {
-			return r
-		}
-	}
-	return nil
-}
-
-// view returns the view of the rows that were sent, or an error of a row that cannot be read.
-func (n *tenant) view(all []sent, known []*row) (*view, error) {
+// view returns the view of rows as they were sent, of which some may be those that
+// were known, or an error of a row that cannot be read. It reports whether there are many
+// that are not folded.
+func (n *tenant) view(rows []*row) (v *view, many bool, err error) {
+	many = unfolded(rows) > foldAfter
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	rows := make([]*row, len(all))
-	byToken := map[int64]*row{}
-	for _, v := range n.views {
-		for _, r := range v.rows {
-			byToken[r.token] = r
+	i := slices.IndexFunc(n.views, func(v *view) bool { return slices.EqualFunc(v.rows, rows, equal) })
+	switch {
+	case i == 0:
+		return n.views[0], many, nil
+	case i > 0:
+		v = n.views[i]
+	default:
+		if v, err = n.find(n.resolve(rows)); err != nil {
+			return nil, many, err
 		}
-	}
-	for i, s := range all {
-		rows[i] = s.row(known)
-		if r := byToken[s.token]; rows[i] == nil && r != nil && r.n == s.n && r.clears == s.clears {
-			rows[i] = r
-		}
-		if rows[i] == nil {
-			rows[i] = &row{token: s.token, n: s.n, clears: s.clears}
-		}
-	}
-	v, err := n.find(rows)
-	if err != nil {
-		return nil, err
 	}
 	n.views = slices.DeleteFunc(n.views, func(o *view) bool { return o == v })
 	n.views = slices.Insert(n.views, 0, v)
 	if len(n.views) > maxViews {
 		n.views = slices.Delete(n.views, maxViews, len(n.views))
 	}
-	n.known = largest(rows)
-	return v, nil
+	n.known = largest(v.rows)
+	return v, many, nil
 }
 
-// find returns the view of rows: a known one, or one by the difference to the nearest.
+// equal reports whether two rows are the same, wherever they are in the table.
+func equal(r, s *row) bool {
+	return r == s || r.token == s.token && r.n == s.n && r.clears == s.clears
+}
+
+// resolve puts rows that are known in the place of those that are equal.
+func (n *tenant) resolve(rows []*row) []*row {
+	byToken := map[int64]*row{}
+	for _, v := range n.views {
+		for _, r := range v.rows {
+			byToken[r.token] = r
+		}
+	}
+	for i, r := range rows {
+		if k := byToken[r.token]; k != nil && equal(k, r) {
+			rows[i] = k
+		}
+	}
+	return rows
+}
+
+// newRow returns a row as it was sent: without its content if it is one of those that are known.
+func newRow(token, n int64, clears string, known []*row) *row {
+	for _, r := range known {
+		if r.token == token && r.n == n && clears == "" {
+			return r
+		}
+	}
+	return &row{token: token, n: n, clears: clears}
+}
+
+// find returns the view of rows: a known one, if they are in another order or were folded
+// since, or else one by the difference to the nearest.
 func (n *tenant) find(rows []*row) (*view, error) {
-	id := idOf(rows)
 	nearest, gone, added := empty, []*row(nil), rows
 	for _, v := range n.views {
-		if v.id == id {
-			v.rows = rows // they may be folded since
+		g, a := difference(v.rows, rows)
+		if len(g)+len(a) == 0 {
+			v.rows = rows
 			return v, nil
 		}
-		if g, a := difference(v.rows, rows); len(g)+len(a) < len(gone)+len(added) {
+		if len(g)+len(a) < len(gone)+len(added) {
 			nearest, gone, added = v, g, a
 		}
 	}

@@ -11,7 +11,6 @@ import (
 // A view is a State, and the rows that it is the sum of. Nobody changes a view but for
 // its rows, which may be replaced by others with the same sum.
 type view struct {
-	id    sum // of the rows; equal ones are the same state, but for a chance of 2⁻⁶²
 	rows  []*row
 	base  sum
 	own   []cacheSum // of caches that are cleared by name, in the order of state.Caches
@@ -23,6 +22,7 @@ type cacheSum struct {
 	sum
 }
 
+// idOf returns the sum of a set of rows. Equal ones are the same set, but for a chance of 2⁻⁶².
 func idOf(rows []*row) (id sum) {
 	for _, r := range rows {
 		id = id.plus(r.sum())
@@ -86,7 +86,7 @@ func (v *view) with(rows, gone, added []*row) (*view, error) {
 		}
 		change.add(c)
 	}
-	next := &view{id: idOf(rows), rows: rows, base: v.base.plus(change.caches[""])}
+	next := &view{rows: rows, base: v.base.plus(change.caches[""])}
 	next.state = &backend.State{Epoch: next.base.token(), Base: next.base.token(), Sums: v.state.Sums, Caches: v.state.Caches}
 	delete(change.caches, "")
 	next.sumUp(v, change.caches)

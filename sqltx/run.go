@@ -19,11 +19,19 @@ func Update(ctx context.Context, store *txcache.Store, database string, db *sql.
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // if fn panics; else it does nothing
+	ended := false
+	defer func() {
+		if !ended { // fn has panicked, or ended its goroutine
+			tx.Rollback()
+		}
+	}()
 	err = fn(tx)
 	if err == nil {
-		return tx.Commit()
+		err = tx.Commit()
+		ended = true
+		return err
 	}
+	ended = true
 	if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
 		return errors.Join(err, undo)
 	}

@@ -151,7 +151,7 @@ func (t *enlisterTrial) open(name string) *process {
 	t.within("opening "+name, func(ctx context.Context) (err error) {
 		p.Enlister, err = t.Open(ctx)
 		if err == nil && p.Enlister == nil {
-			err = errors.New("Open returned neither an Enlister nor an error")
+			err = errors.New("it returned neither an Enlister nor an error")
 		}
 		return err
 	})

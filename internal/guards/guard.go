@@ -32,7 +32,7 @@ func all() []guard {
 		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
-		clockGuards, operatorGuards, pageGuards, backendDeleteGuards,
+		clockGuards, operatorGuards, pageGuards, backendDeleteGuards, sqlBackendGuards,
 	)
 }
 

@@ -102,8 +102,8 @@ var sqlGuards = []guard{{
 	keeps:   "P2",
 	without: "The database's transaction, and its locks, stay open after a panic.",
 	file:    "sqltx/run.go",
-	text:    `defer tx.Rollback() // if fn panics; else it does nothing`,
-	gone:    ``,
+	text:    "		if !ended { // fn has panicked, or ended its goroutine\n			tx.Rollback()\n		}\n",
+	gone:    "		_ = ended\n",
 	by:      "TestPanicRollsBackBothSides|TestGoexitRollsBackBothSides",
 }, {
 	name:    "sql: a hit sends the database nothing",

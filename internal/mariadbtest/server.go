@@ -102,6 +102,7 @@ func freePort() (int, error) {
 func (s *Server) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = s.Dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+s.Dir) // servers that share one delete each other's temporary tables
 	cmd.SysProcAttr = s.account.attributes()
 	return cmd
 }

@@ -183,25 +183,40 @@ func (t *Transaction) Private(c *Core) bool { return t.shared(c) == nil }
 // Savepoint runs fn. If fn returns an error or panics, what was set and cleared
 // meanwhile is undone; the error is returned as it is.
 func (t *Transaction) Savepoint(fn func() error) error {
+	end, err := t.OpenSavepoint()
+	if err != nil {
+		return err
+	}
+	kept := false
+	defer func() { end(kept) }()
+	if err := fn(); err != nil {
+		return err
+	}
+	kept = true
+	return nil
+}
+
+// OpenSavepoint begins a savepoint, which end ends: it undoes what was set and cleared
+// since, unless keep is set. It does nothing when it is called again.
+func (t *Transaction) OpenSavepoint() (end func(keep bool), err error) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.done {
-		t.mu.Unlock()
-		return ErrTxDone
+		return nil, ErrTxDone
 	}
 	w := t.worked()
 	w.savepoints++
 	savedAt := w.steps
 	w.savedAt = savedAt
-	t.mu.Unlock()
-
-	kept := false
-	defer func() {
+	ended := false
+	return func(keep bool) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.done {
+		if t.done || ended {
 			return
 		}
-		if !kept {
+		ended = true
+		if !keep {
 			w.cutAll()
 			for n := len(w.undo); n > 0 && w.undo[n-1].number > savedAt; n-- { // P2
 				w.undone()
@@ -210,12 +225,7 @@ func (t *Transaction) Savepoint(fn func() error) error {
 		if w.savepoints--; w.savepoints == 0 {
 			w.undo, w.undoSize, w.undoLimit = nil, 0, 0
 		}
-	}()
-	if err := fn(); err != nil {
-		return err
-	}
-	kept = true
-	return nil
+	}, nil
 }
 
 // Clear clears c within the transaction.

@@ -31,6 +31,32 @@ type engine struct {
 	loose   string // of those at read committed; another one for MySQL, whose sessions are at it
 }
 
+// Each of these is shown over each database, with each of the usual drivers.
+func TestOnEachDatabase(t *testing.T) {
+	tests := []struct {
+		name string
+		run  func(t *testing.T, e *engine)
+	}{
+		{"Rules", testRules},
+		{"EightCreateTheTableAtOnce", testEightCreateTheTableAtOnce},
+		{"DDLCreatesTheTable", testDDLCreatesTheTable},
+		{"TableThatHasGone", testTableThatHasGone},
+		{"ExactIsWhatTheLevelSays", testExactIsWhatTheLevelSays},
+		{"OneConnection", testOneConnection},
+		{"BadRows", testBadRows},
+		{"RowsOfOthers", testRowsOfOthers},
+		{"ManyRowsAreFolded", testManyRowsAreFolded},
+		{"KeysAreForgotten", testKeysAreForgotten},
+		{"StatesByDifferenceAreRight", testStatesByDifferenceAreRight},
+		{"EqualSumsAreEqualData", testEqualSumsAreEqualData},
+	}
+	onEach(t, func(t *testing.T, e *engine) {
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) { test.run(t, e) })
+		}
+	})
+}
+
 // onEach runs f over each database with each driver.
 func onEach(t *testing.T, f func(t *testing.T, e *engine)) {
 	t.Run("postgres", func(t *testing.T) {
@@ -192,8 +218,6 @@ func (p *place) database() string {
 	return "database"
 }
 
-func TestRules(t *testing.T) {
-	onEach(t, func(t *testing.T, e *engine) {
-		backendtest.RunEnlister(t, func(t *testing.T) backendtest.EnlisterAuthority { return e.place(t).authority() })
-	})
+func testRules(t *testing.T, e *engine) {
+	backendtest.RunEnlister(t, func(t *testing.T) backendtest.EnlisterAuthority { return e.place(t).authority() })
 }

@@ -15,51 +15,47 @@ import (
 )
 
 // Servers start at once, and each creates the table.
-func TestEightCreateTheTableAtOnce(t *testing.T) {
-	onEach(t, func(t *testing.T, e *engine) {
-		for range 5 {
-			p := e.place(t)
-			start := make(chan struct{})
-			errs := make([]error, 8)
-			var all sync.WaitGroup
-			for i := range errs {
-				db := e.open(t, e.dsn)
-				if err := db.Ping(); err != nil {
-					t.Fatal(err)
-				}
-				b, err := sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, e.dialect, &sqlbackend.Options{Table: p.table})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer b.Close()
-				all.Go(func() {
-					<-start
-					errs[i] = b.Prepare(t.Context(), "shop")
-				})
+func testEightCreateTheTableAtOnce(t *testing.T, e *engine) {
+	for range 5 {
+		p := e.place(t)
+		start := make(chan struct{})
+		errs := make([]error, 8)
+		var all sync.WaitGroup
+		for i := range errs {
+			db := e.open(t, e.dsn)
+			if err := db.Ping(); err != nil {
+				t.Fatal(err)
 			}
-			close(start)
-			all.Wait()
-			for i, err := range errs {
-				if err != nil {
-					t.Errorf("server %d: %v", i, err)
-				}
+			b, err := sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, e.dialect, &sqlbackend.Options{Table: p.table})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			all.Go(func() {
+				<-start
+				errs[i] = b.Prepare(t.Context(), "shop")
+			})
+		}
+		close(start)
+		all.Wait()
+		for i, err := range errs {
+			if err != nil {
+				t.Errorf("server %d: %v", i, err)
 			}
 		}
-	})
+	}
 }
 
-func TestDDLCreatesTheTable(t *testing.T) {
-	onEach(t, func(t *testing.T, e *engine) {
-		p := e.place(t)
-		for statement := range strings.SplitSeq(sqlbackend.DDL(e.dialect, p.table), ";\n") {
-			if strings.TrimSpace(statement) != "" {
-				p.exec(statement)
-			}
+func testDDLCreatesTheTable(t *testing.T, e *engine) {
+	p := e.place(t)
+	for statement := range strings.SplitSeq(sqlbackend.DDL(e.dialect, p.table), ";\n") {
+		if strings.TrimSpace(statement) != "" {
+			p.exec(statement)
 		}
-		if err := p.backend().Prepare(t.Context(), "shop"); err != nil {
-			t.Error(err)
-		}
-	})
+	}
+	if err := p.backend().Prepare(t.Context(), "shop"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestTableInASchema(t *testing.T) {
@@ -148,88 +144,82 @@ func TestMissingRights(t *testing.T) {
 }
 
 // A table that has gone is created again, and a transaction that misses it gets advice.
-func TestTableThatHasGone(t *testing.T) {
-	onEach(t, func(t *testing.T, e *engine) {
-		p := e.place(t)
-		b := p.backend()
-		before, err := b.Sync(t.Context(), "shop")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.exec("DROP TABLE " + p.table)
-		q, err := p.begin(t.Context(), &sql.TxOptions{ReadOnly: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = b.State(t.Context(), q, "shop")
-		q.Rollback()
-		if err == nil || !strings.Contains(err.Error(), "Prepare") {
-			t.Errorf("State returned %v, want advice", err)
-		}
-		now, err := b.Sync(t.Context(), "shop")
-		if err != nil || now.Base == before.Base || now.AllFenced {
-			t.Errorf("Sync returned %+v, %v", now, err)
-		}
-	})
+func testTableThatHasGone(t *testing.T, e *engine) {
+	p := e.place(t)
+	b := p.backend()
+	before, err := b.Sync(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.exec("DROP TABLE " + p.table)
+	q, err := p.begin(t.Context(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.State(t.Context(), q, "shop")
+	q.Rollback()
+	if err == nil || !strings.Contains(err.Error(), "Prepare") {
+		t.Errorf("State returned %v, want advice", err)
+	}
+	now, err := b.Sync(t.Context(), "shop")
+	if err != nil || now.Base == before.Base || now.AllFenced {
+		t.Errorf("Sync returned %+v, %v", now, err)
+	}
 }
 
 // Each level is what it is.
-func TestExactIsWhatTheLevelSays(t *testing.T) {
-	onEach(t, func(t *testing.T, e *engine) {
-		p := e.place(t)
-		b := p.backend()
-		if err := b.Prepare(t.Context(), "shop"); err != nil {
-			t.Fatal(err)
-		}
-		levels := map[sql.IsolationLevel]bool{sql.LevelDefault: b.DefaultExact()}
-		if e.dialect == sqlbackend.Postgres {
-			levels[sql.LevelReadUncommitted], levels[sql.LevelReadCommitted] = false, false
-			levels[sql.LevelRepeatableRead], levels[sql.LevelSerializable] = true, true
-		}
-		for level, want := range levels {
-			q, err := p.begin(t.Context(), &sql.TxOptions{Isolation: level, ReadOnly: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, exact, err := b.StateExact(t.Context(), q, "shop")
-			q.Rollback()
-			if err != nil || exact != want {
-				t.Errorf("at %s: exact %t, %v", level, exact, err)
-			}
-		}
-	})
-}
-
-// A caller's transaction may be in the way of the table's creation, and have the only connection.
-func TestOneConnection(t *testing.T) {
-	onEach(t, func(t *testing.T, e *engine) {
-		p := e.place(t)
-		p.db.SetMaxOpenConns(1)
-		b := p.backend()
-		ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
-		defer cancel()
-		if err := b.Prepare(ctx, "shop"); err != nil {
-			t.Fatal(err)
-		}
-		q, err := p.db.BeginTx(ctx, nil)
+func testExactIsWhatTheLevelSays(t *testing.T, e *engine) {
+	p := e.place(t)
+	b := p.backend()
+	if err := b.Prepare(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	levels := map[sql.IsolationLevel]bool{sql.LevelDefault: b.DefaultExact()}
+	if e.dialect == sqlbackend.Postgres {
+		levels[sql.LevelReadUncommitted], levels[sql.LevelReadCommitted] = false, false
+		levels[sql.LevelRepeatableRead], levels[sql.LevelSerializable] = true, true
+	}
+	for level, want := range levels {
+		q, err := p.begin(t.Context(), &sql.TxOptions{Isolation: level, ReadOnly: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := b.State(ctx, tx{q}, "shop")
-		if err != nil || s.AllFenced {
-			t.Fatalf("State returned %+v, %v", s, err)
+		_, exact, err := b.StateExact(t.Context(), q, "shop")
+		q.Rollback()
+		if err != nil || exact != want {
+			t.Errorf("at %s: exact %t, %v", level, exact, err)
 		}
-		if _, err := b.Record(ctx, tx{q}, "shop", s, clearOf(s, "a")); err != nil {
-			t.Fatal(err)
-		}
-		if err := q.Commit(); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Fold(ctx, "shop"); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Drop(ctx, "shop"); err != nil {
-			t.Fatal(err)
-		}
-	})
+	}
+}
+
+// A caller's transaction may be in the way of the table's creation, and have the only connection.
+func testOneConnection(t *testing.T, e *engine) {
+	p := e.place(t)
+	p.db.SetMaxOpenConns(1)
+	b := p.backend()
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	if err := b.Prepare(ctx, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	q, err := p.db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.State(ctx, tx{q}, "shop")
+	if err != nil || s.AllFenced {
+		t.Fatalf("State returned %+v, %v", s, err)
+	}
+	if _, err := b.Record(ctx, tx{q}, "shop", s, clearOf(s, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Fold(ctx, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Drop(ctx, "shop"); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -203,6 +203,7 @@ func TestEngines(t *testing.T) {
 			{"is serializable", isSerializable},
 			{"loses savepoints", losesSavepoints},
 			{"needs immediate", needsImmediate},
+			{"reads nothing else", readsNothingElse},
 		} {
 			t.Run(rule.name, func(t *testing.T) { rule.run(t, e) })
 		}
