@@ -10,7 +10,7 @@ import (
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
-// mended says that two faults which these histories have found are no more.
+// mended says that the faults which these histories have found are no more, so that the tests here show it.
 const mended = false
 
 func needsMending(t *testing.T) {

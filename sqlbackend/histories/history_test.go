@@ -70,6 +70,11 @@ func newHistory(t *testing.T, servers ...*server) *history {
 			h.servers = append(h.servers, s)
 		}
 	}
+	if !mended { // TestFirstTransactionWrites
+		if err := servers[0].backend.Prepare(h.ctx, database); err != nil {
+			t.Fatal(err)
+		}
+	}
 	now, err := read(h.ctx, servers[0].db)
 	if err != nil {
 		t.Fatal(err)
