@@ -29,8 +29,10 @@ type Server struct {
 	bin     string // folder of the programs, "" for the PATH
 	port    int
 	account *account
-	cmd     *exec.Cmd
-	ended   chan struct{} // closed when cmd has ended
+
+	settings []string // with which it was started
+	cmd      *exec.Cmd
+	ended    chan struct{} // closed when cmd has ended
 }
 
 // Start runs a server until the test ends, with settings, each in the form
@@ -113,7 +115,10 @@ func freePort() (int, error) {
 }
 
 func (s *Server) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.bin, program), args...)
+	if !filepath.IsAbs(program) {
+		program = filepath.Join(s.bin, program)
+	}
+	cmd := exec.Command(program, args...)
 	cmd.Dir = s.Dir
 	cmd.SysProcAttr = s.account.attributes()
 	return cmd
@@ -132,6 +137,7 @@ func (s *Server) initialise() {
 // run starts the server and does not wait for it.
 func (s *Server) run(settings []string) {
 	s.t.Helper()
+	s.settings = settings
 	args := []string{"-D", s.data()}
 	for _, setting := range append([]string{
 		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=" + s.Dir,
@@ -139,7 +145,7 @@ func (s *Server) run(settings []string) {
 	}, settings...) {
 		args = append(args, "-c", setting)
 	}
-	log, err := os.Create(filepath.Join(s.Dir, "log"))
+	log, err := os.OpenFile(filepath.Join(s.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}

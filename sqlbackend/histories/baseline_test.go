@@ -1,0 +1,153 @@
+package histories_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// baselines are simple caches of the same rows, as services have them. Each is wrong. Their
+// faults show that the histories find such.
+type baselines struct {
+	uri string
+
+	generation atomic.Int64 // how many notifications have come
+
+	newest baseline // under the largest id in a log of changes
+	notify baseline // under the number of notifications that have come
+	delete baseline // deleted after the commit
+}
+
+// A baseline is a cache, whose values are kept under a token.
+type baseline struct {
+	name string
+	tally
+
+	mu     sync.Mutex
+	token  int64 // the newest
+	values map[place]int64
+}
+
+type place struct {
+	row   int
+	token int64
+}
+
+func newBaselines(uri string) *baselines {
+	return &baselines{uri: uri, newest: baseline{name: "max(id)"}, notify: baseline{name: "LISTEN/NOTIFY"}, delete: baseline{name: "delete after commit"}}
+}
+
+func (b *baselines) start(h *history, group *sync.WaitGroup) {
+	conn, err := pgx.Connect(h.ctx, b.uri)
+	if err == nil {
+		_, err = conn.Exec(h.ctx, "LISTEN item")
+	}
+	if err != nil {
+		h.t.Error(err)
+		return
+	}
+	listening, stop := context.WithCancel(h.ctx)
+	group.Go(func() {
+		for {
+			if _, err := conn.WaitForNotification(listening); err != nil {
+				_ = conn.Close(context.WithoutCancel(h.ctx))
+				return
+			}
+			b.generation.Add(1)
+		}
+	})
+	var readers sync.WaitGroup
+	h.run(&readers, 5, 6, b.read)
+	group.Go(func() {
+		defer stop()
+		readers.Wait()
+	})
+}
+
+// write is what a writer does in its transaction.
+func (b *baselines) write(ctx context.Context, q queryer, row int) error {
+	if _, err := q.ExecContext(ctx, fmt.Sprintf("INSERT INTO item_log (item) VALUES (%d)", row)); err != nil {
+		return err
+	}
+	_, err := q.ExecContext(ctx, "NOTIFY item")
+	return err
+}
+
+// wrote is what a writer does after its commit.
+func (b *baselines) wrote(written []stored) {
+	b.delete.mu.Lock()
+	defer b.delete.mu.Unlock()
+	for _, s := range written {
+		delete(b.delete.values, place{s.row, 0})
+	}
+}
+
+// read is a transaction at repeatable read that reads with each baseline.
+func (b *baselines) read(w *worker) error {
+	generation := b.generation.Load()
+	w.pause()
+	tx, err := w.servers[0].db.BeginTx(w.ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var newest int64
+	if err := tx.QueryRowContext(w.ctx, "SELECT COALESCE(MAX(id), 0) FROM item_log").Scan(&newest); err != nil {
+		return err
+	}
+	for range 20 {
+		row := w.random.IntN(rows)
+		is, err := readRow(w.ctx, tx, row)
+		if err != nil {
+			return err
+		}
+		b.newest.get(w, place{row, newest}, is)
+		b.notify.get(w, place{row, generation}, is)
+		b.delete.get(w, place{row, 0}, is)
+	}
+	return nil
+}
+
+// get counts a hit, compared with what the transaction reads, or keeps what it has read.
+func (b *baseline) get(w *worker, at place, is int64) {
+	b.mu.Lock()
+	v, hit := b.values[at]
+	b.mu.Unlock()
+	switch {
+	case !hit:
+		w.pause()
+		b.put(at, is)
+		return
+	case v < is:
+		b.stale.Add(1)
+	case v > is:
+		b.newer.Add(1)
+	}
+	b.hits.Add(1)
+}
+
+func (b *baseline) put(at place, v int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at.token > b.token || b.values == nil {
+		b.token = at.token
+		b.values = map[place]int64{}
+	}
+	b.values[at] = v
+}
+
+// wrong checks that the history has found the faults of each baseline.
+func (b *baselines) wrong(t *testing.T) {
+	t.Helper()
+	for _, b := range []*baseline{&b.newest, &b.notify, &b.delete} {
+		t.Logf("%-22s %8d hits, %d stale, %d newer", b.name, b.hits.Load(), b.stale.Load(), b.newer.Load())
+		if b.stale.Load() == 0 {
+			t.Errorf("no hit of %s was stale: this history would not find a fault", b.name)
+		}
+	}
+}

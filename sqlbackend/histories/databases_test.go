@@ -1,0 +1,71 @@
+package histories_test
+
+import (
+	"testing"
+	"time"
+)
+
+// play runs a history for its time, and longer if it is slow.
+func (h *history) play(d time.Duration, readers, writers int) {
+	end := h.start(readers, writers)
+	began := time.Now()
+	for !h.t.Failed() && (time.Since(began) < d || h.enough() < h.least && time.Since(began) < time.Minute) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	end()
+}
+
+// enough returns how many hits were checked, the fewest of those of the primary and of the standby.
+func (h *history) enough() int64 {
+	n := h.exact.hits.Load()
+	if len(h.replica) > 0 {
+		n = min(n, h.onStandby.hits.Load())
+	}
+	return n
+}
+
+// Each hit at repeatable read is what the transaction itself reads by SQL, and each other
+// hit at least what was committed when its transaction began. Baselines in the same run are
+// found to be wrong.
+func TestHitsAreWhatTheTransactionReadsPostgres(t *testing.T) {
+	e, _ := overPostgres(t)
+	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
+	h.baselines = newBaselines(e.dsn)
+	h.play(duration(t), 20, 10)
+	h.sane()
+	h.baselines.wrong(t)
+}
+
+// So it is with a hot standby, with a store of its own, and with one whose transactions
+// that write are on the primary.
+func TestHitsAreWhatTheTransactionReadsOnAStandby(t *testing.T) {
+	e, primary := overPostgres(t)
+	a := newServer(t, e, "a")
+	if err := a.backend.Prepare(t.Context(), database); err != nil { // the table must have come to the standby
+		t.Fatal(err)
+	}
+	replica := primary.Standby(t, "hot_standby_feedback=on", "max_standby_streaming_delay=-1")
+	there := &engine{e.dialect, e.driver, replica.URI("postgres")}
+	b := newServer(t, there, "standby")
+	b.standby = true
+	both := *a // the caches and the backend of the primary, transactions on the standby
+	both.name, both.db, both.standby, both.elsewhere = "a on the standby", b.db, true, true
+	h := newHistory(t, a, newServer(t, e, "b"), b, &both)
+	h.play(duration(t), 24, 8)
+	h.sane()
+}
+
+func TestHitsAreWhatTheTransactionReadsMariaDB(t *testing.T) {
+	e, _ := overMariaDB(t)
+	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
+	h.play(duration(t), 16, 8)
+	h.sane()
+}
+
+func TestHitsAreWhatTheTransactionReadsSQLite(t *testing.T) {
+	e, _ := overSQLite(t)
+	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
+	h.rest = 20 * time.Millisecond // or the folds, which wait for the same lock, never get it
+	h.play(duration(t), 10, 6)
+	h.sane()
+}
