@@ -164,7 +164,9 @@ func (p *processes) run(ctx context.Context, h *history, text string) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		h.t.Error(err)
+		if ctx.Err() == nil { // else the history ended before the process began
+			h.t.Error(err)
+		}
 		return
 	}
 	lines := bufio.NewScanner(out)
