@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/databases"
 )
 
 // InTx runs fn in a transaction of the cache and one of the service's database as one, for
@@ -54,7 +55,13 @@ func InTx[T interface {
 	}
 	b := &both{store: s, ctx: ctx}
 	defer b.rollback() // after the commit it does nothing
-	if s.Enlister() == nil {
+	e := s.Enlister()
+	if p, ok := e.(backend.Preparer); ok {
+		if err := p.Prepare(ctx, database); err != nil {
+			return databases.Unavailable(ctx, "preparation", database, err)
+		}
+	}
+	if e == nil {
 		tx, err := s.Begin(ctx, database) // P3: before the snapshot
 		if err != nil {
 			return err

@@ -133,13 +133,6 @@ func (db *Database) Exact(v *View, c *Cache) any {
 	return nil
 }
 
-// SameState reports whether s and the state of v show the same clears of c and the same deletes
-// of all its keys, and of all tags if its values bear any.
-func (v *View) SameState(s *backend.State, c *Cache) bool {
-	return s == v.State || s.Token(c.Name) == v.Token(c) && !s.IsFenced(c.Name) &&
-		s.Sums.Of(c.Name) == v.State.Sums.Of(c.Name) && (!c.Tagged.Load() || s.Sums.Of("") == v.State.Sums.Of(""))
-}
-
 // discardAll lets all generations go.
 func (u *unordered) discardAll() {
 	for _, g := range u.generations {

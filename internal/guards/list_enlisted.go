@@ -66,14 +66,6 @@ var enlistedGuards = []guard{{
 	gone:    "o.Exact = exact",
 	by:      "TestATransactionIsExactIfBothSaySo",
 }, {
-	name:    "what was loaded without one snapshot is exact only if nothing has changed meanwhile",
-	keeps:   "P12",
-	without: "A transaction at repeatable read hits what its snapshot does not show yet.",
-	file:    "internal/transaction/exact.go",
-	text:    "if err != nil || !t.view.SameState(state, &c.Core.Cache) {",
-	gone:    "if err != nil || state == nil {",
-	by:      "TestLoadsThatAreShownToBeExact",
-}, {
 	name:    "who holds a connection does not wait for who needs one",
 	keeps:   "P8",
 	without: "Writers that hold all connections of a pool wait for the load of a reader that gets none.",

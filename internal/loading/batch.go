@@ -179,7 +179,6 @@ func (b *batch[K, V]) loadRest(ctx context.Context) error {
 			b.c.Keep(b.h, it.key.Key, it.Result, cuts)
 			b.finish(it, nil)
 		}
-		b.validate(ctx, items)
 		return nil
 	}
 	ended := callerEnded(ctx, b.h.Transaction, began)
@@ -197,24 +196,6 @@ func (b *batch[K, V]) loadRest(ctx context.Context) error {
 		}
 	}
 	return err
-}
-
-// validate gives loaded items to exact transactions, where there are any; see
-// transaction.Cache.Validate. Nobody waits for it but the caller.
-func (b *batch[K, V]) validate(ctx context.Context, items []*item[K, V]) {
-	if b.h.SQL == nil {
-		return
-	}
-	var keys []transaction.Key[K]
-	var results []transaction.Result[V]
-	for _, it := range items {
-		if it.cacheable {
-			keys, results = append(keys, it.key), append(results, it.Result)
-		}
-	}
-	if len(keys) > 0 {
-		b.c.Validate(ctx, b.h.Transaction, keys, results)
-	}
 }
 
 // useExpired uses expired values after the loader has failed, if there is one for each
