@@ -81,6 +81,7 @@ type statements struct {
 	rows     string
 	record   string
 	delete   string // of all
+	pack     string // puts a sum into a row
 	fold     string // of some: their ids follow
 	probe    string
 	isolated []string // expressions of the isolation level, to be tried
@@ -97,6 +98,7 @@ func newStatements(d Dialect, table string) *statements {
 		rows:   d.parameters("SELECT id, " + columns + from + " ORDER BY id LIMIT " + fmt.Sprint(maxFold)),
 		record: d.parameters("INSERT INTO " + table + " (" + database + ", token, n, clears) VALUES (?, ?, ?, ?)"),
 		delete: d.parameters("DELETE" + from),
+		pack:   d.parameters("UPDATE " + table + " SET token = ?, n = ?, clears = ? WHERE " + database + " = ? AND id = ?"),
 		fold:   d.parameters("DELETE" + from + " AND id IN ("),
 		probe:  "SELECT id, " + database + ", token, n, clears FROM " + table + " WHERE 1 = 0",
 	}

@@ -64,7 +64,11 @@ var errOther = errors.New("another process has folded them")
 // foldNow folds the rows of a tenant: all of them, or those for which it is worth it. It
 // reports whether it did.
 //
-// Its first statement of the table is a plain SELECT, and it deletes exactly what that has
+// The sum takes the place of the oldest row. A DELETE of all rows that waits for the fold deletes it
+// then: on PostgreSQL it would not see a row that was inserted after it has begun, and delete others
+// that came after the fold has read, so that the table showed a state from before.
+//
+// Its first statement of the table is a plain SELECT, and it changes exactly what that has
 // shown: on MariaDB a snapshot may show a transaction that has written before it
 // read, and not what it has read.
 func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool, err error) {
@@ -81,26 +85,22 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 		if len(gone) == 0 || len(gone) == 1 && token == 0 {
 			return nil
 		}
+		slices.SortFunc(gone, func(r, s storedRow) int { return cmp.Compare(r.id, s.id) })
 		ids, id := make([]string, len(gone)), sum{}
 		for i, r := range gone {
 			ids[i] = strconv.FormatInt(r.id, 10)
 			id = id.plus(r.sum())
 		}
-		result, err := q.ExecContext(ctx, b.sql.fold+strings.Join(ids, ",")+")", n.column)
-		if err != nil {
-			return err
-		}
-		switch affected, err := result.RowsAffected(); {
-		case err != nil:
-			return err
-		case affected != int64(len(ids)):
-			return errOther
-		}
 		if token == 0 {
 			token = id.numbers
 		}
-		if _, err := q.ExecContext(ctx, b.sql.record, n.column, int64(token), int64(id.n), whole.pack()); err != nil {
+		if err := b.change(ctx, q, 1, b.sql.pack, int64(token), int64(id.n), whole.pack(), n.column, gone[0].id); err != nil {
 			return err
+		}
+		if len(ids) > 1 {
+			if err := b.change(ctx, q, len(ids)-1, b.sql.fold+strings.Join(ids[1:], ",")+")", n.column); err != nil {
+				return err
+			}
 		}
 		folded = true
 		return nil
@@ -109,6 +109,18 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 		return false, err
 	}
 	return folded, nil
+}
+
+// change executes a statement that must change as many rows as the fold has read.
+func (b *Backend) change(ctx context.Context, q handle, want int, statement string, args ...any) error {
+	result, err := q.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	if affected, err := result.RowsAffected(); err != nil || affected != int64(want) {
+		return cmp.Or(err, errOther)
+	}
+	return nil
 }
 
 // A storedRow is a row with its place in the table.

@@ -1,5 +1,5 @@
 -- The clears of txcache, for PostgreSQL. The user of the service needs
---   GRANT SELECT, INSERT, DELETE ON txcache_clear TO …;
+--   GRANT SELECT, INSERT, UPDATE, DELETE ON txcache_clear TO …;
 -- and nothing for the identity. There must be no row-level security on the table.
 CREATE TABLE IF NOT EXISTS txcache_clear (
   database text   NOT NULL,

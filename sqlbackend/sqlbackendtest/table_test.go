@@ -111,7 +111,7 @@ func TestMissingRights(t *testing.T) {
 			if err := prepare(e, open, p.table); err == nil || strings.Contains(err.Error(), "CREATE TABLE") {
 				t.Errorf("without a grant Prepare returned %v", err)
 			}
-			p.exec("GRANT SELECT, INSERT, DELETE ON " + p.table + " TO app_" + driver)
+			p.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON " + p.table + " TO app_" + driver)
 			if err := prepare(e, open, p.table); err != nil {
 				t.Errorf("with the grant of the documentation: %v", err)
 			}
@@ -129,7 +129,7 @@ func TestMissingRights(t *testing.T) {
 		open := opener(t, "mysql", strings.Replace(s.DSN("shop"), "root@", "app@", 1))
 		mustRefuse(t, prepare(e, open, p.table), p.table)
 		p.exec(sqlbackend.DDL(e.dialect, "shop."+p.table))
-		p.exec("GRANT SELECT, INSERT, DELETE ON shop." + p.table + " TO app")
+		p.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON shop." + p.table + " TO app")
 		if err := prepare(e, open, p.table); err != nil {
 			t.Errorf("with the grant of the documentation: %v", err)
 		}
