@@ -10,16 +10,6 @@ import (
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
-// mended says that the faults which these histories have found are no more, so that the tests here show it.
-const mended = false
-
-func needsMending(t *testing.T) {
-	t.Helper()
-	if !mended {
-		t.Skip("this fault is known, and not mended yet")
-	}
-}
-
 // begin begins a transaction of sqltx, which is rolled back with the test.
 func begin(t *testing.T, s *server, opts *sql.TxOptions) *sqltx.Tx {
 	t.Helper()
@@ -47,7 +37,6 @@ func none() {}
 // another transaction has committed in between. MariaDB tells the level of a session, not that of a
 // transaction whose caller has asked for another one.
 func TestReadCommittedIsNotExact(t *testing.T) {
-	needsMending(t)
 	e, _ := overMariaDB(t)
 	for _, readOnly := range []bool{false, true} {
 		s := newServer(t, e, "a")
@@ -79,7 +68,6 @@ func TestReadCommittedIsNotExact(t *testing.T) {
 
 // All rows of clears may be deleted while another process folds them.
 func TestDeletingAllRowsDuringAFold(t *testing.T) {
-	needsMending(t)
 	e, _ := overPostgres(t)
 	s := newServer(t, e, "a")
 	ctx := t.Context()

@@ -70,11 +70,6 @@ func newHistory(t *testing.T, servers ...*server) *history {
 			h.servers = append(h.servers, s)
 		}
 	}
-	if !mended { // TestFirstTransactionWrites
-		if err := servers[0].backend.Prepare(h.ctx, database); err != nil {
-			t.Fatal(err)
-		}
-	}
 	now, err := read(h.ctx, servers[0].db)
 	if err != nil {
 		t.Fatal(err)
@@ -189,9 +184,6 @@ func (w *worker) level(dialect sqlbackend.Dialect, readOnly, standby bool) level
 	case n < 8:
 		return level{sql.LevelDefault, dialect == sqlbackend.MySQL}
 	}
-	if dialect == sqlbackend.MySQL && !readOnly && !mended {
-		return level{sql.LevelRepeatableRead, true} // TestReadCommittedIsNotExact
-	}
 	return level{sql.LevelReadCommitted, false}
 }
 
@@ -217,9 +209,6 @@ func (w *worker) disturb() error {
 		w.drops.Add(1)
 		return s.store.Drop(w.ctx, database)
 	case n < 7:
-		if s.backend.Dialect() == sqlbackend.Postgres && !mended {
-			return nil // TestDeletingAllRowsDuringAFold
-		}
 		w.lost.Add(1)
 		_, err := s.db.ExecContext(w.ctx, "DELETE FROM "+sqlbackend.DefaultTable)
 		return err
