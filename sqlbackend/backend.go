@@ -197,6 +197,22 @@ func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, er
 		return nil, b.stateError(n, err)
 	}
 	if v != nil && v.base.n == 0 {
+		return b.beginEpoch(ctx, p, n)
+	}
+	return stateOf(v), nil
+}
+
+// beginEpoch begins an epoch, unless another goroutine or process has done so meanwhile, and
+// returns the state that is committed then.
+func (b *Backend) beginEpoch(ctx context.Context, p *pool, n *tenant) (*backend.State, error) {
+	select {
+	case n.beginning <- struct{}{}:
+		defer func() { <-n.beginning }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	v, _, err := b.read(ctx, querier{p.db}, n)
+	if err == nil && v != nil && v.base.n == 0 {
 		if err := b.insertEpoch(ctx, p, n); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -204,9 +220,10 @@ func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, er
 			b.warnEpoch(ctx, n, err)
 			return private(), nil
 		}
-		if v, _, err = b.read(ctx, querier{p.db}, n); err != nil {
-			return nil, b.stateError(n, err)
-		}
+		v, _, err = b.read(ctx, querier{p.db}, n)
+	}
+	if err != nil {
+		return nil, b.stateError(n, err)
 	}
 	return stateOf(v), nil
 }

@@ -20,6 +20,7 @@ type tenant struct {
 	known []*row  // the largest rows of the view that was used last
 
 	epoch, fold task
+	beginning   chan struct{} // holds an element while a goroutine begins an epoch
 }
 
 const (
@@ -60,7 +61,7 @@ func (b *Backend) tenant(database string) *tenant {
 		b.used.MoveToFront(at)
 		return at.Value.(*tenant)
 	}
-	n := &tenant{name: database, column: column(database)}
+	n := &tenant{name: database, column: column(database), beginning: make(chan struct{}, 1)}
 	b.tenants[database] = b.used.PushFront(n)
 	if b.used.Len() > maxTenants {
 		last := b.used.Back()

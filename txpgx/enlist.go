@@ -144,18 +144,13 @@ func (t *transaction) noState(err error) error {
 // recorded with COMMIT.
 type enlisted struct{ t *transaction }
 
-var errNotBegun = errors.New("txcache: the transaction has not begun in the database")
-
 func (e enlisted) Query(ctx context.Context, sql string, args []any, row func(scan func(...any) error) error) error {
 	t := e.t
 	t.mu.Lock()
 	dbtx := t.dbtx
 	t.mu.Unlock()
-	switch {
-	case dbtx != nil:
+	if dbtx != nil {
 		return Querier(dbtx).Query(ctx, sql, args, row)
-	case t.cache != nil: // a look at the state after a load that was not done in the database
-		return errNotBegun
 	}
 	if pipelines(t.db) {
 		return querier{query: func(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
