@@ -44,6 +44,9 @@ func settings(cfg *config.Config, text string) ([]setting, error) {
 				continue
 			}
 			if t.Field(i).Type.Kind() == reflect.Struct {
+				if section(inEffect, name) == nil { // one that is not used
+					continue
+				}
 				add(t.Field(i).Type, at+"."+name, section(inEffect, name), section(usual, name), section(written, name))
 				continue
 			}

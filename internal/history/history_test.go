@@ -232,7 +232,9 @@ func TestADeleteOfTooMuchIsCaught(t *testing.T) {
 		return servers, err
 	}
 	options.Count, options.Steps = true, 300_000
-	if report, err = history.Check(t.Context(), coarse, options); err != nil || report.Violations[history.Missing] == 0 || len(report.Violations) > 1 {
+	report, err = history.Check(t.Context(), coarse, options)
+	delete(report.Violations, history.Own) // what the transaction itself has set goes too
+	if err != nil || report.Violations[history.Missing] == 0 || len(report.Violations) > 1 {
 		t.Errorf("seed %d: %v, %v, %v; want violations of %q", options.Seed, report, report.Violations, err, history.Missing)
 	}
 }

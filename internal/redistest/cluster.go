@@ -110,15 +110,16 @@ func (c *Cluster) Failover(i int) {
 	c.Masters[i], c.Replicas[i] = c.Replicas[i], c.Masters[i]
 	c.Replicas[i].Restart()
 	replica, master := c.Replicas[i], c.Masters[i].Do("cluster", "myid")
-	asked, times := time.Now(), 0
+	asked, times, pause := time.Now(), 0, time.Second
 	replica.Await("to be in sync", func(ctx context.Context) error {
 		err := inSync(ctx, replica)
-		if err == nil || time.Since(asked) < time.Second {
+		if err == nil || time.Since(asked) < pause {
 			return err
 		}
 		// It has missed who took its place. What is refused now is asked for again.
 		asked = time.Now()
 		if times++; times%4 == 0 { // it holds on to its slots: it has to join the cluster anew
+			pause *= 2 // which takes longer on a busy machine
 			host, port, _ := net.SplitHostPort(c.Masters[i].Addr)
 			_ = replica.client.FlushAll(ctx).Err()
 			_ = replica.client.ClusterResetSoft(ctx).Err()
