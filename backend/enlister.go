@@ -69,21 +69,6 @@ type Isolated interface {
 	StateExact(ctx context.Context, q Querier, database string) (state *State, exact bool, err error)
 }
 
-// Pipelined is implemented by an Enlister whose state and records can travel with the statements of
-// others: drivers that can send several statements at once save a round trip by that.
-type Pipelined interface {
-	Isolated
-
-	// StateSQL returns the statement that reads the state of database. Its rows go to the
-	// function parse, which calls next for each of them, as [Querier.Query] calls its row, and
-	// returns what StateExact returns.
-	StateSQL(database string) (sql string, args []any, parse func(rows func(row func(scan func(...any) error) error) error) (state *State, exact bool, err error))
-
-	// RecordSQL returns the statement that Record executes, and what Record returns if it
-	// succeeds.
-	RecordSQL(database string, from *State, f Fence) (sql string, args []any, generations []Generation, err error)
-}
-
 // A Querier is one transaction of an SQL database, or one connection. Adapters of *sql.Tx and pgx.Tx are a few
 // lines. It is used by one goroutine at a time.
 type Querier interface {

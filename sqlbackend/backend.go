@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/cause"
@@ -50,7 +49,11 @@ type Backend struct {
 	pools   map[*sql.DB]*pool        // those that are prepared
 }
 
-var _ backend.Pipelined = (*Backend)(nil)
+var _ interface {
+	backend.Isolated
+	backend.Preparer
+	backend.Defaulted
+} = (*Backend)(nil)
 
 // New returns a Backend. open returns the connections to the SQL database in which the
 // table with the clears of a database (tenant) is, which must be the one with the data that
@@ -164,215 +167,23 @@ func (b *Backend) missing(n *tenant, err error) bool {
 	return true
 }
 
-// Prepare makes sure that the table is there and that the database has an epoch, if that is not known yet. A caller
-// that begins a transaction calls it first: within the transaction an error would
-// abort it, and the first state would be private.
-func (b *Backend) Prepare(ctx context.Context, database string) error {
-	n, err := b.usable(ctx, database)
-	if err != nil {
-		return err
-	}
-	n.mu.Lock()
-	ready := n.pool != nil && len(n.views) > 0
-	n.mu.Unlock()
-	if ready {
-		return nil
-	}
-	_, err = b.Sync(ctx, database)
-	return err
-}
-
-// Sync returns the state that is committed.
-func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, error) {
-	n, err := b.usable(ctx, database)
-	if err != nil {
-		return nil, err
-	}
-	p, err := b.pool(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	v, _, err := b.read(ctx, querier{p.db}, n)
-	if err != nil {
-		return nil, b.stateError(n, err)
-	}
-	if v != nil && v.base.n == 0 {
-		return b.beginEpoch(ctx, p, n)
-	}
-	return stateOf(v), nil
-}
-
-// beginEpoch begins an epoch, unless another goroutine or process has done so meanwhile, and
-// returns the state that is committed then.
-func (b *Backend) beginEpoch(ctx context.Context, p *pool, n *tenant) (*backend.State, error) {
-	select {
-	case n.beginning <- struct{}{}:
-		defer func() { <-n.beginning }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	v, _, err := b.read(ctx, querier{p.db}, n)
-	if err == nil && v != nil && v.base.n == 0 {
-		if err := b.insertEpoch(ctx, p, n); err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			b.warnEpoch(ctx, n, err)
-			return private(), nil
-		}
-		v, _, err = b.read(ctx, querier{p.db}, n)
-	}
-	if err != nil {
-		return nil, b.stateError(n, err)
-	}
-	return stateOf(v), nil
-}
-
-// stateOf returns the State of a view, which is nil if a row could not be read.
-func stateOf(v *view) *backend.State {
-	if v == nil || v.base.n == 0 {
-		return private()
-	}
-	return v.state
-}
-
-// read returns the view of what q shows, and whether q has one snapshot. The view is nil
-// if a row cannot be read.
-func (b *Backend) read(ctx context.Context, q backend.Querier, n *tenant) (v *view, exact bool, err error) {
-	sql, args, parse := b.stateSQL(ctx, n)
-	return parse(func(row func(scan func(...any) error) error) error { return q.Query(ctx, sql, args, row) })
-}
-
-type rowsFunc func(row func(scan func(...any) error) error) error
-
-func (b *Backend) stateSQL(ctx context.Context, n *tenant) (sql string, args []any, parse func(rowsFunc) (*view, bool, error)) {
-	args, known := n.args()
-	n.mu.Lock()
-	p := n.pool
-	n.mu.Unlock()
-	sql = b.sql.state
-	if p != nil {
-		sql = p.state
-	}
-	return sql, args, func(rows rowsFunc) (*view, bool, error) {
-		var all []*row
-		var level string
-		err := rows(func(scan func(...any) error) error {
-			var token, n int64
-			var clears string
-			if err := scan(&token, &n, &clears, &level); err != nil {
-				return err
-			}
-			all = append(all, newRow(token, n, clears, known))
-			return nil
-		})
-		if err != nil {
-			return nil, false, err
-		}
-		v, many, err := n.view(all)
-		if many {
-			b.foldLater(n)
-		}
-		if err != nil {
-			b.warnBad(ctx, n, err)
-			return nil, b.dialect.exact(level), nil
-		}
-		return v, b.dialect.exact(level), nil
-	}
-}
-
-func (b *Backend) stateError(n *tenant, err error) error {
-	advice := ""
-	if b.missing(n, err) {
-		advice = "; the Backend creates the table before a transaction begins that was prepared by Prepare"
-	}
-	return fmt.Errorf("txcache: sql: state of database %q: %w%s", n.name, cause.Of(err), advice)
-}
-
-// State returns the state that q shows.
-func (b *Backend) State(ctx context.Context, q backend.Querier, database string) (*backend.State, error) {
-	s, _, err := b.StateExact(ctx, q, database)
-	return s, err
-}
-
-// patience is how long a transaction waits for what should have been prepared, which it may
-// itself be in the way of.
-const patience = 3 * time.Second
-
-// StateExact is State, and reports whether q has one snapshot. On MySQL and MariaDB it tells the level
-// of the session: a transaction whose own level was set by SET TRANSACTION, as
-// database/sql does, does not show it. Where there are no rows it is false, and the state is private.
-func (b *Backend) StateExact(ctx context.Context, q backend.Querier, database string) (*backend.State, bool, error) {
-	n, err := b.usable(ctx, database)
-	if err != nil {
-		return nil, false, err
-	}
-	preparing, cancel := context.WithTimeout(ctx, patience)
-	_, err = b.pool(preparing, n)
-	cancel()
-	if err != nil && preparing.Err() == nil {
-		return nil, false, err
-	}
-	v, exact, err := b.read(ctx, q, n)
-	if err != nil {
-		return nil, false, b.stateError(n, err)
-	}
-	b.needsEpoch(n, v)
-	return stateOf(v), exact, nil
-}
-
-// StateSQL returns the statement of StateExact, and what makes its result of the rows.
-func (b *Backend) StateSQL(database string) (sql string, args []any, parse func(rows func(row func(scan func(...any) error) error) error) (*backend.State, bool, error)) {
-	n, err := b.usable(b.ctx, database)
-	if err != nil {
-		closed := err
-		if b.ctx.Err() != nil {
-			closed = backend.ErrClosed
-		}
-		return b.sql.state, make([]any, leftOut+1), func(func(func(func(...any) error) error) error) (*backend.State, bool, error) {
-			return nil, false, closed
-		}
-	}
-	sql, args, view := b.stateSQL(b.ctx, n)
-	return sql, args, func(rows func(func(func(...any) error) error) error) (*backend.State, bool, error) {
-		v, exact, err := view(rows)
-		if err != nil {
-			return nil, false, b.stateError(n, err)
-		}
-		b.needsEpoch(n, v)
-		return stateOf(v), exact, nil
-	}
-}
-
 // Record inserts the row of f into q.
 func (b *Backend) Record(ctx context.Context, q backend.Querier, database string, from *backend.State, f backend.Fence) ([]backend.Generation, error) {
-	if _, err := b.usable(ctx, database); err != nil {
-		return nil, err
-	}
-	sql, args, generations, err := b.RecordSQL(database, from, f)
+	n, err := b.usable(ctx, database)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := q.Exec(ctx, sql, args); err != nil {
+	if _, err := q.Exec(ctx, b.sql.record, recordArgs(n, f)); err != nil {
 		return nil, fmt.Errorf("txcache: sql: recording a clear of database %q: %w", database, cause.Of(err))
 	}
-	return generations, nil
-}
-
-// RecordSQL returns the statement of Record, and what Record returns.
-func (b *Backend) RecordSQL(database string, from *backend.State, f backend.Fence) (sql string, args []any, generations []backend.Generation, err error) {
-	n, err := b.usable(context.Background(), database)
-	if err != nil {
-		return "", nil, nil, err
-	}
-	generations = make([]backend.Generation, len(f.Caches))
+	generations := make([]backend.Generation, len(f.Caches))
 	for i, g := range f.Caches {
 		generations[i] = backend.Generation{Cache: g.Cache, Token: f.ID} // which nobody sees, if from is private
 		if s, ok := sumOf(from.Token(g.Cache)); ok {
 			generations[i].Token = s.plus(sum{1, f.ID.Number()}).token()
 		}
 	}
-	return b.sql.record, recordArgs(n, f), generations, nil
+	return generations, nil
 }
 
 func recordArgs(n *tenant, f backend.Fence) []any {

@@ -83,9 +83,8 @@ func TestConnectionsThatCannotBeOpened(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
-	_, _, parse := b.StateSQL("shop")
-	if _, _, err := parse(nil); !errors.Is(err, backend.ErrClosed) {
-		t.Errorf("after Close StateSQL's parse returned %v", err)
+	if _, err := b.State(t.Context(), nil, "shop"); !errors.Is(err, backend.ErrClosed) {
+		t.Errorf("after Close State returned %v", err)
 	}
 }
 

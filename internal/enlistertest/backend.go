@@ -28,7 +28,7 @@ type known struct {
 	keys  map[place]uint64 // what state.Sums is made of
 }
 
-var _ backend.Pipelined = (*Backend)(nil)
+var _ backend.Isolated = (*Backend)(nil)
 
 // Backend returns a new Enlister over db.
 func (db *DB) Backend() *Backend { return &Backend{db: db, known: map[string][]known{}} }
@@ -52,27 +52,19 @@ func (b *Backend) StateExact(ctx context.Context, q backend.Querier, database st
 	if err := b.usable(ctx); err != nil {
 		return nil, false, err
 	}
-	sql, args, parse := b.StateSQL(database)
-	return parse(func(row func(scan func(...any) error) error) error { return q.Query(ctx, sql, args, row) })
-}
-
-// StateSQL returns the statement of State.
-func (b *Backend) StateSQL(database string) (string, []any, func(func(func(func(...any) error) error) error) (*backend.State, bool, error)) {
-	return selectClears, []any{database}, func(rows func(func(func(...any) error) error) error) (*backend.State, bool, error) {
-		seen, exact := map[*row]bool{}, false
-		err := rows(func(scan func(...any) error) error {
-			var r *row
-			if err := scan(&r, &exact); err != nil {
-				return err
-			}
-			seen[r] = true
-			return nil
-		})
-		if err != nil {
-			return nil, false, err
+	seen, exact := map[*row]bool{}, false
+	err := q.Query(ctx, selectClears, []any{database}, func(scan func(...any) error) error {
+		var r *row
+		if err := scan(&r, &exact); err != nil {
+			return err
 		}
-		return b.state(database, seen), exact, nil
+		seen[r] = true
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
 	}
+	return b.state(database, seen), exact, nil
 }
 
 // state returns the State of rows. Equal sums are the same State, also if the rows are others.
@@ -147,28 +139,19 @@ func (b *Backend) Record(ctx context.Context, q backend.Querier, database string
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
-	sql, args, generations, err := b.RecordSQL(database, from, f)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := q.Exec(ctx, sql, args); err != nil {
-		return nil, err
-	}
-	return generations, nil
-}
-
-// RecordSQL returns the statement of Record, and what it returns.
-func (b *Backend) RecordSQL(database string, from *backend.State, f backend.Fence) (string, []any, []backend.Generation, error) {
 	generations := make([]backend.Generation, 0, len(f.Caches))
 	one := sum{1, f.ID.Number()}
 	for _, g := range f.Caches {
 		s, err := sumOf(from.Token(g.Cache))
 		if err != nil {
-			return "", nil, nil, fmt.Errorf("enlistertest: the state is none of an Enlister: %w", err)
+			return nil, fmt.Errorf("enlistertest: the state is none of an Enlister: %w", err)
 		}
 		generations = append(generations, backend.Generation{Cache: g.Cache, Token: s.plus(one).token()})
 	}
-	return insertClears, []any{database, rowOf(f)}, generations, nil
+	if _, err := q.Exec(ctx, insertClears, []any{database, rowOf(f)}); err != nil {
+		return nil, err
+	}
+	return generations, nil
 }
 
 func rowOf(f backend.Fence) *row {

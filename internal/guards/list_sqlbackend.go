@@ -5,7 +5,7 @@ var sqlBackendGuards = []guard{{
 	name:    "sqlbackend: without an epoch all is private",
 	keeps:   "P6",
 	without: "After the table was emptied values from before are hits.",
-	file:    "sqlbackend/backend.go",
+	file:    "sqlbackend/state.go",
 	text:    "	if v == nil || v.base.n == 0 {\n		return private()\n	}\n	return v.state\n",
 	gone:    "	if v == nil {\n		return private()\n	}\n	return v.state\n",
 	by:      "TestWithoutAnEpochAllIsPrivate",
