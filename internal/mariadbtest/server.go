@@ -13,24 +13,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/servertest"
 )
 
-// patience is how long the server may take to start, and to end.
-const patience = 60 * time.Second
+// patience is how long the server may take to greet.
+const patience = 10 * time.Second
 
 // A Server is a MariaDB server. Its methods fail the test it was started by; they
 // are not safe for concurrent use.
 type Server struct {
 	Addr string // host and port
 	Dir  string // where it keeps its files and its socket
-
-	t       testing.TB
-	daemon  string
-	install string
-	port    int
-	account *account
-	cmd     *exec.Cmd
-	ended   chan struct{} // closed when cmd has ended
 }
 
 // Start runs a server until the test ends, with settings, each in the form
@@ -39,46 +33,34 @@ type Server struct {
 // user root, who needs no password.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s, err := prepare(t)
+	daemon, err := program("mariadbd", "/usr/sbin/mariadbd")
+	var install string
+	if err == nil {
+		install, err = program("mariadb-install-db", "/usr/bin/mariadb-install-db")
+	}
+	var p *servertest.Process
+	if err == nil {
+		p, err = servertest.New(t, "mysql", syscall.SIGKILL)
+	}
 	if err != nil {
 		if os.Getenv("TXCACHE_REQUIRE_MARIADB") == "1" {
 			t.Fatalf("TXCACHE_REQUIRE_MARIADB=1, but: %v", err)
 		}
 		t.Skipf("needs MariaDB: %v", err)
 	}
-	s.initialise()
-	s.run(settings)
-	s.await()
+	s := &Server{Addr: p.Addr(), Dir: p.Dir}
+	data := "--datadir=" + filepath.Join(p.Dir, "data")
+	p.Do(install, "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-name-resolve")
+	args := []string{"--no-defaults", data}
+	for _, setting := range append([]string{
+		"bind-address=127.0.0.1", "port=" + strconv.Itoa(p.Port), "socket=" + filepath.Join(p.Dir, "socket"), "pid-file=" + filepath.Join(p.Dir, "pid"),
+		"innodb-flush-log-at-trx-commit=0", "innodb-buffer-pool-size=64M", "skip-log-bin", "skip-name-resolve", "max-connections=200",
+		"character-set-server=utf8mb4",
+	}, settings...) {
+		args = append(args, "--"+setting)
+	}
+	p.Start(s.ping, daemon, args...)
 	return s
-}
-
-// prepare returns a server that has no files yet.
-func prepare(t testing.TB) (*Server, error) {
-	t.Helper()
-	s := &Server{t: t}
-	var err error
-	if s.daemon, err = program("mariadbd", "/usr/sbin/mariadbd"); err != nil {
-		return nil, err
-	}
-	if s.install, err = program("mariadb-install-db", "/usr/bin/mariadb-install-db"); err != nil {
-		return nil, err
-	}
-	if s.account, err = serverAccount(); err != nil {
-		return nil, err
-	}
-	// A folder of the test's own could not be entered by another account.
-	if s.Dir, err = os.MkdirTemp("", "mariadbtest"); err != nil {
-		return nil, err
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(s.Dir) })
-	if err := s.account.own(s.Dir); err != nil {
-		return nil, err
-	}
-	if s.port, err = freePort(); err != nil {
-		return nil, err
-	}
-	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
-	return s, nil
 }
 
 // program returns where a program is: on the PATH, or where Debian has it.
@@ -88,90 +70,6 @@ func program(name, file string) (string, error) {
 	}
 	_, err := os.Stat(file)
 	return file, err
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-func (s *Server) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
-	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+s.Dir) // servers that share one delete each other's temporary tables
-	cmd.SysProcAttr = s.account.attributes()
-	return cmd
-}
-
-func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
-
-func (s *Server) initialise() {
-	s.t.Helper()
-	cmd := s.command(s.install, "--no-defaults", "--datadir="+s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("mariadb-install-db: %v\n%s", err, out)
-	}
-}
-
-// run starts the server and does not wait for it.
-func (s *Server) run(settings []string) {
-	s.t.Helper()
-	args := []string{"--no-defaults", "--datadir=" + s.data()}
-	for _, setting := range append([]string{
-		"bind-address=127.0.0.1", "port=" + strconv.Itoa(s.port), "socket=" + filepath.Join(s.Dir, "socket"), "pid-file=" + filepath.Join(s.Dir, "pid"),
-		"innodb-flush-log-at-trx-commit=0", "innodb-buffer-pool-size=64M", "skip-log-bin", "skip-name-resolve", "max-connections=200",
-		"character-set-server=utf8mb4",
-	}, settings...) {
-		args = append(args, "--"+setting)
-	}
-	log, err := os.Create(filepath.Join(s.Dir, "log"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer log.Close() // the server has it by then
-	s.cmd = s.command(s.daemon, args...)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.ended = make(chan struct{})
-	go func() {
-		_ = s.cmd.Wait()
-		close(s.ended)
-	}()
-	s.t.Cleanup(s.stop)
-}
-
-// stop ends the server.
-func (s *Server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGKILL)
-	select {
-	case <-s.ended:
-	case <-time.After(patience):
-		s.t.Error("mariadbd does not end")
-	}
-}
-
-// await waits until the server takes connections.
-func (s *Server) await() {
-	s.t.Helper()
-	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if err = s.ping(); err == nil {
-			return
-		}
-		select {
-		case <-s.ended:
-			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
-			s.t.Fatalf("mariadbd has ended:\n%s", log)
-		default:
-		}
-	}
-	s.t.Fatalf("waiting for mariadbd: %v", err)
 }
 
 var errStarting = errors.New("it does not take connections yet")

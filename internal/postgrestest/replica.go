@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 )
 
@@ -16,13 +15,9 @@ func (s *Server) Standby(t testing.TB, settings ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := standby.command("pg_basebackup", "--host", "127.0.0.1", "--port", strconv.Itoa(s.port), "--username", "postgres",
+	standby.process.Do(standby.program("pg_basebackup"), "--host", "127.0.0.1", "--port", strconv.Itoa(s.process.Port), "--username", "postgres",
 		"--pgdata", standby.data(), "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--no-sync")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("pg_basebackup: %v\n%s", err, out)
-	}
 	standby.run(settings)
-	standby.await()
 	return standby
 }
 
@@ -30,8 +25,7 @@ func (s *Server) Standby(t testing.TB, settings ...string) *Server {
 // be lost, as the server writes it a moment later.
 func (s *Server) Crash() {
 	s.t.Helper()
-	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	<-s.ended
+	s.process.Stop()
 }
 
 // Restart starts a server again that has ended, at the same address.
@@ -39,7 +33,6 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	_ = os.Remove(filepath.Join(s.data(), "postmaster.pid"))
 	s.run(s.settings)
-	s.await()
 }
 
 // Backup copies the files of a server that has ended. The function that it returns puts them back.
@@ -58,18 +51,14 @@ func (s *Server) Backup() (restore func()) {
 
 func (s *Server) copy(from, to string) {
 	s.t.Helper()
-	if out, err := s.command("/bin/cp", "-a", from, to).CombinedOutput(); err != nil {
-		s.t.Fatalf("cp: %v\n%s", err, out)
-	}
+	s.process.Do("/bin/cp", "-a", from, to)
 }
 
 // TakeOver makes a standby the primary, at the address of one that has crashed.
 func (s *Server) TakeOver(from *Server) {
 	s.t.Helper()
 	s.Crash()
-	s.port, s.Addr = from.port, from.Addr
+	s.process.Port, s.Addr = from.process.Port, from.Addr
 	s.Restart()
-	if out, err := s.command("pg_ctl", "promote", "--pgdata", s.data()).CombinedOutput(); err != nil {
-		s.t.Fatalf("pg_ctl promote: %v\n%s", err, out)
-	}
+	s.process.Do(s.program("pg_ctl"), "promote", "--pgdata", s.data())
 }

@@ -14,10 +14,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/servertest"
 )
 
-// patience is how long the server may take to start.
-const patience = 30 * time.Second
+// patience is how long the server may take to answer.
+const patience = 10 * time.Second
 
 // A Server is a PostgreSQL server. Its methods fail the test it was started by;
 // they are not safe for concurrent use.
@@ -25,14 +27,10 @@ type Server struct {
 	Addr string // host and port
 	Dir  string // where it keeps its files and its socket
 
-	t       testing.TB
-	bin     string // folder of the programs, "" for the PATH
-	port    int
-	account *account
-
+	t        testing.TB
+	bin      string // folder of the programs, "" for the PATH
+	process  *servertest.Process
 	settings []string // with which it was started
-	cmd      *exec.Cmd
-	ended    chan struct{} // closed when cmd has ended
 }
 
 // Start runs a server until the test ends, with settings, each in the form
@@ -47,9 +45,8 @@ func Start(t testing.TB, settings ...string) *Server {
 		}
 		t.Skipf("needs PostgreSQL: %v", err)
 	}
-	s.initialise()
+	s.process.Do(s.program("initdb"), "--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
 	s.run(settings)
-	s.await()
 	return s
 }
 
@@ -60,27 +57,11 @@ func prepare(t testing.TB) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	account, err := serverAccount()
+	p, err := servertest.New(t, "postgres", syscall.SIGQUIT)
 	if err != nil {
 		return nil, err
 	}
-	// A folder of the test's own could not be entered by another account.
-	dir, err := os.MkdirTemp("", "postgrestest")
-	if err != nil {
-		return nil, err
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := account.own(dir); err != nil {
-		return nil, err
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	return &Server{
-		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Dir: dir,
-		t: t, bin: bin, port: port, account: account,
-	}, nil
+	return &Server{Addr: p.Addr(), Dir: p.Dir, t: t, bin: bin, process: p}, nil
 }
 
 // programs returns the folder with the programs of the newest PostgreSQL that
@@ -105,91 +86,22 @@ func programs() (string, error) {
 	return "", nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-func (s *Server) command(program string, args ...string) *exec.Cmd {
-	if !filepath.IsAbs(program) {
-		program = filepath.Join(s.bin, program)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir = s.Dir
-	cmd.SysProcAttr = s.account.attributes()
-	return cmd
-}
+func (s *Server) program(name string) string { return filepath.Join(s.bin, name) }
 
 func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
 
-func (s *Server) initialise() {
-	s.t.Helper()
-	cmd := s.command("initdb", "--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("initdb: %v\n%s", err, out)
-	}
-}
-
-// run starts the server and does not wait for it.
+// run starts the server.
 func (s *Server) run(settings []string) {
 	s.t.Helper()
 	s.settings = settings
 	args := []string{"-D", s.data()}
 	for _, setting := range append([]string{
-		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=" + s.Dir,
+		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.process.Port), "unix_socket_directories=" + s.Dir,
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200",
 	}, settings...) {
 		args = append(args, "-c", setting)
 	}
-	log, err := os.OpenFile(filepath.Join(s.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer log.Close() // the server has it by then
-	s.cmd = s.command("postgres", args...)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.ended = make(chan struct{})
-	go func() {
-		_ = s.cmd.Wait()
-		close(s.ended)
-	}()
-	s.t.Cleanup(s.stop)
-}
-
-// stop ends the server at once, together with the processes that it started.
-func (s *Server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	select {
-	case <-s.ended:
-	case <-time.After(patience):
-		_ = s.cmd.Process.Kill()
-		<-s.ended
-	}
-}
-
-// await waits until the server takes connections.
-func (s *Server) await() {
-	s.t.Helper()
-	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if err = s.ping(); err == nil {
-			return
-		}
-		select {
-		case <-s.ended:
-			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
-			s.t.Fatalf("postgres has ended:\n%s", log)
-		default:
-		}
-	}
-	s.t.Fatalf("waiting for postgres: %v", err)
+	s.process.Start(s.ping, s.program("postgres"), args...)
 }
 
 var errStarting = errors.New("it does not take connections yet")

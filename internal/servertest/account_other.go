@@ -1,14 +1,14 @@
 //go:build !linux
 
-package postgrestest
+package servertest
 
 import "syscall"
 
 // An account is the user that the server runs as: here always the test's own.
 type account struct{}
 
-func serverAccount() (*account, error) { return nil, nil }
+func find(string) (*account, error) { return nil, nil }
 
-func (*account) attributes() *syscall.SysProcAttr { return nil }
+func (*account) attributes(syscall.Signal) *syscall.SysProcAttr { return nil }
 
 func (*account) own(string) error { return nil }

@@ -1,4 +1,4 @@
-package mariadbtest
+package servertest
 
 import (
 	"fmt"
@@ -11,14 +11,15 @@ import (
 // An account is the user that the server runs as, if that is not the test's own.
 type account struct{ uid, gid int }
 
-// serverAccount returns nil where the test's own user may run the server.
-func serverAccount() (*account, error) {
+// find returns the account of that name, or nil where the test's own user may run the
+// server.
+func find(name string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	u, err := user.Lookup("mysql")
+	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("MariaDB does not run as root: %w", err)
+		return nil, fmt.Errorf("the server does not run as root: %w", err)
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
@@ -31,9 +32,10 @@ func serverAccount() (*account, error) {
 	return &account{uid, gid}, nil
 }
 
-// attributes let no server survive its test, whatever becomes of that.
-func (a *account) attributes() *syscall.SysProcAttr {
-	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+// attributes let no server survive its test, whatever becomes of that: end is the signal
+// that ends it.
+func (a *account) attributes(end syscall.Signal) *syscall.SysProcAttr {
+	attributes := &syscall.SysProcAttr{Pdeathsig: end}
 	if a != nil {
 		attributes.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 	}
