@@ -329,6 +329,7 @@ func TestFirstStatementObeysItsContext(t *testing.T) {
 					t.Errorf("statement %d: %v after %v", i, err, time.Since(start))
 				}
 			})
+			synctest.Wait() // the first one sends BEGIN, and when it leaves, another
 		}
 		all.Go(func() { ask(t, tx) })
 		time.Sleep(time.Minute)
