@@ -12,6 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/internal/limits"
+	"github.com/seed-dad15c92/txcache/internal/querier"
 	"github.com/seed-dad15c92/txcache/internal/quiet"
 )
 
@@ -229,7 +230,7 @@ func (b *Backend) Drop(ctx context.Context, database string) error {
 	if err != nil {
 		return err
 	}
-	err = b.within(ctx, p, "", func(q handle) error {
+	err = b.within(ctx, p, "", func(q querier.Handle) error {
 		if _, err := q.ExecContext(ctx, b.sql.delete, n.column); err != nil {
 			return err
 		}

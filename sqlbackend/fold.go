@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/cause"
+	"github.com/seed-dad15c92/txcache/internal/querier"
 )
 
 // Fold makes one row of those that a database has in the table. Nothing else changes:
@@ -76,7 +77,7 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 	if err != nil {
 		return false, err
 	}
-	err = b.within(ctx, p, b.lockName(n), func(q handle) error {
+	err = b.within(ctx, p, b.lockName(n), func(q querier.Handle) error {
 		rows, err := b.rows(ctx, q, n)
 		if err != nil {
 			return err
@@ -112,7 +113,7 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 }
 
 // change executes a statement that must change as many rows as the fold has read.
-func (b *Backend) change(ctx context.Context, q handle, want int, statement string, args ...any) error {
+func (b *Backend) change(ctx context.Context, q querier.Handle, want int, statement string, args ...any) error {
 	result, err := q.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return err
@@ -129,9 +130,9 @@ type storedRow struct {
 	id int64
 }
 
-func (b *Backend) rows(ctx context.Context, q handle, n *tenant) (rows []storedRow, err error) {
+func (b *Backend) rows(ctx context.Context, q querier.Handle, n *tenant) (rows []storedRow, err error) {
 	args, known := n.args()
-	err = querier{q}.Query(ctx, b.sql.rows, args, func(scan func(...any) error) error {
+	err = querier.Of(q).Query(ctx, b.sql.rows, args, func(scan func(...any) error) error {
 		var id, token, n int64
 		var clears string
 		if err := scan(&id, &token, &n, &clears); err != nil {
@@ -188,7 +189,7 @@ func choose(rows []storedRow, all bool) (gone []storedRow, whole *content, token
 // within runs do in a transaction of its own, at read committed. If lock is not empty, do
 // is not run while another process has the lock. It is politeness: two that fold at once are both right, or one
 // of them fails.
-func (b *Backend) within(ctx context.Context, p *pool, lock string, do func(handle) error) (err error) {
+func (b *Backend) within(ctx context.Context, p *pool, lock string, do func(querier.Handle) error) (err error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -228,8 +229,8 @@ func (b *Backend) lockName(n *tenant) string {
 	return hex.EncodeToString(digest[:20])
 }
 
-func ask(ctx context.Context, q handle, statement string, arg any) (answer int64, err error) {
-	err = querier{q}.Query(ctx, statement, []any{arg}, func(scan func(...any) error) error { return scan(&answer) })
+func ask(ctx context.Context, q querier.Handle, statement string, arg any) (answer int64, err error) {
+	err = querier.Of(q).Query(ctx, statement, []any{arg}, func(scan func(...any) error) error { return scan(&answer) })
 	return answer, err
 }
 
@@ -249,7 +250,7 @@ func discard(conn *sql.Conn) {
 
 // immediate is within for SQLite, where a transaction that has read may not be able to
 // write any more unless it began so.
-func immediate(ctx context.Context, conn *sql.Conn, do func(handle) error) error {
+func immediate(ctx context.Context, conn *sql.Conn, do func(querier.Handle) error) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

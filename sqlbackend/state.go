@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/cause"
+	"github.com/seed-dad15c92/txcache/internal/querier"
 )
 
 // Prepare makes sure that the table is there and that the database has an epoch, if that is not known yet. A caller
@@ -37,7 +38,7 @@ func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, er
 	if err != nil {
 		return nil, err
 	}
-	v, _, err := b.read(ctx, querier{p.db}, n)
+	v, _, err := b.read(ctx, querier.Of(p.db), n)
 	if err != nil {
 		return nil, b.stateError(n, err)
 	}
@@ -56,7 +57,7 @@ func (b *Backend) beginEpoch(ctx context.Context, p *pool, n *tenant) (*backend.
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	v, _, err := b.read(ctx, querier{p.db}, n)
+	v, _, err := b.read(ctx, querier.Of(p.db), n)
 	if err == nil && v != nil && v.base.n == 0 {
 		if err := b.insertEpoch(ctx, p, n); err != nil {
 			if ctx.Err() != nil {
@@ -65,7 +66,7 @@ func (b *Backend) beginEpoch(ctx context.Context, p *pool, n *tenant) (*backend.
 			b.warnEpoch(ctx, n, err)
 			return private(), nil
 		}
-		v, _, err = b.read(ctx, querier{p.db}, n)
+		v, _, err = b.read(ctx, querier.Of(p.db), n)
 	}
 	if err != nil {
 		return nil, b.stateError(n, err)

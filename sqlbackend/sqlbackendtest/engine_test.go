@@ -19,6 +19,7 @@ import (
 	"github.com/seed-dad15c92/txcache/backend/backendtest"
 	"github.com/seed-dad15c92/txcache/internal/mariadbtest"
 	"github.com/seed-dad15c92/txcache/internal/postgrestest"
+	"github.com/seed-dad15c92/txcache/internal/querier"
 	"github.com/seed-dad15c92/txcache/sqlbackend"
 )
 
@@ -143,25 +144,11 @@ func (p *place) exec(statement string, args ...any) {
 type tx struct{ *sql.Tx }
 
 func (q tx) Query(ctx context.Context, sql string, args []any, row func(scan func(...any) error) error) error {
-	rows, err := q.QueryContext(ctx, sql, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return querier.Of(q.Tx).Query(ctx, sql, args, row)
 }
 
 func (q tx) Exec(ctx context.Context, sql string, args []any) (int64, error) {
-	result, err := q.ExecContext(ctx, sql, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return querier.Of(q.Tx).Exec(ctx, sql, args)
 }
 
 func (p *place) begin(ctx context.Context, opts *sql.TxOptions) (tx, error) {
