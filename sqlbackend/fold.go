@@ -67,7 +67,9 @@ var errOther = errors.New("another process has folded them")
 //
 // The sum takes the place of the oldest row. A DELETE of all rows that waits for the fold deletes it
 // then: on PostgreSQL it would not see a row that was inserted after it has begun, and delete others
-// that came after the fold has read, so that the table showed a state from before.
+// that came after the fold has read, so that the table showed a state from before. Where the
+// user may not update the table, the sum is inserted all the same: that matters only to
+// who deletes all rows by hand.
 //
 // Its first statement of the table is a plain SELECT, and it changes exactly what that has
 // shown: on MariaDB a snapshot may show a transaction that has written before it
@@ -95,21 +97,31 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 		if token == 0 {
 			token = id.numbers
 		}
-		if err := b.change(ctx, q, 1, b.sql.pack, int64(token), int64(id.n), whole.pack(), n.column, gone[0].id); err != nil {
-			return err
+		inserts := p.inserts.Load()
+		if !inserts {
+			if err := b.change(ctx, q, 1, b.sql.pack, int64(token), int64(id.n), whole.pack(), n.column, gone[0].id); err != nil {
+				return err
+			}
+			ids = ids[1:]
 		}
-		if len(ids) > 1 {
-			if err := b.change(ctx, q, len(ids)-1, b.sql.fold+strings.Join(ids[1:], ",")+")", n.column); err != nil {
+		if len(ids) > 0 {
+			if err := b.change(ctx, q, len(ids), b.sql.fold+strings.Join(ids, ",")+")", n.column); err != nil {
+				return err
+			}
+		}
+		if inserts {
+			if err := b.change(ctx, q, 1, b.sql.record, n.column, int64(token), int64(id.n), whole.pack()); err != nil {
 				return err
 			}
 		}
 		folded = true
 		return nil
 	})
-	if err != nil {
-		return false, err
+	if isDenied(err) && !p.inserts.Swap(true) {
+		b.log.Warn(ctx, "the user may not update the table of clears; grant it, or delete rows by hand only while no service runs", "table", b.table)
+		return b.foldNow(ctx, n, all)
 	}
-	return folded, nil
+	return folded && err == nil, err
 }
 
 // change executes a statement that must change as many rows as the fold has read.
@@ -265,6 +277,9 @@ func immediate(ctx context.Context, conn *sql.Conn, do func(querier.Handle) erro
 	}
 	return err
 }
+
+// isDenied reports whether the user may not do what a statement does.
+func isDenied(err error) bool { return sqlState(err) == "42501" || number(err) == 1142 }
 
 // isReadOnly reports whether a statement failed because the server is a replica, or
 // otherwise not to be written.

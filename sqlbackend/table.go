@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/cause"
@@ -75,6 +76,8 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 type pool struct {
 	db    *sql.DB
 	state string // the statement of the state, which selects the isolation level
+
+	inserts atomic.Bool // folds insert their sums, as the user may not update the table
 }
 
 // prepare makes sure that the table is there, and learns how the database calls the

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/mariadbtest"
 	"github.com/seed-dad15c92/txcache/internal/postgrestest"
 	"github.com/seed-dad15c92/txcache/sqlbackend"
@@ -111,7 +112,9 @@ func TestMissingRights(t *testing.T) {
 			if err := prepare(e, open, p.table); err == nil || strings.Contains(err.Error(), "CREATE TABLE") {
 				t.Errorf("without a grant Prepare returned %v", err)
 			}
-			p.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON " + p.table + " TO app_" + driver)
+			p.exec("GRANT SELECT, INSERT, DELETE ON " + p.table + " TO app_" + driver)
+			foldsWithoutUpdate(t, p, open)
+			p.exec("GRANT UPDATE ON " + p.table + " TO app_" + driver)
 			if err := prepare(e, open, p.table); err != nil {
 				t.Errorf("with the grant of the documentation: %v", err)
 			}
@@ -129,7 +132,9 @@ func TestMissingRights(t *testing.T) {
 		open := opener(t, "mysql", strings.Replace(s.DSN("shop"), "root@", "app@", 1))
 		mustRefuse(t, prepare(e, open, p.table), p.table)
 		p.exec(sqlbackend.DDL(e.dialect, "shop."+p.table))
-		p.exec("GRANT SELECT, INSERT, UPDATE, DELETE ON shop." + p.table + " TO app")
+		p.exec("GRANT SELECT, INSERT, DELETE ON shop." + p.table + " TO app")
+		foldsWithoutUpdate(t, p, open)
+		p.exec("GRANT UPDATE ON shop." + p.table + " TO app")
 		if err := prepare(e, open, p.table); err != nil {
 			t.Errorf("with the grant of the documentation: %v", err)
 		}
@@ -141,6 +146,37 @@ func TestMissingRights(t *testing.T) {
 		p.exec("CREATE TABLE product (id int)")
 		mustRefuse(t, prepare(e, opener(t, "sqlite", "file:"+file+"?mode=ro"), p.table), p.table)
 	})
+}
+
+// A user who may not update the table folds all the same.
+func foldsWithoutUpdate(t *testing.T, p *place, open func() *sql.DB) {
+	t.Helper()
+	db := open()
+	defer db.Close()
+	b, err := sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, p.dialect, &sqlbackend.Options{Table: p.table, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	var before *backend.State
+	for range 5 {
+		if before, err = b.Clear(t.Context(), "shop", backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "a"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second one knows that it may not
+		if err := b.Fold(t.Context(), "shop"); err != nil {
+			t.Errorf("without the right to update Fold returned %v", err)
+		}
+	}
+	after, err := b.Sync(t.Context(), "shop")
+	if err != nil || after.Token("a") != before.Token("a") || after.Base != before.Base {
+		t.Errorf("after a fold Sync returned %+v, %v; want the generations of %+v", after, err, before)
+	}
+	var rows int
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+p.table).Scan(&rows); err != nil || rows != 1 {
+		t.Errorf("%d rows are left after a fold, %v; want one", rows, err)
+	}
 }
 
 // A table that has gone is created again, and a transaction that misses it gets advice.
