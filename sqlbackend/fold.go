@@ -68,8 +68,8 @@ var errOther = errors.New("another process has folded them")
 // The sum takes the place of the oldest row. A DELETE of all rows that waits for the fold deletes it
 // then: on PostgreSQL it would not see a row that was inserted after it has begun, and delete others
 // that came after the fold has read, so that the table showed a state from before. Where the
-// user may not update the table, the sum is inserted all the same: that matters only to
-// who deletes all rows by hand.
+// user may not update the table, the sum is inserted all the same: it matters only
+// where somebody deletes all rows by hand.
 //
 // Its first statement of the table is a plain SELECT, and it changes exactly what that has
 // shown: on MariaDB a snapshot may show a transaction that has written before it
@@ -161,7 +161,7 @@ func (b *Backend) rows(ctx context.Context, q querier.Handle, n *tenant) (rows [
 // those packed ones that are not much larger than what is folded anyway. So a large row
 // is written again only after as much has come to it.
 //
-// If there are more keys than are to be remembered, all rows are folded, and some keys
+// If there are more keys than are remembered, all rows are folded, and some keys
 // forgotten; the sum is another one then, and gets a token of its own. Otherwise the token
 // is 0: it is the sum of those of the rows, so that every process knows what is in the row.
 func choose(rows []storedRow, all bool) (gone []storedRow, whole *content, token uint64) {

@@ -37,7 +37,7 @@ type task struct {
 	after time.Time // until when it is not done again
 }
 
-// start reports whether the task is to be done. The tenant is locked.
+// start reports whether the task may begin now. The tenant is locked.
 func (t *task) start() bool {
 	if t.busy || time.Now().Before(t.after) {
 		return false

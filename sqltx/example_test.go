@@ -17,7 +17,7 @@ func shop() (*txcache.Store, *sql.DB, *txcache.Cache[int, float64]) {
 	return store, db, txcache.Must(txcache.NewCache[int, float64](store, "price", nil))
 }
 
-// Who changes what is cached clears the cache in the same transaction.
+// The transaction that changes what is cached clears the cache.
 func ExampleUpdate() {
 	store, db, price := shop()
 	defer db.Close()

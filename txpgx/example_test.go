@@ -20,7 +20,7 @@ var (
 	pool   *pgxpool.Pool
 )
 
-// Who changes what is cached clears the cache in the same transaction.
+// The transaction that changes what is cached clears the cache.
 func ExampleUpdate() {
 	ctx := context.Background()
 	err := txpgx.Update(ctx, store, "shop", pool, pgx.TxOptions{}, func(tx *txpgx.Tx) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache/txpgx"
 )
 
-// Who waits for another's load holds no connection: 40 requests for one slow value leave
+// A transaction that waits for another's load holds no connection: 40 requests for one slow value leave
 // three of four connections to others.
 func TestWaitersHoldNoConnection(t *testing.T) {
 	s := newStage(t)

@@ -73,7 +73,7 @@ type transaction struct {
 	lent       bool               // pgx's transaction itself, to LargeObjects: it must know when it ends
 	savepoints []*savepoint       // that are open, the oldest first
 	broken     error              // why it must not be committed
-	records    []*pgx.QueuedQuery // that are to be sent with COMMIT
+	records    []*pgx.QueuedQuery // that travel with COMMIT
 }
 
 // Begin begins a transaction of the cache, in the database of that name in store,

@@ -84,7 +84,7 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 		if err != nil {
 			return db, nil, at, Unavailable(ctx, "synchronisation", name, err)
 		}
-		if r.Enlister != nil { // who has no transaction of the database has no snapshot
+		if r.Enlister != nil { // without a transaction of the database there is no snapshot
 			return db, db.unorderedView(state, false), Times{now, now}, nil
 		}
 		if state.Number > 0 && !r.numbers.Load() {

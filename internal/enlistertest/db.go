@@ -86,8 +86,8 @@ func (db *DB) Restore(s *Snapshot) {
 	db.now = s
 }
 
-// Lose takes the rows of a database's clears away, as an operator may who restores only the
-// data, or truncates the table.
+// Lose takes the rows of a database's clears away, as a restore of the data alone does, or a
+// TRUNCATE of the table.
 func (db *DB) Lose(database string) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -30,7 +30,7 @@ type Server struct {
 // Start runs a server until the test ends, with settings, each in the form
 // "name=value", besides those that make it fast and careless: what it has
 // committed does not survive a crash of the machine. It has the database "test" and the
-// user root, who needs no password.
+// user root, without a password.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	daemon, err := program("mariadbd", "/usr/sbin/mariadbd")
