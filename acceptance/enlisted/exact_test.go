@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/enlistertest"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
@@ -25,8 +26,27 @@ type server struct {
 
 func tagOf(row int) string { return fmt.Sprint("tag ", row%2) }
 
-func newServer(t *testing.T, db *enlistertest.DB, size int) *server {
-	s := &server{store: storetest.NewStore(t, db.Backend(), txcache.Options{Size: size})}
+// A keeper is an Enlister that also keeps encoded values, for all servers.
+type keeper struct {
+	*enlistertest.Backend
+	values *storetest.Values
+}
+
+func (k keeper) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
+	return k.values.Get(ctx, keys)
+}
+
+func (k keeper) Set(ctx context.Context, values []backend.Value) error {
+	return k.values.Set(ctx, values)
+}
+
+// newServer returns a server; values are those of all servers, nil for none.
+func newServer(t *testing.T, db *enlistertest.DB, size int, values *storetest.Values) *server {
+	var b backend.Backend = db.Backend()
+	if values != nil {
+		b = keeper{db.Backend(), values}
+	}
+	s := &server{store: storetest.NewStore(t, b, txcache.Options{Size: size})}
 	s.row = storetest.NewCache[int, int64](t, s.store, "row", txcache.CacheOptions{})
 	s.row.TagBy(func(row int, _ int64) []string { return []string{tagOf(row)} })
 	s.pair = storetest.NewCache[int, int64](t, s.store, "pair", txcache.CacheOptions{})
@@ -212,11 +232,15 @@ func (h *history) step() {
 func TestHitsAreOfTheTransactionsOwnMoment(t *testing.T) {
 	seed := storetest.Seed(t)
 	t.Logf("TXCACHE_SEED=%d", seed)
-	hits, newer := map[bool]int{}, 0
+	hits, newer, remote := map[bool]int{}, 0, uint64(0)
 	for run := range uint64(40) {
 		h := &history{t: t, random: rand.New(rand.NewPCG(seed, run)), db: enlistertest.New(), hits: hits}
 		size := []int{0, 4}[run%2]
-		h.servers = []*server{newServer(t, h.db, size), newServer(t, h.db, size)}
+		var values *storetest.Values
+		if run%4 > 1 {
+			values = storetest.NewValues()
+		}
+		h.servers = []*server{newServer(t, h.db, size, values), newServer(t, h.db, size, values)}
 		for range 3000 {
 			h.step()
 		}
@@ -224,12 +248,15 @@ func TestHitsAreOfTheTransactionsOwnMoment(t *testing.T) {
 			h.end(0)
 		}
 		newer += h.newer
+		for _, s := range h.servers {
+			remote += s.row.Stats().RemoteHits
+		}
 		if t.Failed() {
 			t.Fatalf("in run %d", run)
 		}
 	}
-	t.Logf("%d hits of exact transactions, %d of others, %d of these newer", hits[true], hits[false], newer)
-	if hits[true] < 1000 || hits[false] < 1000 {
+	t.Logf("%d hits of exact transactions, %d of others, %d of these newer; %d of rows were shared by the servers", hits[true], hits[false], newer, remote)
+	if hits[true] < 1000 || hits[false] < 1000 || remote < 100 {
 		t.Error("too few hits to show anything")
 	}
 }

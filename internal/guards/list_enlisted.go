@@ -18,6 +18,22 @@ var enlistedGuards = []guard{{
 	gone:    "v.Unordered, v.Exact = true, true\n",
 	by:      "TestExactAndOtherTransactionsShareNothing",
 }, {
+	name:    "what is exact and what may be newer is apart in the backend",
+	keeps:   "P12",
+	without: "A transaction at repeatable read gets from the backend what its snapshot does not show yet.",
+	file:    "internal/databases/unordered.go",
+	text:    "	if !exact { // P12: what a backend keeps is apart too\n		at += \"-newer\"\n	}\n",
+	gone:    "",
+	by:      "TestHitsAreOfTheTransactionsOwnMoment",
+}, {
+	name:    "a value from the backend is good only under the sum of its deletes",
+	keeps:   "P11",
+	without: "A value of before a delete comes from the backend after it.",
+	file:    "internal/transaction/good.go",
+	text:    "	case m.Sums && fill != c.sum(m, key): // P4, P11, P12\n		return deleted\n",
+	gone:    "",
+	by:      "TestHitsAreOfTheTransactionsOwnMoment",
+}, {
 	name:    "a value is good only under the sum of its deletes",
 	keeps:   "P11",
 	without: "A value of before a delete is found after it, and one of after it before.",
