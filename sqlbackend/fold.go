@@ -88,7 +88,6 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 		if len(gone) == 0 || len(gone) == 1 && token == 0 {
 			return nil
 		}
-		slices.SortFunc(gone, func(r, s storedRow) int { return cmp.Compare(r.id, s.id) })
 		ids, id := make([]string, len(gone)), sum{}
 		for i, r := range gone {
 			ids[i] = strconv.FormatInt(r.id, 10)
@@ -157,7 +156,7 @@ func (b *Backend) rows(ctx context.Context, q querier.Handle, n *tenant) (rows [
 	return rows, err
 }
 
-// choose returns the rows to fold, and what their sum is: those of transactions, and
+// choose returns the rows to fold, by their ids, and what their sum is: those of transactions, and
 // those packed ones that are not much larger than what is folded anyway. So a large row
 // is written again only after as much has come to it.
 //
@@ -192,6 +191,8 @@ func choose(rows []storedRow, all bool) (gone []storedRow, whole *content, token
 		gone = append(gone, r)
 		whole.add(r.parsed)
 	}
+	slices.SortFunc(gone, func(r, s storedRow) int { return cmp.Compare(r.id, s.id) })
+	whole.of = madeOf(gone)
 	if whole.forget() {
 		token = backend.NewToken().Number()
 	}

@@ -52,9 +52,10 @@ type place struct {
 type content struct {
 	caches map[string]sum // "": all caches
 	keys   map[place]uint64
+	of     []int64 // tokens of rows that it is the sum of
 }
 
-func newContent() *content { return &content{map[string]sum{}, map[place]uint64{}} }
+func newContent() *content { return &content{caches: map[string]sum{}, keys: map[place]uint64{}} }
 
 func (c *content) len() int { return len(c.caches) + len(c.keys) }
 
@@ -181,6 +182,10 @@ func parseSums(text string) (*content, error) {
 			}
 			c.keys[place{cache, h, false}] = number
 		}
+		if p.of != nil && cache != "" {
+			return nil, fmt.Errorf("%.20q has the tokens of rows", cache)
+		}
+		c.of = append(c.of, p.of...)
 		for group, number := range p.groups {
 			g, err := strconv.ParseUint(group, 10, 64)
 			if err != nil || g >= backend.Groups {
@@ -195,18 +200,19 @@ func parseSums(text string) (*content, error) {
 type packedCache struct {
 	sum
 	keys, groups map[string]uint64
+	of           []int64
 }
 
-// UnmarshalJSON reads [n, sum], [n, sum, keys] or [n, sum, keys, groups].
+// UnmarshalJSON reads [n, sum], [n, sum, keys], [n, sum, keys, groups] or [n, sum, keys, groups, tokens].
 func (p *packedCache) UnmarshalJSON(text []byte) error {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(text, &parts); err != nil {
 		return err
 	}
-	if len(parts) < 2 || len(parts) > 4 {
+	if len(parts) < 2 || len(parts) > 5 {
 		return fmt.Errorf("a sum has %d parts", len(parts))
 	}
-	into := []any{&p.n, &p.numbers, &p.keys, &p.groups}
+	into := []any{&p.n, &p.numbers, &p.keys, &p.groups, &p.of}
 	for i, part := range parts {
 		if string(part) == "null" {
 			return errors.New("a part of a sum is null")
@@ -287,6 +293,9 @@ func (c *content) pack() string {
 	for cache := range keys {
 		names[cache] = true
 	}
+	if len(c.of) > 0 {
+		names[""] = true
+	}
 	b := []byte{'{'}
 	for _, cache := range slices.Sorted(maps.Keys(names)) {
 		if len(b) > 1 {
@@ -294,12 +303,23 @@ func (c *content) pack() string {
 		}
 		s := c.caches[cache]
 		b = fmt.Appendf(appendString(b, cache), ":[%d,%d", s.n, s.numbers)
-		if places := keys[cache]; len(places) > 0 {
+		places, of := keys[cache], cache == "" && len(c.of) > 0
+		if len(places) > 0 || of {
 			slices.SortFunc(places, func(p, q place) int { return cmp.Compare(p.hash, q.hash) })
 			b = c.appendPlaces(b, places, false, "%016x")
-			if slices.ContainsFunc(places, func(p place) bool { return p.group }) {
+			if of || slices.ContainsFunc(places, func(p place) bool { return p.group }) {
 				b = c.appendPlaces(b, places, true, "%d")
 			}
+		}
+		if of {
+			b = append(b, ",["...)
+			for i, token := range c.of {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = strconv.AppendInt(b, token, 10)
+			}
+			b = append(b, ']')
 		}
 		b = append(b, ']')
 	}

@@ -189,7 +189,7 @@ func TestForgettingHidesNoDelete(t *testing.T) {
 					}
 					forgotten += before - len(whole.keys)
 				}
-				v, err := empty.with([]*row{{token: 1, n: 1, clears: whole.pack()}}, nil, []*row{{token: 1, n: 1, clears: whole.pack()}})
+				v, _, err := empty.with([]*row{{token: 1, n: 1, clears: whole.pack()}}, nil, []*row{{token: 1, n: 1, clears: whole.pack()}})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -17,6 +17,8 @@ type tenant struct {
 	mu    sync.Mutex
 	pool  *pool   // nil until it was prepared
 	views []*view // the last few, by use
+	head  *view   // the last of its chain; see backend.State
+	older int     // views since then that are of older snapshots
 	known []*row  // the largest rows of the view that was used last
 
 	epoch, fold task
@@ -119,10 +121,16 @@ func equal(r, s *row) bool {
 // resolve puts rows that are known in the place of those that are equal.
 func (n *tenant) resolve(rows []*row) []*row {
 	byToken := map[int64]*row{}
-	for _, v := range n.views {
+	know := func(v *view) {
 		for _, r := range v.rows {
 			byToken[r.token] = r
 		}
+	}
+	if n.head != nil {
+		know(n.head)
+	}
+	for _, v := range n.views {
+		know(v)
 	}
 	for i, r := range rows {
 		if k := byToken[r.token]; k != nil && equal(k, r) {
@@ -156,10 +164,20 @@ func (n *tenant) find(rows []*row) (*view, error) {
 			nearest, gone, added = v, g, a
 		}
 	}
-	if v, err := nearest.with(rows, gone, added); err == nil || nearest == empty {
-		return v, err
+	continues := n.head != nil && shows(n.head.rows, rows)
+	if continues {
+		nearest = n.head
+		gone, added = difference(nearest.rows, rows)
 	}
-	return empty.with(rows, nil, rows)
+	v, change, err := nearest.with(rows, gone, added)
+	if err != nil && nearest != empty {
+		continues = false
+		v, change, err = empty.with(rows, nil, rows)
+	}
+	if err == nil {
+		n.order(v, change, continues)
+	}
+	return v, err
 }
 
 // largest returns the rows whose contents are worth not to be sent again.

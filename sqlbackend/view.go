@@ -69,24 +69,25 @@ func packedOf(rows, packed []*row) int {
 	return slices.IndexFunc(packed, func(r *row) bool { return r.packed() && r.sum() == id })
 }
 
-// with returns the view of other rows, which differ from those of v by gone and added.
-func (v *view) with(rows, gone, added []*row) (*view, error) {
-	change := newContent()
+// with returns the view of other rows, which differ from those of v by gone and added, and
+// the difference of their sums.
+func (v *view) with(rows, gone, added []*row) (next *view, change *content, err error) {
+	change = newContent()
 	for _, r := range gone {
 		c, err := r.content()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		change.subtract(c)
 	}
 	for _, r := range added {
 		c, err := r.content()
 		if err != nil {
-			return nil, badRow{r, err}
+			return nil, nil, badRow{r, err}
 		}
 		change.add(c)
 	}
-	next := &view{rows: rows, base: v.base.plus(change.caches[""])}
+	next = &view{rows: rows, base: v.base.plus(change.caches[""])}
 	next.state = &backend.State{Epoch: next.base.token(), Base: next.base.token(), Sums: v.state.Sums, Caches: v.state.Caches}
 	delete(change.caches, "")
 	next.sumUp(v, change.caches)
@@ -99,7 +100,7 @@ func (v *view) with(rows, gone, added []*row) (*view, error) {
 			next.state.Sums = next.state.Sums.Add(at.cache, at.hash, number)
 		}
 	}
-	return next, nil
+	return next, change, nil
 }
 
 // sumUp makes the caches of v those of old with changes. What has not changed it shares.

@@ -207,15 +207,16 @@ func TestManyDeletesOfAWarmCachePublishNothingLoadedBeforeTheChange(t *testing.T
 	}
 }
 
-// Values that do not bear the tag stay, whichever others were cleared; so do those that a
-// transaction at read committed loaded. // P11
+// Values that do not bear the tag stay, whichever others were cleared. Transactions at read committed find
+// those that exact ones have loaded. // P11
 func TestAClearedTagTakesAwayOnlyWhatBearsIt(t *testing.T) {
 	for name, exact := range map[string]bool{"exact": true, "read committed": false} {
 		t.Run(name, func(t *testing.T) {
 			db, s, c := one(t, txcache.CacheOptions{})
 			c.TagBy(func(key string, _ int) []string { return []string{key[:1]} })
+			loaded := false
 			read := func(keys ...string) (loads int) {
-				q := db.Begin(exact)
+				q := db.Begin(exact || !loaded)
 				tx := enlistAt(t, s, q)
 				for _, key := range keys {
 					if _, err := c.Load(t.Context(), tx, key, func(context.Context) (int, error) { loads++; return 1, nil }); err != nil {
@@ -238,10 +239,14 @@ func TestAClearedTagTakesAwayOnlyWhatBearsIt(t *testing.T) {
 			all := []string{"a1", "a2", "b1", "b2", "c1"}
 			read(all...)
 			for i := range 100 {
+				loaded = true
 				clear(func(tx *txcache.Tx) error { return tx.ClearTags("a", fmt.Sprint("other ", i)) })
 				if n := read(all...); n != 2 {
 					t.Fatalf("after the clear of the tag of 2 values %d were loaded", n)
 				}
+				loaded = false
+				read(all...)
+				loaded = true
 				if i%10 == 0 {
 					db.Fold("db")
 				}
@@ -254,11 +259,71 @@ func TestAClearedTagTakesAwayOnlyWhatBearsIt(t *testing.T) {
 			if n := read("b1", "c1"); n != 2 {
 				t.Errorf("%d values were loaded after a delete and a clear of a tag, want 2", n)
 			}
+			loaded = false
 			read(all...)
+			loaded = true
 			db.Forget("db")
 			if n := read(all...); n != 0 {
 				t.Errorf("%d values were loaded after clears of tags were forgotten, though none was cleared", n)
 			}
 		})
+	}
+}
+
+// At read committed a writer may overwrite what somebody else has changed since it began. The tag that it
+// clears is that of the row then, which the value that is cached does not bear.
+func TestWhoClearsATagReadsItsOwnRow(t *testing.T) {
+	for name, reader := range map[string]string{"others have read it": "other", "it has read it itself": "own"} {
+		t.Run(name, func(t *testing.T) {
+			db, s, c := tagged(t, txcache.CacheOptions{})
+			q := db.Begin(false)
+			tx := enlist(t, s, q, false)
+			before, r := tx, q
+			if reader == "other" {
+				r = db.Begin(false)
+				before = enlistAt(t, s, r)
+			}
+			if v := row(t, before, r, c, "x"); v != 1 {
+				t.Fatalf("loaded %d", v)
+			}
+			moves(t, db, s, c, nil)
+			if err := q.Put("x", 3); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.ClearTags("author 2"); err != nil {
+				t.Fatal(err)
+			}
+			if v := row(t, tx, q, c, "x"); v != 3 {
+				t.Errorf("the writer reads %d, its own row is 3", v)
+			}
+		})
+	}
+}
+
+// At read committed a transaction may load what was committed after it began, and a restore may lose that.
+func TestAValueOfALostCommitOutlivesNoClear(t *testing.T) {
+	db, s, c := tagged(t, txcache.CacheOptions{})
+	q := db.Begin(false)
+	tx := enlistAt(t, s, q)
+	backup := db.Snapshot()
+	moves(t, db, s, c, nil)
+	if v := row(t, tx, q, c, "x"); v != 2 {
+		t.Fatalf("loaded %d", v)
+	}
+	db.Restore(backup)
+	w := db.Begin(true)
+	change := enlist(t, s, w, false)
+	if err := w.Put("x", 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := change.ClearTags("author 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := change.CommitWith(t.Context(), func(context.Context) error { return w.Commit() }); err != nil {
+		t.Fatal(err)
+	}
+	q = db.Begin(false)
+	if v := row(t, enlistAt(t, s, q), q, c, "x"); v != 3 {
+		t.Errorf("a transaction reads %d, the row is 3", v)
 	}
 }

@@ -78,8 +78,8 @@ var deleteGuards = []guard{{
 	keeps:   "P1",
 	without: "A transaction that has deleted a key reads, and publishes, what it set there before.",
 	file:    "internal/transaction/good.go",
-	text:    "return len(l.deleted) > 0 && l.deleted.since(uint64(e.cut), c.Keys.Hash(key)) || w.tags",
-	gone:    "return w.tags",
+	text:    "return len(l.deleted) > 0 && l.deleted.since(uint64(e.cut), c.Keys.Hash(key)) || c.tagsCut",
+	gone:    "return c.tagsCut",
 	by:      "TestWriteThroughInEveryOrder/memory",
 }, {
 	name:    "values of others that bear a cleared tag are hidden, near",
@@ -118,7 +118,7 @@ var deleteGuards = []guard{{
 	keeps:   "P1",
 	without: "A transaction that several goroutines use keeps, and publishes, what was read before the row was changed.",
 	file:    "internal/transaction/set.go",
-	text:    "w.tags.since(cuts, e.tagged()...) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {",
+	text:    "c.tagsCut(t, w, cuts, &e) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {",
 	gone:    "false && l != nil {",
 	by:      "TestALoadThatLandsAfterADelete",
 }, {

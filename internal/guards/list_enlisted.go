@@ -161,4 +161,28 @@ var enlistedGuards = []guard{{
 	text:    "		} else if !u.used(key, g) { // P10\n			g.discard()\n			delete(u.generations, key)\n		}\n",
 	gone:    "		}\n",
 	by:      "TestOldGenerationsGo",
+}, {
+	name:    "who has cleared a tag reads no value of others that bears tags",
+	keeps:   "P1",
+	without: "A writer that has overwritten what somebody else has changed since it began reads the value of before both.",
+	file:    "internal/transaction/good.go",
+	text:    "	if none || t.view.Unordered { // P1\n",
+	gone:    "	if none {\n",
+	by:      "TestWhoClearsATagReadsItsOwnRow",
+}, {
+	name:    "who has cleared a tag loads anew what it loaded before",
+	keeps:   "P1",
+	without: "A writer that has overwritten what somebody else has changed since it began reads the value that it loaded before both.",
+	file:    "internal/transaction/good.go",
+	text:    "	if t.view.Unordered && e.loaded && c.Tagged.Load() { // P1\n		return w.tags.any(cuts)\n	}\n",
+	gone:    "",
+	by:      "TestWhoClearsATagReadsItsOwnRow",
+}, {
+	name:    "what may be newer than its state is in no chain",
+	keeps:   "P3",
+	without: "A value of a commit that a restore has lost outlives the clears of what came in its place.",
+	file:    "internal/transaction/fills.go",
+	text:    "	if !t.view.Exact {\n		return place{}\n	}\n",
+	gone:    "",
+	by:      "TestAValueOfALostCommitOutlivesNoClear",
 }}

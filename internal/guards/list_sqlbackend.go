@@ -22,7 +22,7 @@ var sqlBackendGuards = []guard{{
 	keeps:   "P4",
 	without: "A clear that another program has written wrongly is overlooked.",
 	file:    "sqlbackend/view.go",
-	text:    "			return nil, badRow{r, err}\n",
+	text:    "			return nil, nil, badRow{r, err}\n",
 	gone:    "			continue\n",
 	by:      "TestEachRowChangesTheState",
 }, {
@@ -97,4 +97,28 @@ var sqlBackendGuards = []guard{{
 	text:    "return sum{s.n + t.n, (s.numbers + t.numbers) & mask}",
 	gone:    "return sum{s.n + t.n, s.numbers + t.numbers}",
 	by:      "TestPackedRowsAreExact",
+}, {
+	name:    "sqlbackend: a state follows one of which it shows all",
+	keeps:   "P12",
+	without: "A value whose row has moved to another tag is found by a snapshot that does not show that.",
+	file:    "sqlbackend/chain.go",
+	text:    "	return !slices.ContainsFunc(gone, func(r *row) bool { return r.token < leastNamed || !in[r.token] })\n",
+	gone:    "	return len(in) > 0\n",
+	by:      "TestLaterStatesOfAChainShowMore",
+}, {
+	name:    "sqlbackend: a cleared tag has the step of its state",
+	keeps:   "P11",
+	without: "The clear of a tag takes nothing away.",
+	file:    "sqlbackend/chain.go",
+	text:    "s.Chain, s.Step+1, stepTags(s.TagSteps, s.Step+1, change)",
+	gone:    "s.Chain, s.Step+1, stepTags(s.TagSteps, s.Step, change)",
+	by:      "TestLaterStatesOfAChainShowMore",
+}, {
+	name:    "sqlbackend: where a group of tags has another sum, any of them may have been cleared",
+	keeps:   "P11",
+	without: "The clear of a tag that was forgotten at once takes nothing away.",
+	file:    "sqlbackend/chain.go",
+	text:    "			steps = steps.Raise(\"\", step)\n",
+	gone:    "",
+	by:      "TestClearsThatWereForgottenAtOnce",
 }}

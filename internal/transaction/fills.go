@@ -52,6 +52,16 @@ type place struct {
 	chain, step uint64
 }
 
+// placeOf returns where t fills a value: nowhere, if it may be newer than the state of t. It may be of a
+// commit that is lost in a failover or a restore, and then no clear would be of it. // P3
+func (c *Cache[K, V]) placeOf(t *Transaction, key K) place {
+	if !t.view.Exact {
+		return place{}
+	}
+	m, _ := t.marks(&c.Core)
+	return c.place(m, key)
+}
+
 func (c *Cache[K, V]) place(m *databases.Marks, key K) (p place) {
 	if m != nil && m.Chain != 0 {
 		p.keys, _ = c.sums(m, key)

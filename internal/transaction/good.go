@@ -124,8 +124,17 @@ func (c *Cache[K, V]) since(m *databases.Marks, key K) uint64 {
 
 // hidden reports whether what the transaction set under key is gone, as it was deleted,
 // or a tag cleared, since. t.mu must be held.
-func (c *Cache[K, V]) hidden(w *work, l *local, key K, e *entry[V]) bool {
-	return len(l.deleted) > 0 && l.deleted.since(uint64(e.cut), c.Keys.Hash(key)) || w.tags.since(uint64(e.cut), e.tagged()...)
+func (c *Cache[K, V]) hidden(t *Transaction, w *work, l *local, key K, e *entry[V]) bool {
+	return len(l.deleted) > 0 && l.deleted.since(uint64(e.cut), c.Keys.Hash(key)) || c.tagsCut(t, w, uint64(e.cut), e)
+}
+
+// tagsCut reports whether a tag of an entry was cleared since there were so many cuts. Where
+// states have no numbers that of any value will do for what was loaded: see clearsTagOf.
+func (c *Cache[K, V]) tagsCut(t *Transaction, w *work, cuts uint64, e *entry[V]) bool {
+	if t.view.Unordered && e.loaded && c.Tagged.Load() { // P1
+		return w.tags.any(cuts)
+	}
+	return w.tags.since(cuts, e.tagged()...)
 }
 
 // HidesTags reports whether what others are loading may bear tags that the transaction
@@ -144,7 +153,8 @@ func (c *Cache[K, V]) HidesTags(t *Transaction) bool {
 }
 
 // clearsTagOf reports whether the transaction has cleared a tag that a value of others
-// bears.
+// bears. Where states have no numbers any cleared tag will do: what it has overwritten may have
+// borne a tag that an older value, of before somebody else's change, does not bear.
 func (c *Cache[K, V]) clearsTagOf(t *Transaction, key K, value V) bool {
 	if t.ReadOnly || !c.Tagged.Load() {
 		return false
@@ -152,8 +162,8 @@ func (c *Cache[K, V]) clearsTagOf(t *Transaction, key K, value V) bool {
 	t.mu.Lock()
 	none := t.work == nil || len(t.work.tags) == 0
 	t.mu.Unlock()
-	if none {
-		return false
+	if none || t.view.Unordered { // P1
+		return !none
 	}
 	tags := c.tags(key, value, false)
 	t.mu.Lock()

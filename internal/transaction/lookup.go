@@ -178,7 +178,7 @@ func (c *Cache[K, V]) own(t *Transaction, key Key[K]) (r Result[V], open bool) {
 	}
 	open = true
 	if o, _ := l.overlay.(*overlay[K, V]); o != nil {
-		if e, there := o.values[key]; there && c.hidden(w, l, key.Key, &e) {
+		if e, there := o.values[key]; there && c.hidden(t, w, l, key.Key, &e) {
 			return r, false
 		}
 		r, open = o.get(key)

@@ -81,7 +81,7 @@ func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 				continue
 			}
 		}
-		if c.hidden(p.work, p.local, key.Key, &e) || !c.publishable(&p, marks, key.Key, &e) {
+		if c.hidden(p.t, p.work, p.local, key.Key, &e) || !c.publishable(&p, marks, key.Key, &e) {
 			continue
 		}
 		published++
@@ -136,7 +136,7 @@ func (c *Cache[K, V]) publishedFill(p *publication, key K) (fill uint64, at plac
 		return p.fill, at
 	}
 	m, _ := p.t.marks(&c.Core)
-	at = c.place(m, key)
+	at = c.placeOf(p.t, key)
 	keys, tags := c.sums(m, key)
 	clears := p.work.cleared || p.local.cleared // so the generation is of those who see its record
 	if !clears && p.local.deleted[c.Keys.Hash(key)] > 0 {

@@ -84,8 +84,7 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	}
 	if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g := c.Generation(t); g != nil && g.near != nil && c.useful(t, key.Key, &e) {
-			m, _ := t.marks(&c.Core)
-			g.set(key, e, c.fill(t, key.Key), c.place(m, key.Key))
+			g.set(key, e, c.fill(t, key.Key), c.placeOf(t, key.Key))
 			if c.Store.Values == nil {
 				return
 			}
@@ -124,7 +123,7 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 		return
 	}
 	if w := t.work; w != nil {
-		if l := w.caches[&c.Core]; w.tags.since(cuts, e.tagged()...) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {
+		if l := w.caches[&c.Core]; c.tagsCut(t, w, cuts, &e) || l != nil && len(l.deleted) > 0 && l.deleted.since(cuts, c.Keys.Hash(key)) {
 			return
 		}
 	}
@@ -201,7 +200,7 @@ func (c *Cache[K, V]) entryOf(t *Transaction, key Key[K]) (e entry[V], ok bool) 
 	if o == nil {
 		return e, false
 	}
-	if e, ok = o.values[key]; ok && c.hidden(t.work, t.work.caches[&c.Core], key.Key, &e) {
+	if e, ok = o.values[key]; ok && c.hidden(t, t.work, t.work.caches[&c.Core], key.Key, &e) {
 		return e, false
 	}
 	if ok {

@@ -63,6 +63,16 @@ func (k cutKeys) since(cuts uint64, hashes ...uint64) bool {
 	return len(k) > 0 && slices.ContainsFunc(hashes, func(h uint64) bool { return k[h] > cuts })
 }
 
+// any reports whether a key was cut since there were so many cuts.
+func (k cutKeys) any(cuts uint64) bool {
+	for _, cut := range k {
+		if cut > cuts {
+			return true
+		}
+	}
+	return false
+}
+
 // hashes returns the hashes, sorted.
 func (k cutKeys) hashes() []uint64 { return slices.Sorted(maps.Keys(k)) }
 

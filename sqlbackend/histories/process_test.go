@@ -99,11 +99,16 @@ func doomed(ctx context.Context, random *rand.Rand, s *server) error {
 	defer cache.Rollback()
 	at(0, "before the write")
 	row := random.IntN(rows)
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE item SET v = v + %d WHERE id = %d", 1+random.IntN(1<<30), row)); err != nil {
+	more := 1 + random.IntN(1<<30)
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE item SET v = v + %d WHERE id = %d", more, row)); err != nil {
+		return err
+	}
+	v, err := readRow(ctx, tx, row)
+	if err != nil {
 		return err
 	}
 	at(1, "after the write")
-	if err := s.clear(random, cache, row); err != nil {
+	if err := s.clear(random, cache, row, v-int64(more)); err != nil {
 		return err
 	}
 	return cache.CommitWith(ctx, func(context.Context) error {

@@ -35,7 +35,8 @@ type caches struct {
 	warm *txcache.Cache[int, value] // a row; writers clear it, and what they set is published
 }
 
-func tagOf(row int) string { return fmt.Sprint("tag ", row%2) }
+// tagOf returns the tag of a row with that version: it moves to another one as it changes.
+func tagOf(version int64) string { return fmt.Sprint("tag ", version%5) }
 
 // junk is a tenth of the keys that make a fold forget some.
 const junk = 2000
@@ -65,7 +66,7 @@ func (e *engine) server(name string, db *sql.DB) (s *server, err error) {
 		return nil, err
 	}
 	s.row = txcache.Must(txcache.NewCache[int, value](s.store, "row", nil))
-	s.row.TagBy(func(row int, _ value) []string { return []string{tagOf(row)} })
+	s.row.TagBy(func(_ int, v value) []string { return []string{tagOf(v[0])} })
 	s.pair = txcache.Must(txcache.NewCache[int, value](s.store, "pair", nil))
 	s.warm = txcache.Must(txcache.NewCache[int, value](s.store, "warm", &txcache.CacheOptions{Warm: true}))
 	return s, nil
@@ -91,15 +92,18 @@ func (s *server) load(ctx context.Context, q queryer, c *txcache.Cache[int, valu
 	return v, nil
 }
 
-// clear clears all that shows a row, by key, tag, cache, or database.
-func (s *server) clear(random *rand.Rand, tx *txcache.Tx, row int) (err error) {
-	switch random.IntN(10) {
-	case 0:
+// unknown is a version that a writer does not know.
+const unknown = -1
+
+// clear clears all that shows a row, by key, cache, database, or, if it knows the version that it has overwritten, by tag.
+func (s *server) clear(random *rand.Rand, tx *txcache.Tx, row int, old int64) (err error) {
+	switch n := random.IntN(10); {
+	case n == 0:
 		return tx.ClearAll()
-	case 1:
+	case n == 1:
 		err = s.row.Clear(tx)
-	case 2, 3:
-		err = tx.ClearTags(tagOf(row))
+	case n < 6 && old != unknown:
+		err = tx.ClearTags(tagOf(old))
 	default:
 		err = s.row.Delete(tx, row)
 	}

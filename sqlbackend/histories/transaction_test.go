@@ -288,13 +288,14 @@ func (x *transaction) put(row int) (v int64, err error) {
 		}
 		x.early[row] = true
 	case 1:
-		if err := x.server.clear(x.random, x.cache, row); err != nil {
+		if err := x.server.clear(x.random, x.cache, row, unknown); err != nil {
 			return 0, err
 		}
 		x.pause()
 	}
 	// Versions grow, and one that is rolled back is not given again.
-	if _, err := x.sql.ExecContext(x.ctx, fmt.Sprintf("UPDATE item SET v = v + %d WHERE id = %d", 1+x.random.IntN(1<<30), row)); err != nil {
+	more := 1 + x.random.IntN(1<<30)
+	if _, err := x.sql.ExecContext(x.ctx, fmt.Sprintf("UPDATE item SET v = v + %d WHERE id = %d", more, row)); err != nil {
 		return 0, err
 	}
 	if x.baselines != nil {
@@ -312,7 +313,7 @@ func (x *transaction) put(row int) (v int64, err error) {
 		return v, errors.Join(s.pair.Clear(x.cache), s.warm.Clear(x.cache))
 	case 1:
 	default:
-		if err := x.server.clear(x.random, x.cache, row); err != nil {
+		if err := x.server.clear(x.random, x.cache, row, v-int64(more)); err != nil {
 			return 0, err
 		}
 	}
