@@ -36,7 +36,18 @@ func openMemory(context.Context, *config.Config) (backend.Backend, error) {
 }
 
 func openSQL(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
-	return sqlbackend.Open(ctx, cfg)
+	b, err := sqlbackend.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.SQL.Values != config.ClassRedis {
+		return b, nil
+	}
+	v, err := openValues(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return sqlbackend.WithValues(b, v), nil
 }
 
 // Register makes a backend available under class, which by convention is the
