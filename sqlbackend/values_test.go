@@ -114,3 +114,70 @@ func TestValuesBesideTheTable(t *testing.T) {
 		t.Errorf("after Close Drop returned %v, and the values of %q were dropped", err, values.dropped)
 	}
 }
+
+// kept is a place for values that takes them.
+type kept struct {
+	away
+	values map[backend.Key]string
+}
+
+func (k *kept) Get(_ context.Context, keys []backend.Key) ([][]byte, error) {
+	data := make([][]byte, len(keys))
+	for i, key := range keys {
+		if v, ok := k.values[key]; ok {
+			data[i] = []byte(v)
+		}
+	}
+	return data, nil
+}
+
+func (k *kept) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
+	data, err := k.Get(ctx, keys)
+	return data, make([]time.Duration, len(keys)), err
+}
+
+func (k *kept) Set(_ context.Context, values []backend.Value) error {
+	for _, v := range values {
+		k.values[v.Key] = string(v.Data)
+	}
+	return nil
+}
+
+// What transactions with one snapshot have loaded is kept for all, and what others have
+// loaded is not kept: it may be newer than its token.
+func TestOnlyExactValuesAreKept(t *testing.T) {
+	db := sql.OpenDB(sink{})
+	defer db.Close()
+	plain, err := sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, sqlbackend.SQLite, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := &kept{values: map[backend.Key]string{}}
+	b := sqlbackend.WithValues(plain, place).(backend.Timed)
+	exact, newer := backend.Key{Database: "shop", Cache: "c", Token: "7-token", Key: "k"}, backend.Key{Database: "shop", Cache: "c", Token: "7-token-newer", Key: "k"}
+	get := func() (found []string) {
+		t.Helper()
+		keys := []backend.Key{exact, newer}
+		data, err := b.Get(t.Context(), keys)
+		timed, _, failure := b.GetTimed(t.Context(), keys)
+		if err := errors.Join(err, failure); err != nil || keys[0] != exact || keys[1] != newer {
+			t.Fatalf("%v; the keys are %v now", err, keys)
+		}
+		for _, d := range append(data, timed...) {
+			found = append(found, string(d))
+		}
+		return found
+	}
+	if err := b.Set(t.Context(), []backend.Value{{Key: newer, Data: []byte("newer")}}); err != nil {
+		t.Error(err)
+	}
+	if got := get(); strings.Join(got, "") != "" || len(place.values) != 0 {
+		t.Errorf("%q is found of what may be newer, and %v is kept", got, place.values)
+	}
+	if err := b.Set(t.Context(), []backend.Value{{Key: newer, Data: []byte("newer")}, {Key: exact, Data: []byte("exact")}}); err != nil {
+		t.Error(err)
+	}
+	if got := get(); strings.Join(got, " ") != "exact exact exact exact" || len(place.values) != 1 {
+		t.Errorf("%q is found of what is exact, and %v is kept", got, place.values)
+	}
+}
