@@ -36,7 +36,21 @@ func openMemory(context.Context, *config.Config) (backend.Backend, error) {
 }
 
 func openSQL(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
-	return sqlbackend.Open(ctx, cfg)
+	var values sqlbackend.Values
+	if cfg.SQL.Values == config.ClassRedis {
+		var err error
+		if values, err = openValues(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	b, err := sqlbackend.Open(ctx, cfg)
+	switch {
+	case values == nil:
+		return b, err
+	case err != nil:
+		return nil, errors.Join(err, values.Close())
+	}
+	return sqlbackend.WithValues(b, values), nil
 }
 
 // Register makes a backend available under class, which by convention is the

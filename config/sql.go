@@ -26,7 +26,8 @@ type SQL struct {
 	// "txcache_clear".
 	Table string `toml:"table,omitempty"`
 
-	// Values says where values are kept: "memory", in the process, which is the default.
+	// Values says where values are kept: "memory", in the process, which is the default, or
+	// "redis": encoded values are also kept there, as [Redis] says, for all servers.
 	Values string `toml:"values,omitempty"`
 }
 
@@ -46,7 +47,7 @@ func (s *SQL) problems(class string, report func(key, found, text string)) (ps p
 	if s.Dialect != "" && !slices.Contains(dialects, s.Dialect) {
 		report("cache.sql.dialect", quote(s.Dialect), "is unknown")
 	}
-	if s.Values != "" && s.Values != "memory" {
+	if s.Values != "" && s.Values != ClassMemory && s.Values != ClassRedis {
 		report("cache.sql.values", quote(s.Values), "is unknown")
 	}
 	return ps

@@ -28,7 +28,7 @@ var expected = map[string]string{
 
 	"cache.sql.dialect": `"postgres", "mysql" or "sqlite"`,
 	"cache.sql.dsn":     `the address of the database, as the driver takes it, such as "${DATABASE_URL}"`,
-	"cache.sql.values":  `"memory"`,
+	"cache.sql.values":  `"memory" or "redis"`,
 
 	"cache.redis.largest_value": `an amount of memory such as "64MB", at most "512MB"`,
 }

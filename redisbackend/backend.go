@@ -70,6 +70,8 @@ type Backend struct {
 
 	bounded bool // the client's own time limits are not above that of Options
 
+	onlyValues bool // it is that of a Values, so the generations are not here
+
 	databases  sync.Map // of name to *database
 	longNames  sync.Map // of what is announced for a long name to that name
 	versions   atomic.Uint64
@@ -105,10 +107,15 @@ var (
 // wait for a call under way as long as the client does. A proxy that keeps the
 // client's connection while it changes servers hides what Backend must see.
 func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
+	return newBackend(client, opts, false)
+}
+
+// newBackend is New, and makes what a Values has.
+func newBackend(client redis.UniversalClient, opts *Options, onlyValues bool) (*Backend, error) {
 	if client == nil {
 		return nil, errors.New("txcache: redisbackend: the client is nil")
 	}
-	b := &Backend{client: client, started: time.Now()}
+	b := &Backend{client: client, started: time.Now(), onlyValues: onlyValues}
 	if opts != nil {
 		b.options = *opts
 	}
@@ -129,6 +136,7 @@ func New(client redis.UniversalClient, opts *Options) (*Backend, error) {
 		b.uncounted = true
 	}
 	b.options.setDefaults()
+	b.options.Channel = b.options.Channel && !onlyValues
 	b.bounded = boundedClient(client, b.options.Timeout)
 	b.layout = newLayout(b.options.Prefix)
 	b.ctx, b.cancel = context.WithCancel(context.Background())

@@ -107,13 +107,19 @@ func (b *Backend) Drop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.scan(ctx, walk{pattern: b.layout.pattern(name), repeat: true, choose: func(_ context.Context, keys []string) ([]string, error) {
-		return without(keys, db.hash), nil
-	}})
-	if err != nil {
+	if err = b.removeValues(ctx, name); err != nil {
 		return fmt.Errorf("txcache: the database is dropped, its values are left to expire: %w", cause.Of(err))
 	}
 	return nil
+}
+
+// removeValues removes the values of the database called name.
+func (b *Backend) removeValues(ctx context.Context, name string) error {
+	hash := b.layout.hash(name)
+	_, err := b.scan(ctx, walk{pattern: b.layout.pattern(name), repeat: true, choose: func(_ context.Context, keys []string) ([]string, error) {
+		return without(keys, hash), nil
+	}})
+	return err
 }
 
 // without returns keys but for key, in the same array.

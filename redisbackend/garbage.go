@@ -48,8 +48,12 @@ type tally struct {
 func (g *garbage) init() { g.limit.Store(minGarbage) }
 
 // count adds values that were written, with their parts, to the tallies of their
-// generations.
+// generations. Where the generations are kept elsewhere, several of a cache are in use at
+// once, and nothing here tells which.
 func (b *Backend) count(values []backend.Value) {
+	if b.onlyValues {
+		return
+	}
 	dead := 0
 	for len(values) > 0 {
 		// Most are of one generation.

@@ -33,6 +33,11 @@ import (
 // password are those of Redis; sentinels that ask for others take them as
 // ?sentinel_username= and ?sentinel_password=.
 func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
+	return open(ctx, cfg, false)
+}
+
+// open is Open, and makes what a Values has.
+func open(ctx context.Context, cfg *config.Config, onlyValues bool) (*Backend, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -55,14 +60,14 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 		}
 		client = redis.NewClient(simple)
 	}
-	b, err := New(client, &Options{
+	b, err := newBackend(client, &Options{
 		Prefix:   cfg.Prefix,
 		Duration: cfg.Redis.Duration,
 		Timeout:  cfg.Redis.DialTimeout + cfg.Redis.Timeout,
 		Channel:  cfg.Sync == config.SyncChannel,
 
 		LargestValue: int(cfg.Redis.LargestValue),
-	})
+	}, onlyValues)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

@@ -37,7 +37,7 @@ func TestFailoverThatLosesCommitsLeavesNothingStale(t *testing.T) {
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
 	h.foreign, h.least = true, 5_000
 	standby := primary.Standby(t)
-	there := (&engine{e.dialect, e.driver, standby.URI("postgres")}).open(t)
+	there := (&engine{dialect: e.dialect, driver: e.driver, dsn: standby.URI("postgres")}).open(t)
 	h.play(duration(t)/4, 12, 6)
 	for _, statement := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
 		if _, err := there.ExecContext(t.Context(), statement); err != nil {
@@ -77,7 +77,7 @@ func (h *history) reconnect() {
 func TestRestoredBackupLeavesNothingStale(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
 		e, server := overPostgres(t)
-		restores(t, e, func() (restore func()) {
+		restores(t, e, nil, func() (restore func()) {
 			server.Crash()
 			put := server.Backup()
 			server.Restart()
@@ -90,7 +90,7 @@ func TestRestoredBackupLeavesNothingStale(t *testing.T) {
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		e, file := overSQLite(t)
-		restores(t, e, func() (restore func()) {
+		restores(t, e, nil, func() (restore func()) {
 			backup := file + ".backup"
 			vacuumInto(t, e, backup)
 			return func() { putBack(t, backup, file) }
@@ -99,8 +99,9 @@ func TestRestoredBackupLeavesNothingStale(t *testing.T) {
 }
 
 // restores plays a history, makes a backup, plays on, restores the backup, and plays on, twice.
-func restores(t *testing.T, e *engine, backup func() (restore func())) {
+func restores(t *testing.T, e *engine, r *redis, backup func() (restore func())) {
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
+	h.redis = r
 	h.foreign, h.least = true, 5_000 // commits after the backup are gone
 	if e.dialect == sqlbackend.SQLite {
 		h.rest = 20 * time.Millisecond

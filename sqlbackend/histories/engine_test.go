@@ -27,6 +27,7 @@ type engine struct {
 	dialect sqlbackend.Dialect
 	driver  string
 	dsn     string
+	redis   string // the URI of Redis, which keeps values too; "": they are in the process alone
 }
 
 var schema = []string{
@@ -42,12 +43,12 @@ var identity = map[sqlbackend.Dialect]string{
 
 func overPostgres(t *testing.T) (*engine, *postgrestest.Server) {
 	server := postgrestest.Start(t)
-	return create(t, &engine{sqlbackend.Postgres, "pgx", server.URI("postgres")}), server
+	return create(t, &engine{dialect: sqlbackend.Postgres, driver: "pgx", dsn: server.URI("postgres")}), server
 }
 
 func overMariaDB(t *testing.T) (*engine, *mariadbtest.Server) {
 	server := mariadbtest.Start(t)
-	return create(t, &engine{sqlbackend.MySQL, "mysql", server.DSN("test")}), server
+	return create(t, &engine{dialect: sqlbackend.MySQL, driver: "mysql", dsn: server.DSN("test")}), server
 }
 
 // overSQLite returns the database in a file. Its transactions that write begin with BEGIN
@@ -55,7 +56,7 @@ func overMariaDB(t *testing.T) (*engine, *mariadbtest.Server) {
 func overSQLite(t *testing.T) (*engine, string) {
 	file := filepath.Join(t.TempDir(), "test.db")
 	dsn := "file:" + file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_txlock=immediate"
-	return create(t, &engine{sqlbackend.SQLite, "sqlite", dsn}), file
+	return create(t, &engine{dialect: sqlbackend.SQLite, driver: "sqlite", dsn: dsn}), file
 }
 
 func create(t *testing.T, e *engine) *engine {

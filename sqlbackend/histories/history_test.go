@@ -31,6 +31,7 @@ type history struct {
 	stop      atomic.Bool
 	part      uint64     // how often it was started
 	baselines *baselines // nil: there are none
+	redis     *redis     // that keeps values too; nil: there is none
 	counts
 	values
 }
@@ -144,6 +145,9 @@ func (h *history) start(readers, writers int) (end func()) {
 	if h.baselines != nil {
 		h.baselines.start(h, &group)
 	}
+	if h.redis != nil {
+		h.run(&group, 6, 1, h.redis.disturb)
+	}
 	return func() {
 		h.stop.Store(true)
 		group.Wait()
@@ -248,6 +252,7 @@ func (h *history) sane() {
 			h.t.Errorf("%s: %d commits in doubt, %d fences, %d clears that wait; want none", s.name, status.InDoubt, status.Fences, status.Waiting)
 		}
 	}
+	h.saneRedis()
 	if h.foreign {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/sqlbackend"
 )
 
@@ -62,7 +63,15 @@ func (e *engine) server(name string, db *sql.DB) (s *server, err error) {
 	if s.backend, err = e.backend(db); err != nil {
 		return nil, err
 	}
-	if s.store, err = txcache.New(s.backend, nil); err != nil {
+	var b backend.Backend = s.backend
+	opts := &txcache.Options{}
+	if e.redis != "" {
+		if b, err = e.withRedis(s.backend); err != nil {
+			return nil, err
+		}
+		opts.Size, opts.NoNear = 2, name == "b" // else most hits are in the process
+	}
+	if s.store, err = txcache.New(b, opts); err != nil {
 		return nil, err
 	}
 	s.row = txcache.Must(txcache.NewCache[int, value](s.store, "row", nil))
