@@ -17,6 +17,7 @@ const module = "github.com/seed-dad15c92/txcache"
 // back, and each floor can be read without those above it.
 var floors = [][]string{
 	{"cmd/txcache"},
+	{"internal/command"},
 	{"sqltx", "debugpage", "txcachetest", "internal/metrics"},
 	{"."},
 	{"internal/loading"},

@@ -1,5 +1,5 @@
 // Package inspect lets those who operate a service see what Redis keeps, through
-// a door that no user of package redisbackend has. The command cmd/txcache is
+// a door that no user of package redisbackend has. Package internal/command is
 // made of it.
 //
 // It has what can be asked and what the answers are. Package redisbackend, which

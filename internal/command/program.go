@@ -1,0 +1,214 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/spf13/cobra"
+
+	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/config"
+	"github.com/seed-dad15c92/txcache/internal/cause"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnavailable = 3
+	exitInterrupted = 130 // as shells have it for a process that Ctrl-C ended
+)
+
+// A program is one run of the command: where it reads and writes, and the flags
+// that all commands have.
+type program struct {
+	in       io.Reader
+	out      io.Writer // results
+	messages io.Writer // all else
+	asks     bool      // somebody can be asked: in and messages are a terminal
+	shows    bool      // messages are a terminal, which can show progress
+	terminal io.Writer // messages, for what moves the cursor
+
+	config  string
+	json    bool
+	verbose bool
+	timeout time.Duration
+
+	cfg      *config.Config
+	text     bytes.Buffer // of the file that cfg comes from
+	started  bool         // the command line was understood
+	cancel   context.CancelFunc
+	cleaning atomic.Bool // what an interrupted command leaves behind is being removed
+}
+
+// grace is how long an interrupted command may take to end.
+const grace = time.Second
+
+// run carries out a command line and returns the exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	out := &checked{to: p.out}
+	p.terminal = p.messages
+	p.out, p.messages = escaper{out}, escaper{p.messages}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.messages)
+	cmd, err, ended := p.execute(ctx, root)
+	if !ended {
+		fmt.Fprintln(p.messages, "txcache: interrupted; what was under way may not have been done")
+		return exitInterrupted
+	}
+	if p.cancel != nil {
+		p.cancel()
+	}
+	if err == nil && out.err != nil {
+		p.started = true // help and completions do without
+		err = fmt.Errorf("the output could not be written: %w", out.err)
+	}
+	code := p.code(ctx, err)
+	switch {
+	case code == exitInterrupted:
+		fmt.Fprintln(p.messages, "txcache: interrupted")
+		if more := err.Error(); more != context.Cause(ctx).Error() {
+			fmt.Fprintln(p.messages, cause.Of(err))
+		}
+	case err != nil:
+		fmt.Fprintf(p.messages, "txcache: %v\n", cause.Of(err))
+		if do := remedy(err); do != "" {
+			fmt.Fprintln(p.messages, do)
+		}
+		if !p.started {
+			if cmd.HasParent() {
+				fmt.Fprintf(p.messages, "Usage: %s\n", cmd.UseLine())
+			}
+			fmt.Fprintf(p.messages, "See %s --help.\n", cmd.CommandPath())
+		}
+	}
+	return code
+}
+
+// execute carries out the command line. An interrupted command that hangs, in a
+// read that no context ends or a write to a pipe that nobody reads, is left to
+// itself after a while: it ends with the process.
+func (p *program) execute(ctx context.Context, root *cobra.Command) (cmd *cobra.Command, err error, ended bool) {
+	done := make(chan struct{})
+	var last *cobra.Command // not the results: one that is left to itself may still write
+	var failed error
+	go func() {
+		defer close(done)
+		last, failed = root.ExecuteContextC(ctx)
+	}()
+	select {
+	case <-done:
+		return last, failed, true
+	case <-ctx.Done():
+	}
+	for {
+		select {
+		case <-done:
+			return last, failed, true
+		case <-time.After(grace):
+			if !p.cleaning.Load() {
+				return nil, nil, false
+			}
+		}
+	}
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "txcache",
+		Short: "Look after the caches of services that use txcache",
+		Long: `Txcache checks a configuration, shows what Redis keeps, clears and drops, watches
+commits go by, and measures. It reads the configuration file of the service.
+
+Results go to standard output, all else to standard error.
+
+Exit codes: 0 done; 1 failed, or found something wrong; 2 the command line or the
+configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
+		Example: `  txcache --config cache.toml check
+  txcache --config cache.toml caches shop
+  txcache --config cache.toml get shop users 42
+  txcache --config cache.toml clear shop users roles`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: p.start,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&p.config, "config", "c", "cache.toml", "the configuration `file` of the service")
+	flags.BoolVar(&p.json, "json", false, "print JSON: one document, or for watch one a line")
+	flags.DurationVar(&p.timeout, "timeout", 0, "give up after this long, such as 30s; 0: when it takes as long as it takes")
+	flags.BoolVarP(&p.verbose, "verbose", "v", false, "show the library's log records")
+	root.AddCommand(
+		p.checkCommand(), p.databasesCommand(), p.cachesCommand(), p.keysCommand(), p.getCommand(),
+		p.clearCommand(), p.deleteCommand(), p.clearTagsCommand(), p.dropCommand(), p.sweepCommand(), p.watchCommand(),
+		p.benchCommand(), p.versionCommand(),
+	)
+	return root
+}
+
+// start is called when the command line was understood.
+func (p *program) start(cmd *cobra.Command, _ []string) error {
+	if p.timeout < 0 {
+		return errors.New("--timeout is negative")
+	}
+	p.started = true
+	if p.timeout > 0 {
+		cause := fmt.Errorf("it was not done within --timeout %v", p.timeout)
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), p.timeout, cause)
+		cmd.SetContext(ctx)
+		p.cancel = cancel
+	}
+	return nil
+}
+
+// logger is what the library logs to.
+func (p *program) logger() *slog.Logger {
+	if p.verbose {
+		return slog.New(slog.NewTextHandler(p.messages, nil))
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// An unavailableError says that the backend is not to be had.
+type unavailableError struct{ error }
+
+func (e unavailableError) Unwrap() error { return e.error }
+
+// A usageError says that what the user wrote is wrong.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// code returns the exit code that says what err means.
+func (p *program) code(ctx context.Context, err error) int {
+	var wrong usageError
+	var away unavailableError
+	switch {
+	case err == nil:
+		return exitOK
+	case !p.started || errors.As(err, &wrong):
+		return exitUsage
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &away), errors.Is(err, txcache.ErrUnavailable):
+		return exitUnavailable
+	}
+	return exitFailed
+}
+
+// The client would write a line for each connection that fails; what matters of
+// that is in the errors.
+func init() { redis.SetLogger(&logging.VoidLogger{}) }
