@@ -12,4 +12,4 @@ package main
 
 import "github.com/seed-dad15c92/txcache/internal/command"
 
-func main() { command.Main() }
+func main() { command.Main("txcache") }

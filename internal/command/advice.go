@@ -37,7 +37,7 @@ var remedies = []struct{ answer, do string }{
 func remedy(err error) string {
 	var answer redis.Error
 	if !errors.As(err, &answer) {
-		return ""
+		return inspect.SQLRemedy(err)
 	}
 	for _, r := range remedies {
 		if strings.HasPrefix(answer.Error(), r.answer) {

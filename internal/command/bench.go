@@ -13,7 +13,6 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 const (
@@ -111,7 +110,7 @@ func (p *program) bench(ctx context.Context, clients int, duration time.Duration
 func (p *program) leave(ctx context.Context, database string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	return p.operate(ctx, func(s *txcache.Store, _ inspect.Inspector) error { return s.Drop(ctx, database) })
+	return p.operate(ctx, func(s *txcache.Store, _ keeper) error { return s.Drop(ctx, database) })
 }
 
 // benchOver measures in the database of r and adds what it finds.

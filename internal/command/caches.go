@@ -62,7 +62,12 @@ before it are not used.
 
 It walks over keys of the server, gently, and asks for the size of some values of
 each cache. Where the server has more keys than --sample, it looks at about so many
-only and extrapolates; it says so. --exact looks at all and measures every value.`,
+only and extrapolates; it says so. --exact looks at all and measures every value.
+
+With class sql, where values are within each process, it shows the caches that were
+cleared by name, or whose keys were deleted: the token of the generation, how often
+the cache was cleared, how many keys have a delete that is remembered, and how
+many groups of keys there are whose deletes are remembered together.`,
 		Example: `  txcache --config cache.toml caches shop
   txcache --config cache.toml caches shop --exact --json`,
 		Args:              cobra.ExactArgs(1),
@@ -83,6 +88,9 @@ only and extrapolates; it says so. --exact looks at all and measures every value
 }
 
 func (p *program) caches(ctx context.Context, database string, sample int64) error {
+	if cfg, err := p.load(); err == nil && isSQL(cfg) {
+		return p.sqlCaches(ctx, cfg, database)
+	}
 	return p.inspect(ctx, func(b inspect.Inspector) error {
 		census, err := b.Caches(ctx, database, sample)
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,8 @@ import (
 type checkResult struct {
 	Config   string        `json:"config"`
 	Settings []setting     `json:"settings"`
-	Server   *serverResult `json:"server"` // null for class memory
+	Server   *serverResult `json:"server"`        // null but for class redis
+	SQL      *sqlResult    `json:"sql,omitempty"` // of class sql
 	Problems []string      `json:"problems"`
 	Remarks  []string      `json:"remarks"` // of what works and could be better
 }
@@ -48,7 +51,11 @@ environment are hidden; where the server does not answer, the error names its
 address. Then it does with the server all that a service does, in a
 database of its own, and says what is refused and how long it takes, and remarks on
 what could be better: what the server does when its memory is full, and whether it
-asks for the password at all.`,
+asks for the password at all.
+
+With class sql it does so in transactions that are rolled back. It creates no table:
+where that is missing, it says whether the user may create it, and prints the
+statements. It says what the isolation level of the database means for hits.`,
 		Example: `  txcache --config cache.toml check
   txcache --config cache.toml check --json | jq .problems`,
 		Args:              cobra.NoArgs,
@@ -67,7 +74,12 @@ func (p *program) check(ctx context.Context) error {
 		return err
 	}
 	var failure error
-	if !isMemory(cfg) {
+	switch {
+	case isMemory(cfg):
+	case isSQL(cfg):
+		r.Settings = slices.DeleteFunc(r.Settings, func(s setting) bool { return s.Default && strings.HasPrefix(s.Key, "cache.redis.") })
+		failure = p.checkSQL(ctx, cfg, &r)
+	default:
 		b, _, err := p.open(ctx, cfg)
 		if err != nil {
 			return err
@@ -94,15 +106,20 @@ func server(c *inspect.Checkup) *serverResult {
 	if c.Ping == 0 {
 		return nil
 	}
-	r := &serverResult{Software: c.Server, Role: c.Role, Policy: c.Policy, Memory: c.MaxMemory, Ping: float64(c.Ping.Microseconds()) / 1000, Steps: []stepResult{}}
-	for _, s := range c.Steps {
+	r := &serverResult{Software: c.Server, Role: c.Role, Policy: c.Policy, Memory: c.MaxMemory, Ping: float64(c.Ping.Microseconds()) / 1000, Steps: results(c.Steps)}
+	return r
+}
+
+func results(steps []inspect.Step) []stepResult {
+	list := []stepResult{}
+	for _, s := range steps {
 		step := stepResult{Name: s.Name, OK: s.Err == nil, Optional: s.Optional, Took: float64(s.Took.Microseconds()) / 1000}
 		if s.Err != nil {
 			step.Error = cause.Of(s.Err).Error()
 		}
-		r.Steps = append(r.Steps, step)
+		list = append(list, step)
 	}
-	return r
+	return list
 }
 
 func (r *checkResult) write(w io.Writer) {
@@ -111,30 +128,39 @@ func (r *checkResult) write(w io.Writer) {
 		t.row(s.Key, s.text(), s.note())
 	}
 	t.write(w)
-	if r.Server == nil {
-		if len(r.Problems) == 0 {
-			fmt.Fprintln(w, "\nClass memory needs no server.")
-		}
-		return
+	switch {
+	case r.SQL != nil:
+		r.SQL.write(w)
+	case r.Server != nil:
+		r.Server.write(w)
+	case len(r.Problems) == 0:
+		fmt.Fprintln(w, "\nClass memory needs no server.")
 	}
-	fmt.Fprintf(w, "\nServer %s, %s, maxmemory-policy %s, round trip %.3f ms\n\n",
-		dash(r.Server.Software), dash(r.Server.Role), dash(r.Server.Policy), r.Server.Ping)
-	t = table{{"WHAT A SERVICE DOES", "TOOK", ""}}
-	for _, s := range r.Server.Steps {
-		verdict := "ok"
-		switch {
-		case !s.OK && s.Optional:
-			verdict = "refused; only this command needs it: " + s.Error
-		case !s.OK:
-			verdict = "REFUSED: " + s.Error
-		}
-		t.row(s.Name, fmt.Sprintf("%.3f ms", s.Took), verdict)
-	}
-	t.write(w)
 	for i, remark := range r.Remarks {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintf(w, "Remark: %s.\n", remark)
 	}
+}
+
+func (r *serverResult) write(w io.Writer) {
+	fmt.Fprintf(w, "\nServer %s, %s, maxmemory-policy %s, round trip %.3f ms\n\n",
+		dash(r.Software), dash(r.Role), dash(r.Policy), r.Ping)
+	writeSteps(w, r.Steps, "refused; only this command needs it: ")
+}
+
+func writeSteps(w io.Writer, steps []stepResult, optional string) {
+	t := table{{"WHAT A SERVICE DOES", "TOOK", ""}}
+	for _, s := range steps {
+		verdict := "ok"
+		switch {
+		case !s.OK && s.Optional:
+			verdict = optional + s.Error
+		case !s.OK:
+			verdict = "REFUSED: " + s.Error
+		}
+		t.row(s.Name, fmt.Sprintf("%.3f ms", s.Took), verdict)
+	}
+	t.write(w)
 }

@@ -32,6 +32,10 @@ A database or a cache that is not known is refused, as its name may be misspelt:
 one that was never cleared by name and of which the server keeps no value. --force
 clears it all the same.
 
+With class sql a clear is a row that is inserted by a transaction of its own:
+transactions that begin from then on see it, on every server. There a cache is
+known that was ever cleared by name, or a key of which was deleted.
+
 It fails if the clear cannot be announced, also with outage = "commit": a clear
 that would be tried again later is lost when this command ends.`,
 		Example: `  txcache --config cache.toml clear shop users roles
@@ -57,7 +61,7 @@ that would be tried again later is lost when this command ends.`,
 }
 
 func (p *program) clear(ctx context.Context, r clearResult, force bool) error {
-	err := p.change(ctx, "cleared", "clears it", r.Database, r.Caches, force, func(s *txcache.Store) error {
+	err := p.change(ctx, "cleared", "clears it", r.Database, r.Caches, force, func(s *txcache.Store, _ keeper) error {
 		if r.All {
 			return s.ClearAll(ctx, r.Database)
 		}

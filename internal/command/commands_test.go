@@ -11,6 +11,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/seed-dad15c92/txcache/internal/goldentest"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
 
@@ -60,7 +61,7 @@ func TestCommandsOverRedis(t *testing.T) {
 }
 
 func TestCommandsOverMiniredis(t *testing.T) {
-	if *update {
+	if *goldentest.Update {
 		t.Skip("golden files are written from a real server")
 	}
 	server := miniredis.RunT(t)

@@ -2,13 +2,12 @@ package command
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // impatience is how long somebody who asks for a completion waits for it.
@@ -24,21 +23,16 @@ func (p *program) completes(caches int) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), impatience)
 		defer cancel()
 		var found []string
-		err := p.inspect(ctx, func(b inspect.Inspector) error {
-			if len(args) == 0 {
-				databases, err := b.Databases(ctx)
-				for _, d := range databases {
-					found = append(found, d.Name)
-				}
-				return err
-			}
-			d, err := b.Database(ctx, args[0])
-			if err == nil {
-				found, err = cachesOf(ctx, b, d)
-			}
-			return err
-		})
+		k, b, _, err := p.keeper(ctx)
 		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		if len(args) == 0 {
+			found, err = k.databases(ctx)
+		} else {
+			found, err = k.caches(ctx, args[0])
+		}
+		if errors.Join(err, b.Close()) != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		for _, name := range found {

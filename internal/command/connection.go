@@ -21,6 +21,13 @@ func (p *program) load() (*config.Config, error) {
 	if p.cfg != nil {
 		return p.cfg, nil
 	}
+	if p.dialect != "" || p.dsn != "" || p.table != "" {
+		cfg, err := p.direct()
+		if err == nil {
+			p.config, p.cfg = "", cfg
+		}
+		return cfg, err
+	}
 	f, err := os.Open(p.config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usage("there is no configuration file %q; name it with --config", p.config)
@@ -33,9 +40,9 @@ func (p *program) load() (*config.Config, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	if !isMemory(cfg) && cfg.Class != config.ClassRedis && cfg.Class != module+"redisbackend" {
-		return nil, usage("class %q is not built in: this command knows the classes %q and %q only; "+
-			"a backend of one's own needs a command of its own", cfg.Class, config.ClassMemory, config.ClassRedis)
+	if !isMemory(cfg) && !isSQL(cfg) && cfg.Class != config.ClassRedis && cfg.Class != module+"redisbackend" {
+		return nil, usage("class %q is not built in: this command knows the classes %q, %q and %q only; "+
+			"a backend of one's own needs a command of its own", cfg.Class, config.ClassMemory, config.ClassRedis, config.ClassSQL)
 	}
 	p.cfg = cfg
 	return cfg, nil
@@ -48,15 +55,18 @@ func isMemory(cfg *config.Config) bool {
 var errMemory = errors.New("class memory keeps everything within each process, which cannot be seen or changed from outside; " +
 	"the service itself can tell, with Store.Status, Store.Databases and Store.Stats, and clear and delete, with Store.Clear and Store.Delete")
 
-// connect opens the backend that the configuration describes, and returns the
+// connect opens the backend of class redis that the configuration describes, and returns the
 // options for a store over it.
 func (p *program) connect(ctx context.Context) (inspect.Inspector, *txcache.Options, error) {
 	cfg, err := p.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	if isMemory(cfg) {
+	switch {
+	case isMemory(cfg):
 		return nil, nil, errMemory
+	case isSQL(cfg):
+		return nil, nil, fmt.Errorf("there is no %s over class sql: %s", p.command, instead[p.command])
 	}
 	return p.open(ctx, cfg)
 }
@@ -85,25 +95,6 @@ func (p *program) inspect(ctx context.Context, f func(inspect.Inspector) error) 
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	return f(b)
-}
-
-// operate calls f with a store and its backend; the store is closed then, with
-// which a clear that still waits is lost.
-func (p *program) operate(ctx context.Context, f func(*txcache.Store, inspect.Inspector) error) (err error) {
-	b, opts, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := txcache.New(b, opts)
-	if err != nil {
-		return errors.Join(err, b.Close())
-	}
-	defer func() {
-		if lost := s.Close(); lost != nil {
-			err = errors.Join(err, fmt.Errorf("what was asked for may not have been done, and is not tried again; repeat it: %w", lost))
-		}
-	}()
-	return f(s, b)
 }
 
 // backendError returns err, which the backend returned, so that the exit code says

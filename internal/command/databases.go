@@ -29,12 +29,21 @@ of values, dead ones included, and how many keys and tags have a delete or a cle
 that is remembered. A database without an epoch has lost its
 generations: all its values are dead.
 
-It walks over all keys of the server, gently.`,
+It walks over all keys of the server, gently.
+
+With class sql it lists the databases in the table of clears: the epoch, the rows of one transaction
+each and those that are the sum of others, how many transactions have cleared or
+deleted something, and how many keys and tags have a delete or a clear that is
+remembered. Where each database has a table of its own, there is the one that the DSN
+leads to.`,
 		Example:           `  txcache --config cache.toml databases`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			if cfg, err := p.load(); err == nil && isSQL(cfg) {
+				return p.sqlDatabases(ctx, cfg)
+			}
 			return p.inspect(ctx, func(b inspect.Inspector) error {
 				found, err := b.Databases(ctx)
 				if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
 
 // A deleteResult is the answer of delete.
@@ -93,7 +92,7 @@ func texts(word string) (list []string) {
 }
 
 func (p *program) delete(ctx context.Context, r deleteResult, force bool) error {
-	err := p.change(ctx, "deleted", "deletes", r.Database, []string{r.Cache}, force, func(s *txcache.Store) error {
+	err := p.change(ctx, "deleted", "deletes", r.Database, []string{r.Cache}, force, func(s *txcache.Store, _ keeper) error {
 		return s.Delete(ctx, r.Database, r.Cache, r.Deleted...)
 	})
 	if err != nil {
@@ -133,8 +132,8 @@ is given. It fails if the clear cannot be announced, also with outage = "commit"
 }
 
 func (p *program) clearTags(ctx context.Context, r clearTagsResult, force bool) error {
-	err := p.change(ctx, "cleared", "clears them", r.Database, nil, force, func(s *txcache.Store) error {
-		return s.Update(ctx, r.Database, func(tx *txcache.Tx) error { return tx.ClearTags(r.Tags...) })
+	err := p.change(ctx, "cleared", "clears them", r.Database, nil, force, func(s *txcache.Store, k keeper) error {
+		return k.clearTags(ctx, s, r.Database, r.Tags)
 	})
 	if err != nil {
 		return err
@@ -146,16 +145,16 @@ func (p *program) clearTags(ctx context.Context, r clearTagsResult, force bool) 
 
 // change calls do, which clears or deletes, with a store, if what it changes is known.
 // done and does are words for that.
-func (p *program) change(ctx context.Context, done, does, database string, caches []string, force bool, do func(*txcache.Store) error) error {
-	return p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
+func (p *program) change(ctx context.Context, done, does, database string, caches []string, force bool, do func(*txcache.Store, keeper) error) error {
+	return p.operate(ctx, func(s *txcache.Store, k keeper) error {
 		if !force {
-			switch err := checkKnown(ctx, b, database, caches...); {
+			switch err := k.checkKnown(ctx, database, caches...); {
 			case err != nil && p.code(ctx, err) == exitFailed:
 				return fmt.Errorf("%w\nnothing was %s; --force %s all the same", err, done, does)
 			case err != nil:
 				return fmt.Errorf("%w\nnothing was %s, and it is not tried again; repeat the command", err, done)
 			}
 		}
-		return do(s)
+		return k.failure(ctx, do(s, k))
 	})
 }

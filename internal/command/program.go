@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
@@ -31,6 +33,7 @@ const (
 // A program is one run of the command: where it reads and writes, and the flags
 // that all commands have.
 type program struct {
+	name     string // of the program; default "txcache"
 	in       io.Reader
 	out      io.Writer // results
 	messages io.Writer // all else
@@ -39,10 +42,15 @@ type program struct {
 	terminal io.Writer // messages, for what moves the cursor
 
 	config  string
+	dialect string // these three describe class sql without a file
+	dsn     string
+	table   string
 	json    bool
 	verbose bool
 	timeout time.Duration
 
+	flags    *pflag.FlagSet // of all commands
+	command  string         // the name of the one that runs
 	cfg      *config.Config
 	text     bytes.Buffer // of the file that cfg comes from
 	started  bool         // the command line was understood
@@ -55,6 +63,7 @@ const grace = time.Second
 
 // run carries out a command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
+	p.name = cmp.Or(p.name, "txcache")
 	out := &checked{to: p.out}
 	p.terminal = p.messages
 	p.out, p.messages = escaper{out}, escaper{p.messages}
@@ -65,7 +74,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root.SetErr(p.messages)
 	cmd, err, ended := p.execute(ctx, root)
 	if !ended {
-		fmt.Fprintln(p.messages, "txcache: interrupted; what was under way may not have been done")
+		fmt.Fprintf(p.messages, "%s: interrupted; what was under way may not have been done\n", p.name)
 		return exitInterrupted
 	}
 	if p.cancel != nil {
@@ -78,12 +87,12 @@ func (p *program) run(ctx context.Context, args []string) int {
 	code := p.code(ctx, err)
 	switch {
 	case code == exitInterrupted:
-		fmt.Fprintln(p.messages, "txcache: interrupted")
+		fmt.Fprintf(p.messages, "%s: interrupted\n", p.name)
 		if more := err.Error(); more != context.Cause(ctx).Error() {
 			fmt.Fprintln(p.messages, cause.Of(err))
 		}
 	case err != nil:
-		fmt.Fprintf(p.messages, "txcache: %v\n", cause.Of(err))
+		fmt.Fprintf(p.messages, "%s: %v\n", p.name, cause.Of(err))
 		if do := remedy(err); do != "" {
 			fmt.Fprintln(p.messages, do)
 		}
@@ -127,10 +136,13 @@ func (p *program) execute(ctx context.Context, root *cobra.Command) (cmd *cobra.
 
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "txcache",
+		Use:   p.name,
 		Short: "Look after the caches of services that use txcache",
-		Long: `Txcache checks a configuration, shows what Redis keeps, clears and drops, watches
-commits go by, and measures. It reads the configuration file of the service.
+		Long: `Txcache checks a configuration, shows what Redis or the table of class sql keeps,
+deletes, clears and drops, watches commits go by, and measures. It reads the
+configuration file of the service. With --dialect it needs no file to look into a
+database of class sql: the DSN is in the environment as TXCACHE_DSN, or in --dsn,
+which others on the machine can see.
 
 Results go to standard output, all else to standard error.
 
@@ -145,7 +157,11 @@ configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
 		PersistentPreRunE: p.start,
 	}
 	flags := root.PersistentFlags()
+	p.flags = flags
 	flags.StringVarP(&p.config, "config", "c", "cache.toml", "the configuration `file` of the service")
+	flags.StringVar(&p.dialect, "dialect", "", "look into a database of class sql without a file: `postgres`, mysql or sqlite")
+	flags.StringVar(&p.dsn, "dsn", "", "its `address`, with --dialect, as the driver takes it; default: "+environment+" in the environment, which others on this machine do not see")
+	flags.StringVar(&p.table, "table", "", "its table of clears, with --dialect, when it has not the default `name`")
 	flags.BoolVar(&p.json, "json", false, "print JSON: one document, or for watch one a line")
 	flags.DurationVar(&p.timeout, "timeout", 0, "give up after this long, such as 30s; 0: when it takes as long as it takes")
 	flags.BoolVarP(&p.verbose, "verbose", "v", false, "show the library's log records")
@@ -162,7 +178,7 @@ func (p *program) start(cmd *cobra.Command, _ []string) error {
 	if p.timeout < 0 {
 		return errors.New("--timeout is negative")
 	}
-	p.started = true
+	p.started, p.command = true, cmd.Name()
 	if p.timeout > 0 {
 		cause := fmt.Errorf("it was not done within --timeout %v", p.timeout)
 		ctx, cancel := context.WithTimeoutCause(cmd.Context(), p.timeout, cause)
@@ -196,6 +212,7 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 func (p *program) code(ctx context.Context, err error) int {
 	var wrong usageError
 	var away unavailableError
+	var refused refusedError
 	switch {
 	case err == nil:
 		return exitOK
@@ -203,6 +220,8 @@ func (p *program) code(ctx context.Context, err error) int {
 		return exitUsage
 	case ctx.Err() != nil:
 		return exitInterrupted
+	case errors.As(err, &refused):
+		return exitFailed
 	case errors.As(err, &away), errors.Is(err, txcache.ErrUnavailable):
 		return exitUnavailable
 	}

@@ -31,6 +31,9 @@ func (p *program) dropCommand() *cobra.Command {
 anew, and those that are open see nothing cached any more. Then it removes the
 values, by a walk over all keys of the server that does not rest as others do.
 
+With class sql drop deletes the rows of the database and begins a new epoch, in one
+transaction: transactions that begin from then on, on any server, begin anew.
+
 It asks for the name of the database to be typed, unless --yes is given. The data
 of the service itself is not touched: what is dropped is loaded again. A database of
 which the server keeps nothing is refused, as its name may be misspelt, unless
@@ -90,27 +93,31 @@ func (p *program) confirm(ctx context.Context, database string) error {
 
 func (p *program) drop(ctx context.Context, database string, force bool) error {
 	r := removalResult{Database: database}
-	err := p.operate(ctx, func(s *txcache.Store, b inspect.Inspector) error {
+	err := p.operate(ctx, func(s *txcache.Store, k keeper) error {
 		if !force {
-			switch err := checkKnown(ctx, b, database); {
+			switch err := k.checkKnown(ctx, database); {
 			case err != nil && p.code(ctx, err) == exitFailed:
 				return fmt.Errorf("%w\nnothing was dropped; --force drops it all the same", err)
 			case err != nil:
 				return err
 			}
 		}
-		defer p.progress("Removing values", func() int64 { return int64(b.Stats().Removed) })()
+		defer p.progress("Removing values", func() int64 { return int64(k.removed()) })()
 		err := s.Drop(ctx, database)
-		r.Removed = b.Stats().Removed
+		r.Removed = k.removed()
 		if err != nil && ctx.Err() != nil {
 			return fmt.Errorf("%w; the database may be dropped with values left to expire: repeat the command", context.Cause(ctx))
 		}
-		return err
+		return k.failure(ctx, err)
 	})
 	if err != nil {
 		return err
 	}
 	return p.print(r, func(w io.Writer) {
+		if isSQL(p.cfg) {
+			fmt.Fprintf(w, "Dropped %s.\n", quoted(database))
+			return
+		}
 		fmt.Fprintf(w, "Dropped %s; %d values were removed.\n", quoted(database), r.Removed)
 	})
 }

@@ -40,7 +40,7 @@ func (p *program) versionCommand() *cobra.Command {
 				}
 			}
 			return p.print(r, func(w io.Writer) {
-				fmt.Fprintf(w, "txcache %s, %s, %s\n", r.Version, r.Go, r.Platform)
+				fmt.Fprintf(w, "%s %s, %s, %s\n", p.name, r.Version, r.Go, r.Platform)
 			})
 		},
 	}
