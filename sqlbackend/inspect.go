@@ -3,9 +3,12 @@ package sqlbackend
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,7 +33,7 @@ func init() {
 }
 
 // unavailable reports whether an error says that the database could not be reached, or
-// cannot serve now: it is no answer of a server, or one of a few.
+// cannot serve now. Of go-sql-driver's errors and those of SQLite only the text tells it.
 func unavailable(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrClosed) || errors.Is(err, errWrong) {
 		return false
@@ -42,7 +45,13 @@ func unavailable(err error) bool {
 	if n := number(err); n != 0 {
 		return isReadOnly(err) || slices.Contains([]uint64{1040, 1053, 1203, 1205}, n)
 	}
-	return !slices.ContainsFunc(answers, func(a answer) bool { return a.text != "" && strings.Contains(err.Error(), a.text) })
+	for _, lost := range []error{context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, driver.ErrBadConn, sql.ErrConnDone} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	var network net.Error
+	return errors.As(err, &network) || strings.Contains(err.Error(), "invalid connection") || strings.Contains(err.Error(), "database is locked")
 }
 
 // errWrong says that the table or its database is not as it must be.

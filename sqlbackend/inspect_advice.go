@@ -26,7 +26,7 @@ var answers = []answer{
 	{text: "unable to open database file", do: "The file that the DSN names cannot be opened. See its path, and the rights of its folder."},
 	{text: "file is not a database", do: "The file that the DSN names is none of SQLite. See its path."},
 	{text: "readonly database", do: "The file that the DSN names, or its folder, cannot be written by this user."},
-	{text: "SQL logic error", do: ""},
+	{text: "database is locked", do: "Another process was writing for longer than the DSN lets this one wait. Repeat the command, or set _pragma=busy_timeout(10000) in the DSN."},
 }
 
 // remedy returns what to do about an error, if it is an answer that is known.

@@ -58,7 +58,7 @@ func (p *program) checkSQL(ctx context.Context, cfg *config.Config, r *checkResu
 		r.Problems = append(r.Problems, cause.Of(err).Error())
 		return sqlError(ctx, err)
 	case c.Missing && len(refused) > 0:
-		return errors.New("there is no table, and this user cannot create it; the statements above do")
+		return errors.New("there is no table that this user can see, and it cannot create one; the statements above do, with the rights that they name")
 	case len(refused) > 0 && inspect.SQLUnavailable(refused[0].Err):
 		return unavailableError{errors.New(sqlRefusal(refused))}
 	case len(refused) > 0:

@@ -46,7 +46,7 @@ func (p *program) sqlDatabases(ctx context.Context, cfg *config.Config) error {
 func privacy(d *inspect.Clears) string {
 	switch {
 	case d.Bad > 0:
-		return fmt.Sprintf("private: %d rows cannot be read", d.Bad)
+		return fmt.Sprintf("private: rows that cannot be read: %d", d.Bad)
 	case !d.Begun:
 		return "private: no epoch"
 	}
@@ -112,5 +112,5 @@ func (r *sqlCachesResult) write(w io.Writer, d *inspect.Clears) {
 
 // repair says what to do about rows that cannot be read.
 func repair(d *inspect.Clears) string {
-	return fmt.Sprintf("%d rows of %s cannot be read, so its caches are private to each transaction; drop it, which is always safe.", d.Bad, quoted(d.Name))
+	return fmt.Sprintf("Of the rows of %s %d cannot be read, so its caches are private to each transaction; drop it, which is always safe.", quoted(d.Name), d.Bad)
 }
