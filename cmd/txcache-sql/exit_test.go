@@ -35,21 +35,11 @@ func expect(t *testing.T, code int, says string, lines ...string) {
 	}
 }
 
-// noServer returns an address at which nobody listens.
-func noServer(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestDatabaseThatIsAway(t *testing.T) {
+	folder := t.TempDir() // in which there is no socket
 	for _, e := range []*engine{
-		{"postgres", "pgx", "postgres://app:s3cret@" + noServer(t) + "/shop"},
-		{"mysql", "mysql", "app:s3cret@tcp(" + noServer(t) + ")/shop"},
+		{"postgres", "pgx", "host=" + folder + " user=app password=s3cret database=shop"},
+		{"mysql", "mysql", "app:s3cret@unix(" + filepath.Join(folder, "socket") + ")/shop"},
 	} {
 		e.configure(t)
 		expect(t, 3, "connecting to the database", all...)
@@ -198,6 +188,12 @@ func TestNothingSecretIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	postgres.exec(t, "SELECT pg_reload_conf()")
+	postgres.as("app", "wrong").configure(t)
+	for { // the server takes note of it a moment later
+		if _, messages, _ := run(t, "", "databases"); strings.Contains(messages, "no such user and password") {
+			break
+		}
+	}
 	maria := &engine{"mysql", "mysql", mariadbtest.Start(t).DSN("test")}
 	maria.exec(t, "CREATE USER app IDENTIFIED BY '"+secret+"'", "GRANT ALL ON test.* TO app")
 	for _, e := range []*engine{postgres, maria} {
@@ -261,6 +257,9 @@ func TestUsage(t *testing.T) {
 	}
 	if out := must(t, "check", "--dialect", "sqlite", "--json"); !strings.Contains(out, `"software": "SQLite`) {
 		t.Errorf("check prints\n%s", out)
+	}
+	if out := must(t, "help", "clear"); !strings.Contains(out, "  txcache-sql --config cache.toml clear") {
+		t.Errorf("help prints\n%s", out)
 	}
 	if out := must(t, "completion", "bash"); !strings.Contains(out, "txcache-sql") {
 		t.Error("the script is for another program")

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
@@ -49,8 +49,8 @@ type program struct {
 	verbose bool
 	timeout time.Duration
 
-	flags    *pflag.FlagSet // of all commands
-	command  string         // the name of the one that runs
+	given    func(flag string) bool // on the command line
+	command  string                 // the name of the one that runs
 	cfg      *config.Config
 	text     bytes.Buffer // of the file that cfg comes from
 	started  bool         // the command line was understood
@@ -157,7 +157,7 @@ configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
 		PersistentPreRunE: p.start,
 	}
 	flags := root.PersistentFlags()
-	p.flags = flags
+	p.given = flags.Changed
 	flags.StringVarP(&p.config, "config", "c", "cache.toml", "the configuration `file` of the service")
 	flags.StringVar(&p.dialect, "dialect", "", "look into a database of class sql without a file: `postgres`, mysql or sqlite")
 	flags.StringVar(&p.dsn, "dsn", "", "its `address`, with --dialect, as the driver takes it; default: "+environment+" in the environment, which others on this machine do not see")
@@ -170,6 +170,9 @@ configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
 		p.clearCommand(), p.deleteCommand(), p.clearTagsCommand(), p.dropCommand(), p.sweepCommand(), p.watchCommand(),
 		p.benchCommand(), p.versionCommand(),
 	)
+	for _, c := range append(root.Commands(), root) {
+		c.Example = strings.ReplaceAll(c.Example, "  txcache ", "  "+p.name+" ")
+	}
 	return root
 }
 

@@ -35,7 +35,7 @@ func (p *program) direct() (*config.Config, error) {
 	if p.dialect == "" {
 		return nil, usage(`--dsn and --table go with --dialect, which is "postgres", "mysql" or "sqlite"`)
 	}
-	if p.flags.Changed("config") {
+	if p.given("config") {
 		return nil, usage("either name a configuration file with --config, or give --dialect and a DSN")
 	}
 	cfg := config.Default()
