@@ -137,6 +137,32 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// What a service has never used is refused, as it may be misspelt.
+func TestMisspeltNamesAreNotKnown(t *testing.T) {
+	e := sqlite(t)
+	e.configure(t)
+	serve(t).fill(t)
+	before := must(t, "databases", "--json")
+	for line, says := range map[string]string{
+		"clear shpo users":     "did you mean shop?",
+		"clear shpo --all":     "did you mean shop?",
+		"clear nowhere --all":  "no database called nowhere is known",
+		"clear shop lables":    "did you mean labels?",
+		"delete shop prizes 1": "did you mean prices?",
+		"delete shpo prices 1": "did you mean shop?",
+		"clear-tags shpo a":    "did you mean shop?",
+		"drop shpo --yes":      "did you mean shop?",
+	} {
+		expect(t, 1, says, line)
+	}
+	if after := must(t, "databases", "--json"); after != before {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+	must(t, "clear", "shop", "uesrs", "--force")
+	must(t, "clear", "shop", "uesrs") // known from now on
+	must(t, "drop", "shpo", "--yes", "--force")
+}
+
 // Rows that cannot be read are told of, and drop repairs them.
 func TestBadRows(t *testing.T) {
 	e := sqlite(t)

@@ -215,7 +215,6 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 func (p *program) code(ctx context.Context, err error) int {
 	var wrong usageError
 	var away unavailableError
-	var refused refusedError
 	switch {
 	case err == nil:
 		return exitOK
@@ -223,8 +222,6 @@ func (p *program) code(ctx context.Context, err error) int {
 		return exitUsage
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &refused):
-		return exitFailed
 	case errors.As(err, &away), errors.Is(err, txcache.ErrUnavailable):
 		return exitUnavailable
 	}

@@ -135,13 +135,8 @@ func sqlError(ctx context.Context, err error) error {
 	case inspect.SQLUnavailable(err):
 		return unavailableError{err}
 	}
-	return refusedError{err}
+	return err
 }
-
-// A refusedError says that the database has answered, and refused.
-type refusedError struct{ error }
-
-func (e refusedError) Unwrap() error { return e.error }
 
 // instead says what there is in place of a command that has nothing to do with class sql.
 var instead = map[string]string{
