@@ -115,9 +115,6 @@ tags goes, in any cache.
 A service works out the tags of a value by what it gave to Cache.TagBy; the server
 does not keep them. So a tag that no value bears is cleared without a word.
 
-With class sql, where an older snapshot must not find what a newer one has lost, all
-goes that was loaded before from caches whose values bear tags.
-
 A database that is not known is refused, as its name may be misspelt, unless --force
 is given. It fails if the clear cannot be announced, also with outage = "commit".`,
 		Example:           `  txcache --config cache.toml clear-tags shop product:7 product:9`,
