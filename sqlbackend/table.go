@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/cause"
+	"github.com/seed-dad15c92/txcache/internal/querier"
 )
 
 // DefaultTable is the name of the table if Options.Table is empty.
@@ -137,7 +138,7 @@ func (b *Backend) probe(ctx context.Context, db *sql.DB) error {
 	return rows.Err()
 }
 
-func (b *Backend) createOnce(ctx context.Context, db *sql.DB) error {
+func (b *Backend) createOnce(ctx context.Context, db querier.Handle) error {
 	var text strings.Builder
 	for line := range strings.Lines(b.ddl) {
 		if !strings.HasPrefix(line, "--") {
@@ -179,13 +180,19 @@ func sqlState(err error) string {
 
 // number returns that of an error of MySQL, as go-sql-driver has it, or 0.
 func number(err error) uint64 {
-	for ; err != nil; err = errors.Unwrap(err) {
-		v := reflect.Indirect(reflect.ValueOf(err))
-		if v.Kind() != reflect.Struct {
-			continue
-		}
+	if v := reflect.Indirect(reflect.ValueOf(err)); v.Kind() == reflect.Struct {
 		if n := v.FieldByName("Number"); n.IsValid() && n.CanUint() && v.FieldByName("SQLState").IsValid() {
 			return n.Uint()
+		}
+	}
+	switch of := err.(type) {
+	case interface{ Unwrap() error }:
+		return number(of.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range of.Unwrap() {
+			if n := number(err); n != 0 {
+				return n
+			}
 		}
 	}
 	return 0

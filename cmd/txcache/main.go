@@ -10,22 +10,6 @@
 // built-in classes only: a backend of one's own is not linked into it.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
+import "github.com/seed-dad15c92/txcache/internal/command"
 
-	"golang.org/x/term"
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the process at once
-	p := &program{
-		in: os.Stdin, out: os.Stdout, messages: os.Stderr,
-		asks:  term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
-		shows: term.IsTerminal(int(os.Stderr.Fd())),
-	}
-	os.Exit(p.run(ctx, os.Args[1:]))
-}
+func main() { command.Main("txcache") }

@@ -17,6 +17,7 @@ const module = "github.com/seed-dad15c92/txcache"
 // back, and each floor can be read without those above it.
 var floors = [][]string{
 	{"cmd/txcache"},
+	{"internal/command"},
 	{"sqltx", "debugpage", "txcachetest", "internal/metrics"},
 	{"."},
 	{"internal/loading"},
@@ -29,7 +30,7 @@ var floors = [][]string{
 
 // aside are packages of tests, examples and tools. They may import anything, and
 // nothing that users build imports them.
-var aside = []string{"acceptance", "backend/backendtest", "examples", "internal/doccheck", "internal/enlistertest", "internal/guards", "internal/history", "internal/house", "internal/mariadbtest", "internal/postgrestest", "internal/prove", "internal/servertest", "internal/storetest"}
+var aside = []string{"acceptance", "backend/backendtest", "examples", "internal/doccheck", "internal/enlistertest", "internal/goldentest", "internal/guards", "internal/history", "internal/house", "internal/mariadbtest", "internal/postgrestest", "internal/prove", "internal/servertest", "internal/storetest"}
 
 func TestNoImportRunsBack(t *testing.T) {
 	floor := map[string]int{}

@@ -1,9 +1,9 @@
-// Package inspect lets those who operate a service see what Redis keeps, through
-// a door that no user of package redisbackend has. The command cmd/txcache is
-// made of it.
+// Package inspect lets those who operate a service see what Redis keeps, or the table of
+// class sql, through doors that no user of packages redisbackend and sqlbackend has.
+// Package internal/command is made of it.
 //
-// It has what can be asked and what the answers are. Package redisbackend, which
-// knows the layout in Redis, has the answers.
+// It has what can be asked and what the answers are. Packages redisbackend and sqlbackend, which
+// know the layout in Redis and that of the table, have the answers.
 package inspect
 
 import (

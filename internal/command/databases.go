@@ -1,0 +1,72 @@
+package command
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-dad15c92/txcache/internal/inspect"
+)
+
+// A databaseResult is one database in the answer of databases.
+type databaseResult struct {
+	Name    string `json:"name"`
+	Epoch   string `json:"epoch"` // "" if its generations are not kept
+	Version uint64 `json:"version"`
+	Fences  int    `json:"fences"`
+	Values  int    `json:"values"`
+	Deletes int    `json:"deletes"` // of keys and tags, that are remembered
+}
+
+func (p *program) databasesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "databases",
+		Short: "List the databases of which the server keeps something",
+		Long: `Databases lists the databases that the server keeps generations or values of, with
+the epoch, the version (it grows with each change), the number of fences, the number
+of values, dead ones included, and how many keys and tags have a delete or a clear
+that is remembered. A database without an epoch has lost its
+generations: all its values are dead.
+
+It walks over all keys of the server, gently.
+
+With class sql it lists the databases in the table of clears: the epoch, the rows of one transaction
+each and those that are the sum of others, how many transactions have cleared or
+deleted something, and how many keys and tags have a delete or a clear that is
+remembered. Where each database has a table of its own, there is the one that the DSN
+leads to.`,
+		Example:           `  txcache --config cache.toml databases`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if cfg, err := p.load(); err == nil && isSQL(cfg) {
+				return p.sqlDatabases(ctx, cfg)
+			}
+			return p.inspect(ctx, func(b inspect.Inspector) error {
+				found, err := b.Databases(ctx)
+				if err != nil {
+					return backendError(ctx, err)
+				}
+				list := make([]databaseResult, len(found))
+				for i, d := range found {
+					list[i] = databaseResult{Name: d.Name, Fences: len(d.Fences), Values: d.Values}
+					if d.Kept {
+						list[i].Epoch, list[i].Version = string(d.State.Epoch), d.State.Version
+						for _, n := range remembered(&d) {
+							list[i].Deletes += n
+						}
+					}
+				}
+				return p.print(list, func(w io.Writer) {
+					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES", "DELETES"}}
+					for _, d := range list {
+						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values), strconv.Itoa(d.Deletes))
+					}
+					t.write(w)
+				})
+			})
+		},
+	}
+}
