@@ -122,7 +122,7 @@ func setUp(ctx context.Context, store *txcache.Store, name string, db *sql.DB, l
 			return err
 		}
 		slog.Info("new tenant", "tenant", name)
-		// Redis may have values of an earlier database of that name.
+		// The cache may have values of an earlier database of that name.
 		return tx.Cache.ClearAll()
 	})
 }
