@@ -13,19 +13,31 @@
 //	...
 //	var users = txcache.Must(txcache.NewCache[int64, User](store, "users", nil))
 //
-//	err = store.View(ctx, "shop", func(tx *txcache.Tx) error {
-//		user, err := users.Load(ctx, tx, 42, func(ctx context.Context) (User, error) {
-//			return selectUser(ctx, db, 42)
+//	err = sqltx.View(ctx, store, "shop", db, nil, func(tx *sqltx.Tx) error {
+//		user, err := users.Load(ctx, tx.Cache, 42, func(ctx context.Context) (User, error) {
+//			return selectUser(ctx, tx, 42)
 //		})
 //		...
 //	})
 //
+//	err = sqltx.Update(ctx, store, "shop", db, nil, func(tx *sqltx.Tx) error {
+//		if _, err := tx.ExecContext(ctx, "UPDATE users SET name = ? WHERE id = ?", "Ada", 42); err != nil {
+//			return err
+//		}
+//		return users.Delete(tx.Cache, 42)
+//	})
+//
 // # With a database
+//
+// Package sqltx runs a transaction of database/sql and one of the cache as one, and
+// module txpgx does so for pgx. A read-only transaction of theirs begins in the
+// database with its first statement, so reads that all hit send it nothing. [InTx] is
+// for other databases.
 //
 // The order of things is what keeps a cache from being stale: the cache's
 // transaction begins before the database's, and the database's commit runs
-// within the cache's. Package sqltx does so for database/sql. With any other
-// database it is three calls:
+// within the cache's. Code that begins and commits by itself does so in three
+// calls:
 //
 //	tx, err := store.Begin(ctx, "shop") // before the snapshot
 //	defer tx.Rollback()
@@ -40,6 +52,10 @@
 // because the commit function marks it by [NotCommitted] or [NotSent]. A
 // transaction of database/sql keeps the context it was begun with for its commit:
 // use package sqltx, or begin it under context.WithoutCancel.
+//
+// With class "sql" the generations are in the database itself, and the order is another
+// one: the database's transaction begins first, and [Store.Enlist] begins the
+// cache's. Package sqltx, module txpgx and InTx do what the class of the store asks for.
 //
 // The transaction that changes what a cache shows must delete or clear it itself:
 // [Cache.Delete] takes away what is kept under a key, [Tx.ClearTags] what bears a tag,

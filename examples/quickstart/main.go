@@ -9,7 +9,8 @@
 // Without a configuration everything is in memory, and the two servers share
 // one store, as the goroutines of a process do. With the configuration of a
 // backend that processes share, each server has a store of its own, and tours
-// that run at the same time meet in a last chapter.
+// that run at the same time meet in a last chapter. Class "sql" is shown by
+// examples/shop, which has SQL databases: here the database is a map.
 package main
 
 import (
@@ -54,6 +55,10 @@ func run(ctx context.Context, args []string, out, errors io.Writer) int {
 			fmt.Fprintln(errors, err)
 			return 1
 		}
+	}
+	if inDatabase(cfg) {
+		fmt.Fprintf(errors, "quickstart: class %q keeps the generations in the SQL database that is cached, and the database of this tour is a map; see it with: go -C examples/shop run . load -sql -servers 2\n", cfg.Class)
+		return 1
 	}
 	if inProcess(cfg) {
 		asked := false

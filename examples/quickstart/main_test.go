@@ -144,6 +144,7 @@ func TestTourCannotBegin(t *testing.T) {
 		{"no such file", []string{"-config", filepath.Join(t.TempDir(), "none.toml")}, 1, "none.toml"},
 		{"unknown class", []string{"-config", configure(t, "unheard", "")}, 1, `unknown class "unheard"`},
 		{"follow alone", []string{"-follow", "5s"}, 1, "needs a backend that processes share"},
+		{"in a database", []string{"-config", configure(t, "sql", "sql.dialect = \"sqlite\"\nsql.dsn = \"shop.db\"")}, 1, "go -C examples/shop"},
 		{"backend away", []string{"-config", configure(t, "away", "")}, 1, "backend is unavailable"},
 		{"second store", []string{"-config", configure(t, "once", "")}, 1, "no second one"},
 	} {

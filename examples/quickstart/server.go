@@ -35,6 +35,11 @@ func inProcess(cfg *config.Config) bool {
 	return cfg.Class == config.ClassMemory || cfg.Class == "github.com/seed-dad15c92/txcache/memorybackend"
 }
 
+// inDatabase reports whether the generations are in the database that is cached.
+func inDatabase(cfg *config.Config) bool {
+	return cfg.Class == config.ClassSQL || cfg.Class == "github.com/seed-dad15c92/txcache/sqlbackend"
+}
+
 // settle changes those settings that would make the story another one.
 func settle(n *narrator, cfg *config.Config) {
 	if cfg.Sync != config.SyncBegin {

@@ -64,7 +64,7 @@ func newCatalogue(store *txcache.Store, ts tenants) (*catalogue, error) {
 // view runs fn in a read-only transaction of the tenant. What v speaks is the
 // user context: caches that are not ContextFree keep languages apart.
 func (c *catalogue) view(ctx context.Context, tenant string, v visitor, fn func(*sqltx.Tx) error) error {
-	return sqltx.View(ctx, c.store, tenant, c.tenants[tenant], nil, func(tx *sqltx.Tx) error {
+	return sqltx.View(ctx, c.store, tenant, c.tenants[tenant].DB, nil, func(tx *sqltx.Tx) error {
 		tx.Cache = tx.Cache.WithContext(map[string]any{"language": v.Language})
 		return fn(tx)
 	})
@@ -72,7 +72,7 @@ func (c *catalogue) view(ctx context.Context, tenant string, v visitor, fn func(
 
 // update runs fn in a read-write transaction of the tenant.
 func (c *catalogue) update(ctx context.Context, tenant string, v visitor, fn func(*sqltx.Tx) error) error {
-	return sqltx.Update(ctx, c.store, tenant, c.tenants[tenant], nil, func(tx *sqltx.Tx) error {
+	return sqltx.Update(ctx, c.store, tenant, c.tenants[tenant].DB, nil, func(tx *sqltx.Tx) error {
 		tx.Cache = tx.Cache.WithContext(map[string]any{"language": v.Language})
 		return fn(tx)
 	})

@@ -27,6 +27,7 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	flags.DurationVar(&l.For, "for", 10*time.Second, "for `how long`")
 	flags.IntVar(&l.Clients, "clients", 16, "`how many` requests at the same time")
 	flags.Float64Var(&l.Writes, "writes", 0.02, "the `share` of requests that are changes")
+	flags.BoolVar(&l.Restarts, "restarts", false, "somebody kills servers and starts them again meanwhile: requests that get no answer are not failures")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	}
 	kind := "load" // shops of its own: those that are served elsewhere are left alone
 	if *urls != "" {
-		for _, name := range []string{"config", "postgres", "no-cache", "servers"} {
+		for _, name := range []string{"config", "sql", "postgres", "no-cache", "servers"} {
 			if given(flags, name) {
 				fmt.Fprintf(errs, "shop load: -%s is for servers of its own, -urls for others; leave one out\n", name)
 				return errUsage
@@ -52,7 +53,7 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 		l.Hosts = append(l.Hosts, name+"."+o.domain)
 	}
 	if *urls == "" {
-		if o.cache, err = loadConfig(*path); err != nil {
+		if err := o.configure(*path, errs); err != nil {
 			return err
 		}
 		own, failed := startServers(ctx, o, *n)

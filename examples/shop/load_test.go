@@ -217,7 +217,9 @@ func TestLoadCommand(t *testing.T) {
 	}{
 		{[]string{"load", "-for", "500ms", "-writes", "0.1"}, 0, "0 violations"},
 		{[]string{"load", "-for", "500ms", "-writes", "0.1", "-no-cache", "-servers", "2"}, 0, "0 violations"},
+		{[]string{"load", "-for", "500ms", "-writes", "0.1", "-sql", "-servers", "2"}, 0, "0 violations"},
 		{[]string{"load", "-tenants", "0"}, 2, "one at least"},
+		{[]string{"load", "-urls", "http://localhost:1", "-sql"}, 2, "leave one out"},
 		{[]string{"load", "-urls", "http://localhost:1", "-servers", "2"}, 2, "leave one out"},
 		{[]string{"load", "-urls", "http://localhost:1"}, 1, "connection refused"},
 		{[]string{"load", "-clients", "0"}, 1, "a client"},
@@ -264,7 +266,8 @@ func TestLoadOfServersElsewhere(t *testing.T) {
 // The files that the tour names are good.
 func TestConfigurations(t *testing.T) {
 	t.Setenv("REDIS_URI", "redis://redis:6379/0")
-	for _, file := range []string{"memory.toml", "redis.toml", "compose.toml"} {
+	t.Setenv("SHOP_POSTGRES", "postgres://localhost/shop")
+	for _, file := range []string{"memory.toml", "redis.toml", "postgres.toml", "compose.toml"} {
 		if _, err := config.Load(file); err != nil {
 			t.Error(err)
 		}

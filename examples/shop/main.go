@@ -2,8 +2,9 @@
 // of its own, behind one HTTP server. The tour of it is docs/shop.md.
 //
 //	go run .                                       # SQLite, cache in memory
-//	go run . -config redis.toml                    # as many servers as you like
-//	go run . -config redis.toml -postgres postgres://localhost/shop
+//	go run . -sql                                  # as many servers as you like, and nothing else
+//	go run . -sql -postgres postgres://localhost/shop
+//	go run . -config redis.toml                    # values that servers share
 //	go run . load -for 10s                         # load it, and check every answer
 package main
 
@@ -70,16 +71,31 @@ func parse(flags *flag.FlagSet, args []string) error {
 // serviceFlags are those that say what a service is made of, for both commands.
 func serviceFlags(flags *flag.FlagSet, o *options) (path *string) {
 	flags.StringVar(&o.postgres, "postgres", "", "keep the shops in this PostgreSQL database, a `URL`, each in a schema; without it in SQLite")
+	flags.BoolVar(&o.sql, "sql", false, "keep the generations in the databases of the shops: class sql, of which any number of servers may be one; in place of -config")
 	flags.BoolVar(&o.noCache, "no-cache", false, "go to the database for everything, to compare")
 	return flags.String("config", "", "configure the cache from this TOML `file`; without one it is in memory")
 }
 
-// loadConfig returns the configuration in the file at path, "" for the default.
-func loadConfig(path string) (*config.Config, error) {
-	if path == "" {
-		return config.Default(), nil
+// configure reads the configuration in the file at path, "" for the default.
+func (o *options) configure(path string, errs io.Writer) (err error) {
+	switch {
+	case path == "":
+		o.cache = config.Default()
+	case o.sql:
+		fmt.Fprintln(errs, "shop: -sql is in place of a -config; leave one out")
+		return errUsage
+	default:
+		o.cache, err = config.Load(path)
 	}
-	return config.Load(path)
+	return err
+}
+
+// class returns what the log says of where generations are.
+func (o *options) class() string {
+	if o.sql {
+		return config.ClassSQL
+	}
+	return o.cache.Class
 }
 
 func serveCommand(ctx context.Context, args []string, _, errs io.Writer) error {
@@ -95,8 +111,7 @@ func serveCommand(ctx context.Context, args []string, _, errs io.Writer) error {
 		return err
 	}
 	o.tenants = strings.Split(*names, ",")
-	var err error
-	if o.cache, err = loadConfig(*path); err != nil {
+	if err := o.configure(*path, errs); err != nil {
 		return err
 	}
 	s, err := openShop(ctx, o)
@@ -111,7 +126,7 @@ func serveCommand(ctx context.Context, args []string, _, errs io.Writer) error {
 	for _, name := range o.tenants {
 		slog.Info("open", "shop", "http://"+net.JoinHostPort(name+"."+o.domain, port)+"/")
 	}
-	slog.Info("open", "class", o.cache.Class, "bypassed", o.noCache, "page", "http://"+net.JoinHostPort("localhost", port)+"/debug/txcache/")
+	slog.Info("open", "class", o.class(), "bypassed", o.noCache, "page", "http://"+net.JoinHostPort("localhost", port)+"/debug/txcache/")
 	err = errors.Join(serve(ctx, l, s.handler), s.close())
 	slog.Info("closed")
 	return err

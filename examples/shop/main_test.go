@@ -162,6 +162,7 @@ func TestWrongCommandLines(t *testing.T) {
 	}{
 		{[]string{"-h"}, 0, "-tenants"},
 		{[]string{"-nonsense"}, 2, "-nonsense"},
+		{[]string{"-sql", "-config", "memory.toml"}, 2, "leave one out"},
 		{[]string{"more"}, 2, `unexpected argument "more"`},
 		{[]string{"-tenants", "a,../b"}, 1, `"../b"`},
 		{[]string{"-tenants", "a,a"}, 1, `"a"`},

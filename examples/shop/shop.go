@@ -16,6 +16,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/debugpage"
+	"github.com/seed-dad15c92/txcache/sqlbackend"
 	"github.com/seed-dad15c92/txcache/txprometheus"
 )
 
@@ -26,6 +27,7 @@ type options struct {
 	data     string // the folder of the SQLite files
 	postgres string // "": SQLite
 	cache    *config.Config
+	sql      bool // class sql, in the databases of the tenants
 	noCache  bool
 }
 
@@ -38,15 +40,19 @@ type shop struct {
 
 // openShop opens the service. The caller closes it when nobody uses its handler.
 func openShop(ctx context.Context, o options) (*shop, error) {
-	store, err := openStore(ctx, o)
+	ts, err := openTenants(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &shop{store: store}
-	if s.tenants, err = openTenants(ctx, store, o); err != nil {
+	store, err := openStore(ctx, o, ts)
+	if err != nil {
+		return nil, errors.Join(err, ts.close())
+	}
+	s := &shop{store: store, tenants: ts}
+	if err := ts.setUp(ctx, store); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	c, err := newCatalogue(store, s.tenants)
+	c, err := newCatalogue(store, ts)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -64,9 +70,23 @@ func openShop(ctx context.Context, o options) (*shop, error) {
 	return s, nil
 }
 
-func openStore(ctx context.Context, o options) (*txcache.Store, error) {
-	if o.noCache {
+// openStore opens the store. Nothing else of the service depends on the class.
+func openStore(ctx context.Context, o options, ts tenants) (*txcache.Store, error) {
+	switch {
+	case o.noCache:
 		return txcache.New(bypass{}, nil)
+	case o.sql:
+		// Each tenant has a database of its own, and the generations are in it. A
+		// file can name one database only, so the program hands out the connections.
+		dialect := sqlbackend.SQLite
+		if o.postgres != "" {
+			dialect = sqlbackend.Postgres
+		}
+		b, err := sqlbackend.New(ts.database, dialect, nil)
+		if err != nil {
+			return nil, err
+		}
+		return txcache.New(b, nil)
 	}
 	return txcache.OpenConfig(ctx, o.cache)
 }

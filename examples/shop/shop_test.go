@@ -20,6 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	serveIfAsked()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	os.Exit(m.Run())
 }
@@ -79,6 +80,19 @@ var setups = []struct {
 	{"SQLite, memory", func(*testing.T) options { return options{} }},
 	{"SQLite, Redis", func(t *testing.T) options { return options{cache: miniRedis(t)} }},
 	{"SQLite, no cache", func(*testing.T) options { return options{noCache: true} }},
+	{"SQLite, sql", func(*testing.T) options { return options{sql: true} }},
+	{"PostgreSQL, sql", func(t *testing.T) options {
+		return options{sql: true, postgres: postgrestest.Start(t).URI("postgres")}
+	}},
+	{"PostgreSQL, sql by its file", func(t *testing.T) options {
+		uri := postgrestest.Start(t).URI("postgres")
+		t.Setenv("SHOP_POSTGRES", uri)
+		cfg, err := config.Load("postgres.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return options{cache: cfg, postgres: uri}
+	}},
 	{"PostgreSQL, Redis", func(t *testing.T) options {
 		return options{cache: miniRedis(t), postgres: postgrestest.Start(t).URI("postgres")}
 	}},

@@ -29,13 +29,29 @@ var (
 
 // tenants are the databases of the shops by name. A shop's name is its host's
 // first part, its database's name in the cache, and that of its file or schema.
-type tenants map[string]*sql.DB
+type tenants map[string]*tenant
+
+// A tenant has a database, of which the lock is the statement that keeps other
+// servers from setting it up at the same time, "" if none is needed.
+type tenant struct {
+	*sql.DB
+	lock string
+}
+
+// database returns the connections to the database of a tenant, as package
+// sqlbackend asks for them.
+func (ts tenants) database(name string) (*sql.DB, error) {
+	if t := ts[name]; t != nil {
+		return t.DB, nil
+	}
+	return nil, fmt.Errorf("shop: no tenant %q", name)
+}
 
 // tenantName is what a name may be: a part of a host name.
 var tenantName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$`)
 
-// openTenants opens the database of each name, and sets up those that are new.
-func openTenants(ctx context.Context, store *txcache.Store, o options) (tenants, error) {
+// openTenants opens the database of each name.
+func openTenants(ctx context.Context, o options) (tenants, error) {
 	ts := tenants{}
 	for _, name := range o.tenants {
 		if !tenantName.MatchString(name) || ts[name] != nil {
@@ -45,16 +61,12 @@ func openTenants(ctx context.Context, store *txcache.Store, o options) (tenants,
 		if err != nil {
 			return nil, errors.Join(err, ts.close())
 		}
-		ts[name] = db
-		if err := setUp(ctx, store, name, db, lock); err != nil {
-			return nil, errors.Join(fmt.Errorf("shop: setting up %q: %w", name, err), ts.close())
-		}
+		ts[name] = &tenant{db, lock}
 	}
 	return ts, nil
 }
 
-// openDatabase opens a file, or a schema where o.postgres is set. The lock is
-// the statement that keeps other servers from setting it up at the same time.
+// openDatabase opens a file, or a schema where o.postgres is set.
 func openDatabase(ctx context.Context, name string, o options) (db *sql.DB, lock string, err error) {
 	if o.postgres == "" {
 		path, err := filepath.Abs(filepath.Join(o.data, name+".db"))
@@ -87,7 +99,16 @@ func openDatabase(ctx context.Context, name string, o options) (db *sql.DB, lock
 	return db, lockSchema, nil
 }
 
-// setUp gives a new database its tables and something to sell.
+// setUp gives new databases their tables and something to sell.
+func (ts tenants) setUp(ctx context.Context, store *txcache.Store) error {
+	for name, t := range ts {
+		if err := setUp(ctx, store, name, t.DB, t.lock); err != nil {
+			return fmt.Errorf("shop: setting up %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
 func setUp(ctx context.Context, store *txcache.Store, name string, db *sql.DB, lock string) error {
 	return sqltx.Update(ctx, store, name, db, nil, func(tx *sqltx.Tx) error {
 		if _, err := tx.ExecContext(ctx, lock+";"+schema); err != nil {
@@ -101,7 +122,7 @@ func setUp(ctx context.Context, store *txcache.Store, name string, db *sql.DB, l
 			return err
 		}
 		slog.Info("new tenant", "tenant", name)
-		// Redis may have values of an earlier database of that name.
+		// The cache may have values of an earlier database of that name.
 		return tx.Cache.ClearAll()
 	})
 }

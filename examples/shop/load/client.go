@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -151,10 +152,17 @@ func (c *client) change(ctx context.Context, m *mark, valid bool) bool {
 	return false
 }
 
+// errUnanswered is wrapped by the error of a request that got no whole answer.
+var errUnanswered = errors.New("no answer")
+
 // wrong counts a request that was not answered as it should be, unless the
 // run was ended in its middle.
 func (c *client) wrong(ctx context.Context, what string, code int, err error) {
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() != nil:
+	case c.Restarts && errors.Is(err, errUnanswered):
+		c.unanswered.Add(1)
+	default:
 		c.failure(fmt.Sprintf("%s: status %d, error %v", what, code, err))
 	}
 }
@@ -185,11 +193,14 @@ func (c *client) send(ctx context.Context, method, host, path string, body, into
 	req.Host = host
 	res, err := c.run.client.Do(req)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode == http.StatusOK {
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errUnanswered, err)
+	}
+	if res.StatusCode == http.StatusOK {
 		err = json.Unmarshal(answer, into)
 	}
 	return res.StatusCode, err

@@ -19,21 +19,30 @@ type Counts struct {
 // HitRatio returns the share of look-ups that found something, 0 without any.
 func (c Counts) HitRatio() float64 { return float64(c.Hits) / float64(max(1, c.Hits+c.Misses)) }
 
-func (c Counts) minus(before Counts) Counts {
+func (c Counts) plus(o Counts) Counts {
+	return Counts{c.Name, c.Hits + o.Hits, c.RemoteHits + o.RemoteHits, c.Misses + o.Misses, c.Clears + o.Clears}
+}
+
+// since returns what was counted since before, or since the server began again.
+func (c Counts) since(before Counts) Counts {
+	if c.Hits < before.Hits || c.Misses < before.Misses || c.Clears < before.Clears {
+		return c
+	}
 	return Counts{c.Name, c.Hits - before.Hits, c.RemoteHits - before.RemoteHits, c.Misses - before.Misses, c.Clears - before.Clears}
 }
 
 func byName(a, b Counts) int { return cmp.Compare(a.Name, b.Name) }
 
-// counts returns the sum of what the servers' /metrics say, by cache.
-func (r *run) counts(ctx context.Context) (map[string]Counts, error) {
-	sums := map[string]Counts{}
+// counts returns what the servers' /metrics say, by server and cache.
+func (r *run) counts(ctx context.Context) (map[string]map[string]Counts, error) {
+	all := map[string]map[string]Counts{}
 	for _, url := range r.URLs {
-		if err := r.addCounts(ctx, url, sums); err != nil {
+		all[url] = map[string]Counts{}
+		if err := r.addCounts(ctx, url, all[url]); err != nil {
 			return nil, fmt.Errorf("load: metrics of %s: %w", url, err)
 		}
 	}
-	return sums, nil
+	return all, nil
 }
 
 func (r *run) addCounts(ctx context.Context, url string, sums map[string]Counts) error {

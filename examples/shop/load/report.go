@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -20,6 +21,7 @@ type Report struct {
 	Written     int64 // changes that were made
 	Refused     int64 // changes that broke a rule, and were rolled back
 	Unavailable int64 // changes that were not made because the cache was away
+	Unanswered  int64 // requests that got no answer, with Options.Restarts
 
 	Violated   int      // prices that must not have been shown
 	Violations []string // the first few
@@ -33,10 +35,10 @@ type Latency struct {
 	*hdrhistogram.Histogram
 }
 
-func (r *run) report(elapsed time.Duration, clients []*client, before, after map[string]Counts) *Report {
+func (r *run) report(elapsed time.Duration, clients []*client, before, after map[string]map[string]Counts) *Report {
 	report := &Report{
 		Elapsed: elapsed,
-		Checked: r.checked.Load(), Written: r.written.Load(), Refused: r.refused.Load(), Unavailable: r.unavailable.Load(),
+		Checked: r.checked.Load(), Written: r.written.Load(), Refused: r.refused.Load(), Unavailable: r.unavailable.Load(), Unanswered: r.unanswered.Load(),
 		Violated: r.violated, Violations: r.violations, Failed: r.failed, Failures: r.failures,
 	}
 	for kind, name := range kindNames {
@@ -46,10 +48,13 @@ func (r *run) report(elapsed time.Duration, clients []*client, before, after map
 		}
 		report.Latencies = append(report.Latencies, Latency{name, all})
 	}
-	for name, counts := range after {
-		report.Caches = append(report.Caches, counts.minus(before[name]))
+	sums := map[string]Counts{}
+	for url, caches := range after {
+		for name, counts := range caches {
+			sums[name] = counts.since(before[url][name]).plus(sums[name])
+		}
 	}
-	slices.SortFunc(report.Caches, byName)
+	report.Caches = slices.SortedFunc(maps.Values(sums), byName)
 	return report
 }
 
@@ -77,6 +82,9 @@ func (r *Report) Print(w io.Writer) {
 	}
 	table.Flush()
 	fmt.Fprintf(w, "\n%d changes, %d refused and rolled back, %d not made as the cache was away\n", r.Written, r.Refused, r.Unavailable)
+	if r.Unanswered > 0 {
+		fmt.Fprintf(w, "%d requests without an answer, as servers were restarted\n", r.Unanswered)
+	}
 	fmt.Fprintf(w, "%d prices checked, %d violations\n", r.Checked, r.Violated)
 	for _, violation := range r.Violations {
 		fmt.Fprintln(w, "  "+violation)

@@ -23,6 +23,11 @@ type Options struct {
 	For     time.Duration
 	Clients int     // that send requests at the same time, each one after the other
 	Writes  float64 // the share of requests that are changes, 0 to 1
+
+	// Restarts says that servers may end and begin again in mid-run. A request that gets
+	// no answer is then none that failed: it is counted, and a change that it
+	// asked for may have been made or not.
+	Restarts bool
 }
 
 // categories that have products, of the shops' seed.
@@ -46,7 +51,7 @@ type run struct {
 	failures   []string // the first few
 	failed     int
 
-	checked, written, refused, unavailable atomic.Int64
+	checked, written, refused, unavailable, unanswered atomic.Int64
 }
 
 // Run loads the servers until o.For has passed or ctx is done. It changes the

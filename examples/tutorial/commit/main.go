@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -12,21 +13,22 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/examples/tutorial/table"
+	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
 // A shop has a database and a cache of what it reads there.
 type shop struct {
-	db     *table.Table
+	db     *sql.DB
 	store  *txcache.Store
 	prices *txcache.Cache[string, int]
 }
 
 // price reads a price in a transaction of its own.
-func (s *shop) price(ctx context.Context) int {
-	var price int
-	err := s.store.View(ctx, "shop", func(tx *txcache.Tx) (err error) {
-		price, err = s.prices.Load(ctx, tx, "pen", func(ctx context.Context) (int, error) {
-			return s.db.Price(ctx, "pen")
+func (s *shop) price(ctx context.Context) (price int) {
+	err := sqltx.View(ctx, s.store, "shop", s.db, nil, func(tx *sqltx.Tx) (err error) {
+		price, err = s.prices.Load(ctx, tx.Cache, "pen", func(ctx context.Context) (price int, err error) {
+			err = tx.QueryRowContext(ctx, "SELECT price FROM product WHERE name = $1", "pen").Scan(&price)
+			return price, err
 		})
 		return err
 	})
@@ -39,27 +41,24 @@ func (s *shop) price(ctx context.Context) int {
 // raise changes the price, calls before with the transaction still open, and
 // commits if that returns nil.
 func (s *shop) raise(ctx context.Context, price int, before func() error) error {
-	tx, err := s.store.Begin(ctx, "shop") // before the database's transaction
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // does nothing after a commit
-	change := s.db.Begin("pen", price)
-
-	if err := s.prices.Clear(tx); err != nil { // whoever changes what a cache shows clears it
-		return err
-	}
-	if err := before(); err != nil {
-		return err
-	}
-	return tx.CommitWith(ctx, change.Commit)
+	return sqltx.Update(ctx, s.store, "shop", s.db, nil, func(tx *sqltx.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE product SET price = $1 WHERE name = $2", price, "pen"); err != nil {
+			return err
+		}
+		if err := s.prices.Delete(tx.Cache, "pen"); err != nil { // the row has changed
+			return err
+		}
+		return before()
+	})
 }
 
 func main() {
 	ctx := context.Background()
+	db := table.Open(os.Stdout)
+	defer db.Close()
 	store := txcache.Must(txcache.OpenConfig(ctx, config.Default()))
 	defer store.Close()
-	s := &shop{table.New(os.Stdout), store, txcache.Must(txcache.NewCache[string, int](store, "prices", nil))}
+	s := &shop{db, store, txcache.Must(txcache.NewCache[string, int](store, "prices", nil))}
 
 	fmt.Println("at first the pen costs", s.price(ctx))
 	err := s.raise(ctx, 3, func() error {

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/examples/tutorial/table"
+	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
 const database = "tutorial" // of its own, as the Redis may be anybody's
@@ -29,21 +31,22 @@ const database = "tutorial" // of its own, as the Redis may be anybody's
 type server struct {
 	name   string
 	out    io.Writer
-	db     *table.Table
+	db     *sql.DB
 	store  *txcache.Store
 	prices *txcache.Cache[string, int]
 }
 
-func open(ctx context.Context, name string, cfg *config.Config, db *table.Table, out io.Writer) *server {
+func open(ctx context.Context, name string, cfg *config.Config, db *sql.DB, out io.Writer) *server {
 	store := txcache.Must(txcache.OpenConfig(ctx, cfg))
 	return &server{name, out, db, store, txcache.Must(txcache.NewCache[string, int](store, "prices", nil))}
 }
 
 // show reads the price in a transaction of its own.
 func (s *server) show(ctx context.Context) error {
-	return s.store.View(ctx, database, func(tx *txcache.Tx) error {
-		price, err := s.prices.Load(ctx, tx, "pen", func(ctx context.Context) (int, error) {
-			return s.db.Price(ctx, "pen")
+	return sqltx.View(ctx, s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+		price, err := s.prices.Load(ctx, tx.Cache, "pen", func(ctx context.Context) (price int, err error) {
+			err = tx.QueryRowContext(ctx, "SELECT price FROM product WHERE name = $1", "pen").Scan(&price)
+			return price, err
 		})
 		fmt.Fprintln(s.out, s.name, "reads", price)
 		return err
@@ -52,16 +55,13 @@ func (s *server) show(ctx context.Context) error {
 
 // raise changes the price.
 func (s *server) raise(ctx context.Context, price int) error {
-	tx, err := s.store.Begin(ctx, database)
+	err := sqltx.Update(ctx, s.store, database, s.db, nil, func(tx *sqltx.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE product SET price = $1 WHERE name = $2", price, "pen"); err != nil {
+			return err
+		}
+		return s.prices.Delete(tx.Cache, "pen")
+	})
 	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	change := s.db.Begin("pen", price)
-	if err := s.prices.Clear(tx); err != nil {
-		return err
-	}
-	if err := tx.CommitWith(ctx, change.Commit); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.out, s.name, "has committed", price)
@@ -85,7 +85,8 @@ func main() {
 }
 
 func run(ctx context.Context, cfg *config.Config, out io.Writer) error {
-	db := table.New(out) // which both servers use
+	db := table.Open(out) // which both servers use
+	defer db.Close()
 	a, b := open(ctx, "A", cfg, db, out), open(ctx, "B", cfg, db, out)
 	defer a.store.Close()
 	defer b.store.Close()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
 type (
@@ -17,10 +18,11 @@ var (
 	db    *sql.DB
 	store *txcache.Store
 	tx    *txcache.Tx
+	dbtx  *sqltx.Tx
 	users *txcache.Cache[int64, User]
 )
 
-func selectUser(ctx context.Context, db *sql.DB, id int64) (User, error) { return User{}, nil }
-func selectUsers(ctx context.Context, db *sql.DB, ids []int64) (map[int64]User, error) {
+func selectUser(ctx context.Context, tx *sqltx.Tx, id int64) (User, error) { return User{}, nil }
+func selectUsers(ctx context.Context, tx *sqltx.Tx, ids []int64) (map[int64]User, error) {
 	return nil, nil
 }

@@ -2,14 +2,21 @@ package page
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/seed-dad15c92/txcache"
 )
 
+// A beginner is a pool of a driver that is not one of database/sql.
+type beginner interface {
+	Begin(context.Context) (transaction, error)
+}
+
+type transaction interface {
+	Commit(context.Context) error
+	Rollback(context.Context) error
+}
+
 var (
-	ctx    context.Context
-	db     *sql.DB
-	store  *txcache.Store
-	prices *txcache.Cache[string, int]
+	pool  beginner
+	store *txcache.Store
 )
