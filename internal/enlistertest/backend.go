@@ -118,7 +118,7 @@ func (b *Backend) begin(database string) {
 }
 
 func epoch() *row {
-	return &row{caches: map[string]sum{"": {1, backend.NewToken().Number()}}}
+	return &row{caches: map[string]sum{"": {n: 1, numbers: backend.NewToken().Number()}}}
 }
 
 func (s sum) token() backend.Token {
@@ -140,7 +140,7 @@ func (b *Backend) Record(ctx context.Context, q backend.Querier, database string
 		return nil, err
 	}
 	generations := make([]backend.Generation, 0, len(f.Caches))
-	one := sum{1, f.ID.Number()}
+	one := sum{n: 1, numbers: f.ID.Number()}
 	for _, g := range f.Caches {
 		s, err := sumOf(from.Token(g.Cache))
 		if err != nil {
@@ -155,7 +155,7 @@ func (b *Backend) Record(ctx context.Context, q backend.Querier, database string
 }
 
 func rowOf(f backend.Fence) *row {
-	r, one := newRow(), sum{1, f.ID.Number()}
+	r, one := newRow(), sum{n: 1, numbers: f.ID.Number()}
 	for _, g := range f.Caches {
 		r.caches[g.Cache] = one
 	}

@@ -141,6 +141,9 @@ func (g *generator) begin() {
 		t.left += 5 * t.sharers
 	}
 	s.ReadOnly, s.Repeatable = t.readOnly, !g.one(3)
+	if t.readOnly && g.world.Behind > 0 && g.one(4) {
+		s.Behind = 1 + g.low(g.world.Behind)
+	}
 	g.steps = append(g.steps, s)
 	g.open = append(g.open, t)
 	if !t.drops && g.one(4) {

@@ -182,6 +182,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		return nil, err
 	}
 	p := &play{world: h.World, truth: newTruth(), kept: newKept(), servers: servers, open: map[*transactionState]bool{}, telling: story}
+	p.enlisting()
 	p.refreshing()
 	drive(p)
 	counts := map[string]uint64{}
