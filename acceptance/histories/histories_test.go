@@ -106,20 +106,21 @@ func TestNoHistoryViolatesAPromise(t *testing.T) {
 		{"values without near, interleaved", overValues(true), 0, factor * 30_000, history.Interleave, deletes, history.World{}},
 		{"values without near, racing", overValues(true), 0, factor * 30_000, history.Race, deletes, history.World{}},
 	}
-	enlist := func(name string, remote, near, faulty bool) {
+	enlist := func(name string, world history.World, remote, near, faulty bool) {
 		for _, d := range drivers {
 			open, faults := subject.Enlisted(remote, near)
-			world := history.World{Behind: 10}
-			if faulty {
+			if world.Behind = 10; faulty {
 				world.Faults = faults
 			}
 			plays = append(plays, play{"enlisted, " + name + ", " + d.name, open, 0, factor * 15_000, d.drive, deletes, world})
 		}
 	}
-	enlist("near", false, true, true)
-	enlist("near and remote", true, true, true)
-	enlist("remote", true, false, true)
-	enlist("no faults", true, true, false)
+	enlist("near", history.DefaultWorld(), false, true, true)
+	enlist("near and remote", history.DefaultWorld(), true, true, true)
+	enlist("remote", history.DefaultWorld(), true, false, true)
+	enlist("no faults", history.DefaultWorld(), true, true, false)
+	enlist("crowded", history.CrowdedWorld(), false, true, true)
+	enlist("crowded, remote", history.CrowdedWorld(), true, true, true)
 	for _, play := range plays {
 		t.Run(play.name, func(t *testing.T) {
 			t.Parallel()

@@ -146,7 +146,11 @@ func (b *Backend) Record(ctx context.Context, q backend.Querier, database string
 		if err != nil {
 			return nil, fmt.Errorf("enlistertest: the state is none of an Enlister: %w", err)
 		}
-		generations = append(generations, backend.Generation{Cache: g.Cache, Token: s.plus(one).token()})
+		token := s.plus(one).token()
+		if from.AllFenced { // a state without rows is no set of clears that snapshots share: nobody sees this token
+			token = f.ID
+		}
+		generations = append(generations, backend.Generation{Cache: g.Cache, Token: token})
 	}
 	if _, err := q.Exec(ctx, insertClears, []any{database, rowOf(f)}); err != nil {
 		return nil, err
