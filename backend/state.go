@@ -56,6 +56,17 @@ type State struct {
 	// Deletes; nil in every other.
 	Sums *Sums
 
+	// Chain and Step order some States of an Enlister: of two with the same Chain, which is not
+	// 0, the one with the higher Step shows every clear and delete that the other shows. A
+	// Chain means nothing between Backends. A State that the Backend cannot order has
+	// none: a cleared tag then takes away all values that bear tags, and not only those that
+	// bear it.
+	Chain, Step uint64
+
+	// TagSteps are, in a State with a Chain, the clears of tags in the Chain: the number
+	// of each is the Step of the first State that shows it.
+	TagSteps *Deletes
+
 	// FencedKeys are the keys, and tags, on which at least one fence stands, in any
 	// order and as often as there are fences. The hashes of each Keys are sorted.
 	FencedKeys []Keys

@@ -22,9 +22,12 @@ type server struct {
 	row   *txcache.Cache[int, int64] // a row under its number; its clears are of single keys, of all, or of its tag
 	pair  *txcache.Cache[int, int64] // the sum of two rows that are beside each other; it is cleared whole
 	warm  *txcache.Cache[int, int64] // as row, but cleared whole, and warm
+	moved *txcache.Cache[int, int64] // a row under its number, whose tag is of its value; writers clear that of the old one
 }
 
 func tagOf(row int) string { return fmt.Sprint("tag ", row%2) }
+
+func tagOfValue(v int64) string { return fmt.Sprint("value ", v%5) }
 
 // A keeper is an Enlister that also keeps encoded values, for all servers.
 type keeper struct {
@@ -50,6 +53,8 @@ func newServer(t *testing.T, db *enlistertest.DB, size int, values *storetest.Va
 	s.row = storetest.NewCache[int, int64](t, s.store, "row", txcache.CacheOptions{})
 	s.row.TagBy(func(row int, _ int64) []string { return []string{tagOf(row)} })
 	s.pair = storetest.NewCache[int, int64](t, s.store, "pair", txcache.CacheOptions{})
+	s.moved = storetest.NewCache[int, int64](t, s.store, "moved", txcache.CacheOptions{})
+	s.moved.TagBy(func(_ int, v int64) []string { return []string{tagOfValue(v)} })
 	s.warm = storetest.NewCache[int, int64](t, s.store, "warm", txcache.CacheOptions{Warm: true})
 	return s
 }
@@ -97,7 +102,7 @@ func (h *history) begin() {
 }
 
 func (h *history) read(x *transaction) {
-	caches := []*txcache.Cache[int, int64]{x.server.row, x.server.pair, x.server.warm}
+	caches := []*txcache.Cache[int, int64]{x.server.row, x.server.pair, x.server.warm, x.server.moved}
 	h.load(x, caches[h.random.IntN(len(caches))], h.random.IntN(rows))
 }
 
@@ -150,8 +155,18 @@ func (h *history) write(x *transaction) {
 	if x.readOnly {
 		return
 	}
+	old, err := x.database.Get(fmt.Sprint(row))
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	clear := func() {
-		var err error
+		err := x.ClearTags(tagOfValue(old))
+		if h.random.IntN(4) == 0 {
+			err = x.server.moved.Delete(x.Tx, row)
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
 		switch h.random.IntN(8) {
 		case 0:
 			err = x.ClearAll()
@@ -175,18 +190,19 @@ func (h *history) write(x *transaction) {
 		x.early[row] = true
 	}
 	h.last++
-	err := x.database.Put(fmt.Sprint(row), h.last)
+	err = x.database.Put(fmt.Sprint(row), h.last)
 	switch {
 	case err != nil && !errors.Is(err, enlistertest.ErrConflict):
 		h.t.Fatal(err)
 	case before:
-		if err := errors.Join(x.server.pair.Clear(x.Tx), x.server.warm.Clear(x.Tx)); err != nil {
+		if err := errors.Join(x.server.pair.Clear(x.Tx), x.server.warm.Clear(x.Tx), x.server.moved.Delete(x.Tx, row)); err != nil {
 			h.t.Fatal(err)
 		}
 	case err == nil && h.random.IntN(2) == 0:
 		clear()
 		x.server.row.Set(x.Tx, row, h.last)
 		x.server.warm.Set(x.Tx, row, h.last)
+		x.server.moved.Set(x.Tx, row, h.last)
 	default:
 		clear()
 	}
@@ -232,7 +248,7 @@ func (h *history) step() {
 func TestHitsAreOfTheTransactionsOwnMoment(t *testing.T) {
 	seed := storetest.Seed(t)
 	t.Logf("TXCACHE_SEED=%d", seed)
-	hits, newer, remote := map[bool]int{}, 0, uint64(0)
+	hits, newer, remote, moved := map[bool]int{}, 0, uint64(0), uint64(0)
 	for run := range uint64(40) {
 		h := &history{t: t, random: rand.New(rand.NewPCG(seed, run)), db: enlistertest.New(), hits: hits}
 		size := []int{0, 4}[run%2]
@@ -250,12 +266,13 @@ func TestHitsAreOfTheTransactionsOwnMoment(t *testing.T) {
 		newer += h.newer
 		for _, s := range h.servers {
 			remote += s.row.Stats().RemoteHits
+			moved += s.moved.Stats().Hits
 		}
 		if t.Failed() {
 			t.Fatalf("in run %d", run)
 		}
 	}
-	t.Logf("%d hits of exact transactions, %d of others, %d of these newer; %d of rows were shared by the servers", hits[true], hits[false], newer, remote)
+	t.Logf("%d hits of exact transactions, %d of others, %d of these newer; %d of rows were shared by the servers, %d of values with tags of their own", hits[true], hits[false], newer, remote, moved)
 	if hits[true] < 1000 || hits[false] < 1000 || remote < 100 {
 		t.Error("too few hits to show anything")
 	}

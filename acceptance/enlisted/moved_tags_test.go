@@ -206,3 +206,59 @@ func TestManyDeletesOfAWarmCachePublishNothingLoadedBeforeTheChange(t *testing.T
 		})
 	}
 }
+
+// Values that do not bear the tag stay, whichever others were cleared; so do those that a
+// transaction at read committed loaded. // P11
+func TestAClearedTagTakesAwayOnlyWhatBearsIt(t *testing.T) {
+	for name, exact := range map[string]bool{"exact": true, "read committed": false} {
+		t.Run(name, func(t *testing.T) {
+			db, s, c := one(t, txcache.CacheOptions{})
+			c.TagBy(func(key string, _ int) []string { return []string{key[:1]} })
+			read := func(keys ...string) (loads int) {
+				q := db.Begin(exact)
+				tx := enlistAt(t, s, q)
+				for _, key := range keys {
+					if _, err := c.Load(t.Context(), tx, key, func(context.Context) (int, error) { loads++; return 1, nil }); err != nil {
+						t.Fatal(err)
+					}
+				}
+				tx.Rollback()
+				return loads
+			}
+			clear := func(do func(*txcache.Tx) error) {
+				q := db.Begin(true)
+				tx := enlist(t, s, q, false)
+				if err := do(tx); err != nil {
+					t.Fatal(err)
+				}
+				if err := tx.CommitWith(t.Context(), func(context.Context) error { return q.Commit() }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all := []string{"a1", "a2", "b1", "b2", "c1"}
+			read(all...)
+			for i := range 100 {
+				clear(func(tx *txcache.Tx) error { return tx.ClearTags("a", fmt.Sprint("other ", i)) })
+				if n := read(all...); n != 2 {
+					t.Fatalf("after the clear of the tag of 2 values %d were loaded", n)
+				}
+				if i%10 == 0 {
+					db.Fold("db")
+				}
+			}
+			clear(func(tx *txcache.Tx) error { return c.Delete(tx, "b1") })
+			clear(func(tx *txcache.Tx) error { return tx.ClearTags("c") })
+			if n := read("a1", "b2"); n != 0 {
+				t.Errorf("%d values were loaded that bear none of the tags", n)
+			}
+			if n := read("b1", "c1"); n != 2 {
+				t.Errorf("%d values were loaded after a delete and a clear of a tag, want 2", n)
+			}
+			read(all...)
+			db.Forget("db")
+			if n := read(all...); n != 0 {
+				t.Errorf("%d values were loaded after clears of tags were forgotten, though none was cleared", n)
+			}
+		})
+	}
+}

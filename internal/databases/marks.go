@@ -24,10 +24,14 @@ type Marks struct {
 	keys, tags             *backend.CacheDeletes
 	fencedKeys, fencedTags []uint64
 
-	// Sums says that the state has no order: fills are sums of deletes, and a value is good if
+	// Sums says that the state has no number: fills are sums of deletes, and a value is good if
 	// its fill is the sum of its key and of all tags. Then there are Marks always.
 	Sums             bool
 	keySums, tagSums *backend.CacheSums
+
+	// Chain and Step are those of the state, of caches whose values bear tags.
+	Chain, Step uint64
+	tagSteps    *backend.CacheDeletes
 }
 
 // marks returns the Marks of c in v: old ones if they say the same.
@@ -39,6 +43,7 @@ func (v *View) marks(c *Cache, old *Marks) *Marks {
 		m := &Marks{Good: math.MaxUint64, Sums: true, keySums: v.State.Sums.Of(c.Name)}
 		if c.Tagged.Load() {
 			m.tagSums = v.State.Sums.Of("")
+			m.Chain, m.Step, m.tagSteps = v.State.Chain, v.State.Step, v.State.TagSteps.Of("")
 		}
 		return m
 	}
@@ -104,6 +109,12 @@ func (m *Marks) HasSums() (keys, tags bool) { return m.keySums != nil, m.tagSums
 
 // TagsSum returns the sum of all clears of tags.
 func (m *Marks) TagsSum() uint64 { return m.tagSums.Total() }
+
+// TagSince reports whether a tag was cleared, or may have been, after that step of the chain.
+func (m *Marks) TagSince(step, hash uint64) bool {
+	last, _ := m.tagSteps.Last(hash)
+	return last > step
+}
 
 // Floors returns the number below which the fills of values were given up because
 // deletes of their cache, or clears of tags, were forgotten.

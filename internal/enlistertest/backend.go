@@ -19,8 +19,17 @@ type Backend struct {
 	db     *DB
 	closed atomic.Bool
 
-	mu    sync.Mutex
-	known map[string][]known // States by database
+	mu     sync.Mutex
+	known  map[string][]known // States by database
+	heads  map[string]head
+	chains uint64 // so far
+}
+
+// A head is the last State of a chain, and the transactions whose clears it shows.
+type head struct {
+	state *backend.State
+	shows map[*row]bool
+	keys  map[place]uint64
 }
 
 type known struct {
@@ -31,7 +40,7 @@ type known struct {
 var _ backend.Isolated = (*Backend)(nil)
 
 // Backend returns a new Enlister over db.
-func (db *DB) Backend() *Backend { return &Backend{db: db, known: map[string][]known{}} }
+func (db *DB) Backend() *Backend { return &Backend{db: db, known: map[string][]known{}, heads: map[string]head{}} }
 
 func (b *Backend) usable(ctx context.Context) error {
 	if b.closed.Load() {
@@ -99,7 +108,49 @@ func (b *Backend) state(database string, rows map[*row]bool) *backend.State {
 		}
 	}
 	b.known[database] = append(b.known[database], known{s, keys})
+	b.order(database, s, rows, keys)
 	return s
+}
+
+// order puts a new State at the end of the chain of its database, if it shows all that the last one
+// shows. If it shows less, it has none, and otherwise it begins another one.
+func (b *Backend) order(database string, s *backend.State, rows map[*row]bool, keys map[place]uint64) {
+	next := head{s, map[*row]bool{}, keys}
+	for r := range rows {
+		next.shows[r] = true
+		for _, of := range r.of {
+			next.shows[of] = true
+		}
+	}
+	last := b.heads[database]
+	switch {
+	case last.state != nil && subset(last.shows, next.shows):
+		s.Chain, s.Step, s.TagSteps = last.state.Chain, last.state.Step+1, last.state.TagSteps
+		for at, number := range keys {
+			if at.cache == "" && last.keys[at] != number {
+				if at.group {
+					s.TagSteps = s.TagSteps.Raise("", s.Step)
+				} else {
+					s.TagSteps = s.TagSteps.Add(s.Step, backend.Keys{Hashes: []uint64{at.hash}})
+				}
+			}
+		}
+	case last.state != nil && subset(next.shows, last.shows):
+		return
+	default:
+		b.chains++
+		s.Chain = b.chains
+	}
+	b.heads[database] = next
+}
+
+func subset(some, all map[*row]bool) bool {
+	for r := range some {
+		if !all[r] {
+			return false
+		}
+	}
+	return true
 }
 
 // begin begins an epoch, unless what is committed has one.

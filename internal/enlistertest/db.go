@@ -50,6 +50,7 @@ type version struct {
 type row struct {
 	caches map[string]sum // "": all caches
 	keys   map[place]uint64
+	of     []*row // all that are in the sum
 }
 
 // A place is a key of a cache by its hash, or a group of keys by its number.
@@ -59,7 +60,7 @@ type place struct {
 	group bool
 }
 
-func newRow() *row { return &row{map[string]sum{}, map[place]uint64{}} }
+func newRow() *row { return &row{caches: map[string]sum{}, keys: map[place]uint64{}} }
 
 func (r *row) addTo(caches map[string]sum, keys map[place]uint64) {
 	for cache, s := range r.caches {
@@ -112,6 +113,7 @@ func (db *DB) fold(database string, forget bool) {
 	}
 	whole := newRow()
 	for _, r := range db.now.rows[database] {
+		whole.of = append(append(whole.of, r), r.of...)
 		if forget {
 			r = r.forgotten()
 		}

@@ -27,7 +27,7 @@ type Generation[K comparable, V any] struct {
 	at   backend.Token
 	base uint64               // fills are kept as what they are above it; see short
 	near *near.Map[Key[K], V] // nil if no values are kept in the process
-	sums *sums                // of fills, if states have no order; else nil
+	sums *fills               // if states have no numbers; else nil
 
 	// absences are the keys that are known to be absent; nil before the first.
 	absences atomic.Pointer[near.Map[Key[K], struct{}]]
@@ -36,7 +36,7 @@ type Generation[K comparable, V any] struct {
 func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64, unordered bool) *Generation[K, V] {
 	g := &Generation[K, V]{of: c, at: at, base: number}
 	if unordered {
-		g.sums = &sums{}
+		g.sums = &fills{}
 	}
 	if !c.Store.NoNear {
 		g.near = near.New[Key[K], V](c.size)
@@ -64,9 +64,9 @@ func (g *Generation[K, V]) empty() {
 // short returns the number that an entry is given for a fill, as it has few bits for it: 0
 // for one below the base. fill is the other way round. What is lost by them makes a fill
 // lower, which can cost a miss.
-func (g *Generation[K, V]) short(fill uint64) uint64 {
+func (g *Generation[K, V]) short(fill uint64, at place) uint64 {
 	if g.sums != nil {
-		return g.sums.number(fill)
+		return g.sums.number(fill, at)
 	}
 	if fill < g.base {
 		return 0
@@ -126,31 +126,40 @@ func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks
 // check reports whether an entry is good for t, and raises its fill so that the next look-up
 // need not ask: it is what t would load. Nothing else may raise a fill.
 func (g *Generation[K, V]) check(t *Transaction, key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) bool {
-	if g.verdict(key, e, marks) != good {
+	v, now := g.verdict(t, key, e, marks)
+	if v != good {
 		return false
 	}
-	if g.sums == nil {
-		e.Raise(g.short(t.Number()))
-	}
+	e.Raise(now)
 	return true
 }
 
-func (g *Generation[K, V]) verdict(key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) verdict {
-	return g.judge(marks, key, e.Fill(), func() []uint64 {
+func (g *Generation[K, V]) verdict(t *Transaction, key Key[K], e *near.Entry[Key[K], V], marks *databases.Marks) (v verdict, now uint64) {
+	return g.judge(t, marks, key, e.Fill(), func() []uint64 {
 		value, _, _ := e.Peek()
 		return g.of.tags(key.Key, value, false)
 	})
 }
 
-// judge is Cache.judge for what an entry has of a fill.
-func (g *Generation[K, V]) judge(m *databases.Marks, key Key[K], short uint64, tags func() []uint64) verdict {
+// judge is Cache.judge for what an entry has of a fill, and returns what it would have if it
+// were filled by t, if it is good.
+func (g *Generation[K, V]) judge(t *Transaction, m *databases.Marks, key Key[K], short uint64, tags func() []uint64) (v verdict, now uint64) {
 	if g.sums == nil {
-		return g.of.judge(m, key.Key, g.fill(short), tags)
+		if v = g.of.judge(m, key.Key, g.fill(short), tags); v == good {
+			now = g.short(t.Number(), place{})
+		}
+		return v, now
 	}
-	if short == noSum || short != g.sums.find(g.of.sum(m, key.Key)) {
-		return deleted
+	sum := g.of.sum(m, key.Key)
+	switch {
+	case short == noSum:
+		return deleted, 0
+	case short == g.sums.find(sum):
+		return good, short
+	case g.of.stays(m, key.Key, g.sums.place(short), tags):
+		return good, g.sums.number(sum, g.of.place(m, key.Key))
 	}
-	return good
+	return deleted, 0
 }
 
 // CountGone counts the value that a delete has taken away from a look-up of t that found
@@ -162,10 +171,12 @@ func (g *Generation[K, V]) CountGone(t *Transaction, key Key[K]) {
 	}
 	hash := key.hash()
 	if e := g.near.Find(key, hash); e != nil && !e.Expired() {
-		g.of.Counts.count(g.verdict(key, e, marks))
+		v, _ := g.verdict(t, key, e, marks)
+		g.of.Counts.count(v)
 	} else if absences := g.absences.Load(); absences != nil {
 		if e := absences.Find(key, hash); e != nil && !e.Expired() {
-			g.of.Counts.count(g.judge(marks, key, e.Fill(), noTags))
+			v, _ := g.judge(t, marks, key, e.Fill(), noTags)
+			g.of.Counts.count(v)
 		}
 	}
 }
@@ -180,11 +191,12 @@ func (g *Generation[K, V]) isAbsent(t *Transaction, key Key[K], hash uint64, mar
 	if e == nil || e.Expired() {
 		return false
 	}
-	if g.judge(marks, key, e.Fill(), noTags) != good {
+	v, now := g.judge(t, marks, key, e.Fill(), noTags)
+	if v != good {
 		return false
 	}
-	if marks != nil && g.sums == nil {
-		e.Raise(g.short(t.Number()))
+	if marks != nil {
+		e.Raise(now)
 	}
 	e.Use()
 	return true
@@ -236,7 +248,7 @@ func (g *Generation[K, V]) Expired(t *Transaction, key Key[K], within time.Durat
 }
 
 // set stores e under key, in place of what was known of key before.
-func (g *Generation[K, V]) set(key Key[K], e entry[V], fill uint64) {
+func (g *Generation[K, V]) set(key Key[K], e entry[V], fill uint64, at place) {
 	if g.near == nil {
 		return
 	}
@@ -245,14 +257,14 @@ func (g *Generation[K, V]) set(key Key[K], e entry[V], fill uint64) {
 		if absences != nil {
 			absences.Expire(key, hash)
 		}
-		g.near.Set(key, hash, e.value, e.expires, g.short(fill))
+		g.near.Set(key, hash, e.value, e.expires, g.short(fill, at))
 		return
 	}
 	if absences == nil {
 		g.absences.CompareAndSwap(nil, near.New[Key[K], struct{}](g.of.size))
 		absences = g.absences.Load()
 	}
-	absences.Set(key, hash, struct{}{}, e.expires, g.short(fill))
+	absences.Set(key, hash, struct{}{}, e.expires, g.short(fill, at))
 	g.near.Expire(key, hash)
 }
 

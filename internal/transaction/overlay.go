@@ -85,9 +85,9 @@ func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 			continue
 		}
 		published++
-		fill := c.publishedFill(&p, key.Key, &e)
+		fill, at := c.publishedFill(&p, key.Key)
 		if !e.near {
-			g.set(key, e, fill)
+			g.set(key, e, fill, at)
 		}
 		if c.Store.Values == nil || e.remote {
 			continue
@@ -130,21 +130,26 @@ func (c *Cache[K, V]) publishable(p *publication, m *databases.Marks, key K, e *
 	return true
 }
 
-// publishedFill returns the fill of a value that is published.
-func (c *Cache[K, V]) publishedFill(p *publication, key K, e *entry[V]) uint64 {
+// publishedFill returns the fill of a value that is published, and where it was filled.
+func (c *Cache[K, V]) publishedFill(p *publication, key K) (fill uint64, at place) {
 	if !p.t.view.Unordered {
-		return p.fill
+		return p.fill, at
 	}
-	own := uint64(0) // deletes that the transaction has recorded
-	if !p.work.cleared {
-		if c.Tagged.Load() {
-			own += uint64(len(p.work.tags))
-		}
-		if !p.local.cleared && p.local.deleted[c.Keys.Hash(key)] > 0 {
-			own++
+	m, _ := p.t.marks(&c.Core)
+	at = c.place(m, key)
+	keys, tags := c.sums(m, key)
+	clears := p.work.cleared || p.local.cleared // so the generation is of those who see its record
+	if !clears && p.local.deleted[c.Keys.Hash(key)] > 0 {
+		keys = (keys + p.recorded) & sumMask
+		at.keys, clears = keys, true
+	}
+	if n := uint64(len(p.work.tags)); n > 0 && c.Tagged.Load() && !p.work.cleared {
+		tags += n * p.recorded
+		if !clears {
+			at = place{} // a state of the chain may not show its record
 		}
 	}
-	return (c.fill(p.t, key) + own*p.recorded) & sumMask
+	return (keys + tags) & sumMask, at
 }
 
 // deletes reports whether the transaction has deleted the key, or cleared a tag of the

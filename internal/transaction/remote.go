@@ -112,7 +112,7 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 	if w := c.Store.Witness.Load(); w != nil && !e.absent {
 		(*w)(c.Name, key.Key, e.value)
 	}
-	g.set(key, e, max(fill, t.Number())) // as Generation.check; where states have no order the number is 0
+	g.set(key, e, max(fill, t.Number()), c.place(marks, key.Key)) // as Generation.check; where states have no order the number is 0
 	return r, false
 }
 

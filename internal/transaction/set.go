@@ -84,7 +84,8 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	}
 	if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g := c.Generation(t); g != nil && g.near != nil && c.useful(t, key.Key, &e) {
-			g.set(key, e, c.fill(t, key.Key))
+			m, _ := t.marks(&c.Core)
+			g.set(key, e, c.fill(t, key.Key), c.place(m, key.Key))
 			if c.Store.Values == nil {
 				return
 			}
