@@ -40,7 +40,9 @@ type known struct {
 var _ backend.Isolated = (*Backend)(nil)
 
 // Backend returns a new Enlister over db.
-func (db *DB) Backend() *Backend { return &Backend{db: db, known: map[string][]known{}, heads: map[string]head{}} }
+func (db *DB) Backend() *Backend {
+	return &Backend{db: db, known: map[string][]known{}, heads: map[string]head{}}
+}
 
 func (b *Backend) usable(ctx context.Context) error {
 	if b.closed.Load() {
