@@ -171,7 +171,7 @@ func (b *Backend) begin(database string) {
 }
 
 func epoch() *row {
-	return &row{caches: map[string]sum{"": {1, backend.NewToken().Number()}}}
+	return &row{caches: map[string]sum{"": {n: 1, numbers: backend.NewToken().Number()}}}
 }
 
 func (s sum) token() backend.Token {
@@ -193,13 +193,17 @@ func (b *Backend) Record(ctx context.Context, q backend.Querier, database string
 		return nil, err
 	}
 	generations := make([]backend.Generation, 0, len(f.Caches))
-	one := sum{1, f.ID.Number()}
+	one := sum{n: 1, numbers: f.ID.Number()}
 	for _, g := range f.Caches {
 		s, err := sumOf(from.Token(g.Cache))
 		if err != nil {
 			return nil, fmt.Errorf("enlistertest: the state is none of an Enlister: %w", err)
 		}
-		generations = append(generations, backend.Generation{Cache: g.Cache, Token: s.plus(one).token()})
+		token := s.plus(one).token()
+		if from.AllFenced { // a state without rows is no set of clears that snapshots share: nobody sees this token
+			token = f.ID
+		}
+		generations = append(generations, backend.Generation{Cache: g.Cache, Token: token})
 	}
 	if _, err := q.Exec(ctx, insertClears, []any{database, rowOf(f)}); err != nil {
 		return nil, err
@@ -208,7 +212,7 @@ func (b *Backend) Record(ctx context.Context, q backend.Querier, database string
 }
 
 func rowOf(f backend.Fence) *row {
-	r, one := newRow(), sum{1, f.ID.Number()}
+	r, one := newRow(), sum{n: 1, numbers: f.ID.Number()}
 	for _, g := range f.Caches {
 		r.caches[g.Cache] = one
 	}

@@ -26,6 +26,7 @@ type DB struct {
 	mu     sync.Mutex
 	now    *Snapshot
 	writer map[string]*Tx // which open transaction has written a row
+	ids    uint64         // of rows of clears, in the order in which they were inserted
 }
 
 // New returns a database without rows.
@@ -70,8 +71,9 @@ func (r *row) addTo(caches map[string]sum, keys map[place]uint64) {
 	}
 }
 
-// A sum is how many clears there were, and the sum of their numbers.
-type sum struct{ n, numbers uint64 }
+// A sum is how many clears there were, the sum of their numbers, and the highest ID of
+// their rows.
+type sum struct{ n, numbers, highest uint64 }
 
 // Snapshot returns what is committed now: a backup, or what a replica shows.
 func (db *DB) Snapshot() *Snapshot {
@@ -135,6 +137,9 @@ func (r *row) forgotten() *row {
 	return f
 }
 
+// Databases returns the names of those that have rows of clears.
+func (db *DB) Databases() []string { return slices.Sorted(maps.Keys(db.Snapshot().rows)) }
+
 // Rows returns how many rows of clears a database has.
 func (db *DB) Rows(database string) int { return len(db.Snapshot().rows[database]) }
 
@@ -144,7 +149,9 @@ func (s *Snapshot) clone() *Snapshot {
 
 const mask = 1<<62 - 1
 
-func (s sum) plus(t sum) sum { return sum{s.n + t.n, (s.numbers + t.numbers) & mask} }
+func (s sum) plus(t sum) sum {
+	return sum{s.n + t.n, (s.numbers + t.numbers) & mask, max(s.highest, t.highest)}
+}
 
 func without(rows, gone []*row) []*row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return slices.Contains(gone, r) })

@@ -28,10 +28,16 @@ func must(t *testing.T, err error) {
 func TestAnExactTransactionSeesOneMoment(t *testing.T) {
 	db := enlistertest.New()
 	b := db.Backend()
-	old, loose := db.Begin(true), db.Begin(false)
+	old, loose, nothing := db.Begin(true), db.Begin(false), db.Begin(true)
 	if s := state(t, b, old); !s.AllFenced {
 		t.Error("without an epoch the state is not private")
 	}
+	orphan, err := b.Record(t.Context(), nothing, "shop", state(t, b, old), backend.Fence{ID: backend.NewToken(), All: true, Caches: []backend.Generation{{Cache: "c"}}})
+	must(t, err)
+	if s := state(t, b, nothing); s.Token("c") == orphan[0].Token {
+		t.Errorf("a record on a state without rows has the token %q, which others see if the rows are lost", s.Token("c"))
+	}
+	nothing.Rollback()
 	before := state(t, b, db.Begin(true))
 	if before.AllFenced {
 		t.Error("no epoch was begun")

@@ -121,6 +121,23 @@ func (tx *Tx) end() {
 	}
 }
 
+// Highest returns the highest ID of a row that clears a cache. IDs are given when rows are inserted, so
+// a row with a lower one may become visible later. No right Enlister uses them.
+func (tx *Tx) Highest(database, cache string) uint64 {
+	tx.db.mu.Lock()
+	defer tx.db.mu.Unlock()
+	s := sum{}
+	for _, r := range tx.rows(database) {
+		s = s.plus(r.caches[cache]).plus(r.caches[""])
+	}
+	return s.highest
+}
+
+// rows returns the rows of clears that a statement sees. db.mu is held.
+func (tx *Tx) rows(database string) []*row {
+	return slices.Concat(without(tx.sees().rows[database], tx.gone[database]), tx.added[database])
+}
+
 // The statements of the Enlister.
 const (
 	selectClears = "SELECT row, exact FROM clears WHERE database = $1" // row is what scan gives its first destination, a **row
@@ -139,7 +156,7 @@ func (tx *Tx) Query(ctx context.Context, sql string, args []any, each func(scan 
 	tx.db.mu.Lock()
 	ended, exact := tx.ended, tx.Exact()
 	database := args[0].(string)
-	rows := slices.Concat(without(tx.sees().rows[database], tx.gone[database]), tx.added[database])
+	rows := tx.rows(database)
 	tx.db.mu.Unlock()
 	if ended {
 		return ErrDone
@@ -170,7 +187,13 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args []any) (affected int64,
 	case tx.old:
 		return 0, ErrReadOnly
 	case sql == insertClears:
-		tx.added[database] = append(tx.added[database], args[1].(*row))
+		r := args[1].(*row)
+		tx.db.ids++
+		for cache, s := range r.caches {
+			s.highest = tx.db.ids
+			r.caches[cache] = s
+		}
+		tx.added[database] = append(tx.added[database], r)
 		return 1, nil
 	case sql == deleteClears:
 		gone := without(tx.sees().rows[database], tx.gone[database])

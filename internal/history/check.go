@@ -15,6 +15,7 @@ const (
 	Uncommitted Rule = "P1: another transaction's uncommitted write was seen"
 	RolledBack  Rule = "P2: a write that was undone was seen"
 	Stale       Rule = "P3: a value was seen that was overwritten before the transaction began"
+	Exact       Rule = "P12: a hit was not what the transaction's own snapshot shows"
 	Own         Rule = "P1: a transaction did not see its own sets and clears"
 	Dropped     Rule = "P7: a value outlived its database"
 	Ended       Rule = "a transaction that has ended had a hit"
@@ -25,7 +26,7 @@ const (
 
 // Rules returns the rules that a hit can violate.
 func Rules() []Rule {
-	return []Rule{Uncommitted, RolledBack, Stale, Own, Island, Dropped, Ended}
+	return []Rule{Uncommitted, RolledBack, Stale, Exact, Own, Island, Dropped, Ended}
 }
 
 // A Violation is a hit, or an answer, that the promises exclude.
@@ -184,7 +185,7 @@ func (t *transaction) judge(s address, v own, since glance) (Rule, string) {
 		return Island, fmt.Sprintf("that write was of %v, and removed it: %v", w.row, w.gone)
 	case since.ended:
 		return Ended, "it has ended"
-	case since.detached:
+	case since.detached && t.session.clears == nil: // or its snapshot shows the life that it began in
 		return Dropped, "the database was dropped here since it began"
 	case v.Life < t.life && t.truth.dropped(v.Database, v.Life+1, t.life, t.knows):
 		return Dropped, fmt.Sprintf("life %d of the database began before it did", t.life)
@@ -202,6 +203,9 @@ func (t *transaction) judge(s address, v own, since glance) (Rule, string) {
 		if own, ok := t.session.latest(r); ok && own != v.Write && t.belief.binds(s.slot(), v) {
 			return Own, fmt.Sprintf("it wrote w%d itself and cleared what was there", own)
 		}
+	}
+	if why := t.differs(r, v, w); why != "" {
+		return Exact, why
 	}
 	if v.Life == t.life {
 		if commit, ok := t.truth.overwritten(r, w.until, t.lowerBound, t.knows); ok {

@@ -22,7 +22,7 @@
 // # What users promise
 //
 // The player keeps the contract of a user of the cache. Store.Begin comes
-// before the database transaction's first read. A value that is set was read
+// before the database transaction's first read, but Store.Enlist after it has begun. A value that is set was read
 // from the database in the same transaction, after everything that this
 // transaction wrote to the row. Whoever writes a row clears the caches that
 // show it in the same transaction, or deletes its key there: right before the write, or at any time after
@@ -61,6 +61,10 @@
 //     newer one needs no rule of its own: it would be such an old value.
 //     In a world where servers learn late ([World].Late) what another server
 //     committed less than that ago does not count, nor what it dropped.
+//   - [Exact] (P12): where servers keep their generations in the database ([Enlister]), a hit of
+//     a transaction at repeatable read is what its own snapshot shows, or a write of its
+//     own, of which other rules say when it may see it. The snapshot may be
+//     that of a replica which is behind ([World.Behind]). At read committed Stale holds.
 //   - [Own] (P1): in a read-write transaction, a hit under a key that the
 //     transaction set since it last cleared the cache is the value it set
 //     last; otherwise a cache that it cleared has no hits; and where it wrote
@@ -71,7 +75,8 @@
 //     set at once any may be there.
 //   - [Dropped] (P7): nothing from before a drop is seen by a transaction that
 //     began after it; one that was open sees nothing at all, once the drop
-//     returned, on the server that dropped.
+//     returned, on the server that dropped. Where servers are Enlisters it may
+//     still see what its own snapshot shows.
 //   - [Missing] (P11): nothing is lost that nobody took away. Where [World].Kept says so,
 //     Interleave notes which values of others a transaction has hit; a later
 //     one on the same server must hit them again, unless the database was dropped, or
@@ -99,7 +104,7 @@
 // clears have arrived (see [Announcer]). A commit that was refused has left no trace, and a drop that was refused is repeated.
 // Nothing else is forgiven.
 //
-// A transaction at repeatable read may hit a committed value newer than its
+// Where servers are no Enlisters, a transaction at repeatable read may hit a committed value newer than its
 // snapshot: another transaction with the same state of the cache may have
 // loaded it from a later snapshot. The promises exclude old values only.
 //

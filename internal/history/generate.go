@@ -30,6 +30,23 @@ func DefaultWorld() World {
 	}
 }
 
+// CrowdedWorld has one database, few caches and rows, and many transactions at once, some of
+// them on replicas that are behind where there are such.
+func CrowdedWorld() World {
+	return World{
+		Servers:   2,
+		Databases: []string{"a"},
+		Caches: []CacheSpec{
+			{Name: "plain", ContextFree: true},
+			{Name: "warm", ContextFree: true, Tagged: true, Warm: true, Absent: -1},
+		},
+		Keys:   []string{"k", "l", "m"},
+		People: []Who{{}},
+		Open:   10,
+		Behind: 10,
+	}
+}
+
 func (w World) withDefaults() World {
 	d := DefaultWorld()
 	if w.Servers == 0 {
@@ -141,6 +158,9 @@ func (g *generator) begin() {
 		t.left += 5 * t.sharers
 	}
 	s.ReadOnly, s.Repeatable = t.readOnly, !g.one(3)
+	if t.readOnly && g.world.Behind > 0 && g.one(4) {
+		s.Behind = 1 + g.low(g.world.Behind)
+	}
 	g.steps = append(g.steps, s)
 	g.open = append(g.open, t)
 	if !t.drops && g.one(4) {

@@ -270,6 +270,9 @@ func (t *transaction) none(s Step, at address) (all []own) {
 		return []own{{o.Value, true}}
 	}
 	_, _, life, _ := t.truth.now(t.database)
+	if t.session.exact() { // it sees the life that it began in
+		life = t.session.life
+	}
 	for _, write := range t.truth.absences(row{t.database, life, t.world.Caches[s.Cache].Table, at.key}) {
 		all = append(all, own{t.value(s, at.key, content{write, life, write > 0}), true})
 	}

@@ -58,6 +58,9 @@ func (t *transaction) looked(at address, v own, ok bool, since glance, verb stri
 		return
 	}
 	t.hits.Add(1)
+	if t.session.exact() {
+		t.exact.Add(1)
+	}
 	rule, why := t.judge(at, v, since)
 	for _, other := range others {
 		if rule == "" {

@@ -21,6 +21,7 @@ type Outcomes struct {
 	Lookups    int               // of values in caches
 	Hits       int               // of those, all checked
 	Demanded   int               // of those, hits of what was known to be kept; see World.Kept
+	Exact      int               // of those, hits that were compared with the transaction's own snapshot
 	Faults     int               // that befell the servers
 	Counts     map[string]uint64 // of all servers together; see Counter
 	Violations []*Violation
@@ -34,7 +35,7 @@ type play struct {
 	kept    *kept
 	servers []Server
 
-	steps, lookups, hits, demanded, faults, refreshes atomic.Int64
+	steps, lookups, hits, demanded, exact, faults, refreshes atomic.Int64
 
 	mu         sync.Mutex
 	open       map[*transactionState]bool // whether it was detached by a drop
@@ -182,6 +183,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		return nil, err
 	}
 	p := &play{world: h.World, truth: newTruth(), kept: newKept(), servers: servers, open: map[*transactionState]bool{}, telling: story}
+	p.enlisting()
 	p.refreshing()
 	drive(p)
 	counts := map[string]uint64{}
@@ -200,6 +202,7 @@ func start(ctx context.Context, open Open, h History, story bool, drive func(*pl
 		Lookups:    int(p.lookups.Load()),
 		Hits:       int(p.hits.Load()),
 		Demanded:   int(p.demanded.Load()),
+		Exact:      int(p.exact.Load()),
 		Faults:     int(p.faults.Load()),
 		Counts:     counts,
 		Violations: p.violations,

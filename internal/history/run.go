@@ -28,13 +28,16 @@ type Options struct {
 // A Report counts what was done. A hit violates one rule at most.
 type Report struct {
 	Histories, Steps, Lookups, Hits, Faults int
-	Demanded                                int // of the hits; see Outcomes
+	Demanded, Exact                         int // of the hits; see Outcomes
 	Violations                              map[Rule]int
 	Counts                                  map[string]uint64 // of all servers together; see Counter
 }
 
 func (r Report) String() string {
 	text := fmt.Sprintf("%d histories, %d steps, %d look-ups, %d hits checked", r.Histories, r.Steps, r.Lookups, r.Hits)
+	if r.Exact > 0 {
+		text += fmt.Sprintf(", %d of them exact", r.Exact)
+	}
 	if r.Faults > 0 {
 		text += fmt.Sprintf(", %d faults", r.Faults)
 	}
@@ -90,6 +93,7 @@ func Check(ctx context.Context, open Open, o Options) (Report, error) {
 		r.Lookups += out.Lookups
 		r.Hits += out.Hits
 		r.Demanded += out.Demanded
+		r.Exact += out.Exact
 		r.Faults += out.Faults
 		for what, n := range out.Counts {
 			r.Counts[what] += n

@@ -30,6 +30,10 @@ type World struct {
 	// another; its own commits and drops count at once.
 	Late time.Duration
 
+	// Behind is how many commits the replicas of the database may be behind on which some
+	// read-only transactions begin, where servers are Enlisters; 0: there are none.
+	Behind int
+
 	// Kept says that servers keep a value until it is cleared, or its key is deleted. Interleave
 	// demands it then; see [Missing].
 	Kept bool
@@ -63,6 +67,7 @@ type Step struct {
 	ReadOnly         bool // of Begin
 	Repeatable       bool // of Begin: repeatable read, not read committed
 	Shared           bool // of Begin: by several goroutines
+	Behind           int  // of Begin, where servers are Enlisters: on a replica that is so many commits behind
 
 	Cache, Key, Who int
 	Client          int // in the user context, where it makes no difference

@@ -81,9 +81,16 @@ func (t *transaction) begin(ctx context.Context, s Step) {
 	if t.lowerBound, t.tick, t.life, ok = t.truth.now(t.database); !ok {
 		return // nobody uses a database that is not there
 	}
-	t.since = time.Now().Add(-t.world.Late)
 	t.session = t.truth.session(t.id, t.database, s.Repeatable)
-	tx, err := t.servers[t.server].Begin(ctx, t.database, t.readOnly)
+	t.since = time.Now().Add(-t.world.Late)
+	var tx Tx
+	var err error
+	if e, enlists := t.servers[t.server].(Enlister); enlists {
+		defer t.session.rollback() // if it has no other side
+		tx, err = t.enlist(ctx, e, s.Behind)
+	} else {
+		tx, err = t.servers[t.server].Begin(ctx, t.database, t.readOnly)
+	}
 	t.tell(t, "begins on server %d in %q, read-only %v, repeatable read %v", t.server, t.database, t.readOnly, s.Repeatable)
 	if t.failed(err) {
 		return

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed-dad15c92/txcache/internal/enlistertest"
 )
 
 var (
@@ -31,6 +33,30 @@ type truth struct {
 	versions map[row][]int // numbers of the committed writes, oldest first
 	locks    map[row]*session
 	writes   []write // by number; 0 is no write
+
+	clears  *enlistertest.DB // what Enlisters keep beside the rows; nil: the servers are none
+	moments []moment         // the last ones, for replicas
+}
+
+// A moment is what was committed at one.
+type moment struct {
+	commits int
+	lives   map[string]int
+	clears  *enlistertest.Snapshot
+}
+
+// maxMoments is how many commits a replica may be behind.
+const maxMoments = 20
+
+// remember notes the moment, for replicas. t.mu is held.
+func (t *truth) remember() {
+	if t.clears == nil {
+		return
+	}
+	if len(t.moments) == maxMoments {
+		t.moments = t.moments[1:]
+	}
+	t.moments = append(t.moments, moment{t.commits, maps.Clone(t.lives), t.clears.Snapshot()})
 }
 
 // A row is one row of one life of a database.
@@ -107,6 +133,7 @@ func (t *truth) create(database string, server int) {
 	t.gone[database] = false
 	t.lives[database]++
 	t.drops[life{database, t.lives[database]}] = &event{server: server, at: time.Now()}
+	t.remember()
 }
 
 // lookup returns a copy of what is known of the write that v shows.
@@ -136,6 +163,8 @@ type session struct {
 	ended      bool
 	own        map[row]int // the last write of each row
 	made       []int       // all writes
+
+	clears *enlistertest.Tx // the same transaction, of what Enlisters keep; nil: the servers are none
 }
 
 func (t *truth) session(id int, database string, repeatable bool) *session {
@@ -152,6 +181,9 @@ func (s *session) start() error {
 	}
 	if !s.started {
 		s.started, s.life, s.snapshot = true, s.lives[s.database], s.commits
+		if s.truth.clears != nil {
+			s.clears = s.truth.clears.Begin(s.repeatable)
+		}
 	}
 	return nil
 }
@@ -161,6 +193,24 @@ func (s *session) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.start()
+}
+
+// beginBehind takes the snapshot of a replica that is so many commits behind, or as many as there
+// were in this life of the database.
+func (s *session) beginBehind(commits int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.start(); err != nil || commits == 0 {
+		return err
+	}
+	moments := s.moments[max(0, len(s.moments)-commits):]
+	i := slices.IndexFunc(moments, func(m moment) bool { return m.lives[s.database] == s.life })
+	if i < 0 {
+		return nil
+	}
+	s.clears.Rollback()
+	s.snapshot, s.repeatable, s.clears = moments[i].commits, true, s.truth.clears.BeginAt(moments[i].clears)
+	return nil
 }
 
 // A content is what a row shows: the number of the write, 0 for none, whether that removed
@@ -179,13 +229,21 @@ func (s *session) read(table int, key string) (content, error) {
 	}
 	r := row{s.database, s.life, table, key}
 	n, ok := s.own[r]
-	versions := s.versions[r]
-	for i := len(versions) - 1; i >= 0 && !ok; i-- {
-		if !s.repeatable || s.writes[versions[i]].at <= s.snapshot {
-			n, ok = versions[i], true
-		}
+	if !ok {
+		n = s.shown(r)
 	}
 	return content{n, s.life, s.writes[n].gone}, nil
+}
+
+// shown returns the number of the write that the row shows, were it not for the session's own.
+// t.mu is held.
+func (s *session) shown(r row) int {
+	for _, n := range slices.Backward(s.versions[r]) {
+		if !s.repeatable || s.writes[n].at <= s.snapshot {
+			return n
+		}
+	}
+	return 0
 }
 
 // write changes the row, or removes it. It returns the number of the write, and what the
@@ -272,6 +330,13 @@ func (s *session) commit(e *event) error {
 		s.end()
 		return errGone
 	}
+	if s.clears != nil {
+		if err := s.clears.Commit(); err != nil {
+			s.end()
+			return err
+		}
+		defer s.remember()
+	}
 	if len(s.own) > 0 {
 		s.commits++
 		e.at = time.Now()
@@ -301,6 +366,9 @@ func (s *session) end() {
 	s.undo(s.made)
 	for r := range s.own {
 		delete(s.locks, r)
+	}
+	if s.clears != nil {
+		s.clears.Rollback() // unless it has ended
 	}
 	s.own, s.made, s.ended = nil, nil, true
 }

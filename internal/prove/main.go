@@ -2,7 +2,7 @@
 // who does not believe it.
 //
 //	go run ./internal/prove           # all of it
-//	go run ./internal/prove -table    # the table of docs/guarantees.md
+//	go run ./internal/prove -table    # the tables of docs/guarantees.md
 //
 // It plays the same random histories (package history) on caches as they are
 // commonly built and on txcache, and counts the hits that violate a promise: a
@@ -36,7 +36,7 @@ import (
 func main() {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the first history")
 	steps := flag.Int("steps", 2_000_000, "of the histories on txcache; those on the others have a tenth")
-	table := flag.Bool("table", false, "print the table of docs/guarantees.md, from seed 1, and do nothing else")
+	table := flag.Bool("table", false, "print the tables of docs/guarantees.md, from seed 1, and do nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -69,9 +69,21 @@ func everything(ctx context.Context, out io.Writer, seed uint64, steps int) erro
 	return failure
 }
 
-// schemes plays the same histories on every scheme, and on txcache.
+// schemes plays the same histories on every scheme, and on txcache, and then others on
+// those that keep generations in the database.
 func schemes(ctx context.Context, out io.Writer, seed uint64, steps int) error {
-	results, err := baseline.Measure(ctx, history.Options{Seed: seed, Steps: steps / 10})
+	err := compare(ctx, out, baseline.Measure, subject.Memory(), history.Options{Seed: seed}, steps)
+	fmt.Fprintln(out)
+	open, faults := subject.Enlisted(false, true)
+	crowded := history.Options{Seed: seed, World: history.CrowdedWorld()}
+	crowded.World.Faults, crowded.World.Goroutines = faults, 1 // the schemes do not keep what is loaded beside a delete of another key
+	return errors.Join(err, compare(ctx, out, baseline.MeasureEnlisting, open, crowded, steps))
+}
+
+// compare writes the table of some schemes, and of txcache over a backend.
+func compare(ctx context.Context, out io.Writer, measure func(context.Context, history.Options) ([]baseline.Result, error), open history.Open, o history.Options, steps int) error {
+	o.Steps = steps / 10
+	results, err := measure(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -83,12 +95,13 @@ func schemes(ctx context.Context, out io.Writer, seed uint64, steps int) error {
 			failures = append(failures, fmt.Errorf("%s violates nothing, so the checker does not see enough", r.Name))
 		}
 	}
-	own, err := history.Check(ctx, subject.Memory(), history.Options{Seed: seed, Steps: steps, Count: true})
+	o.Steps, o.Count = steps, true
+	own, err := history.Check(ctx, open, o)
 	if err != nil {
 		return err
 	}
 	if violations(own) > 0 {
-		failures = append(failures, fmt.Errorf("txcache violates promises; go test -run TestNoHistoryViolatesAPromise ./acceptance/histories tells how, with TXCACHE_SEED=%d", seed))
+		failures = append(failures, fmt.Errorf("txcache violates promises; go test -run TestNoHistoryViolatesAPromise ./acceptance/histories tells how, with TXCACHE_SEED=%d", o.Seed))
 	}
 	rows = append(rows, row{"**txcache**", "this library", own})
 	return errors.Join(append(failures, write(out, rows))...)

@@ -16,7 +16,7 @@ type row struct {
 
 // write writes a table in Markdown: the violations per million hits, by promise.
 func write(out io.Writer, rows []row) error {
-	promises := []string{"P1", "P2", "P3, P4", "P7", "else"}
+	promises := []string{"P1", "P2", "P3, P4", "P7", "P12", "else"}
 	var text strings.Builder
 	fmt.Fprintf(&text, "| cache | how it works | hits checked | %s | all |\n|---|---|--:|%s--:|\n",
 		strings.Join(promises, " | "), strings.Repeat("--:|", len(promises)))
@@ -41,7 +41,7 @@ func write(out io.Writer, rows []row) error {
 // promise returns the column of a rule.
 func promise(r history.Rule) string {
 	switch name, _, _ := strings.Cut(string(r), ":"); name {
-	case "P1", "P2", "P7":
+	case "P1", "P2", "P7", "P12":
 		return name
 	case "P3":
 		return "P3, P4"

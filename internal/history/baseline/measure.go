@@ -13,11 +13,18 @@ type Result struct {
 	history.Report
 }
 
-// Measure plays the same histories, those that o says, on every scheme, and
+// Measure plays the same histories, those that o says, on every scheme of All, and
 // counts the hits that violate something. That some do is no error.
-func Measure(ctx context.Context, o history.Options) ([]Result, error) {
+func Measure(ctx context.Context, o history.Options) ([]Result, error) { return measure(ctx, All(), o) }
+
+// MeasureEnlisting is Measure for the schemes of Enlisting.
+func MeasureEnlisting(ctx context.Context, o history.Options) ([]Result, error) {
+	return measure(ctx, Enlisting(), o)
+}
+
+func measure(ctx context.Context, schemes []Scheme, o history.Options) ([]Result, error) {
 	var all []Result
-	for _, s := range All() {
+	for _, s := range schemes {
 		open, faults := s.Faulty()
 		o.World.Faults, o.Count = faults, true
 		report, err := history.Check(ctx, open, o)

@@ -47,3 +47,17 @@ func TestMeasureTellsTheSchemesApart(t *testing.T) {
 		}
 	}
 }
+
+// Those that keep generations in the database are found wrong by the rule of one moment.
+func TestMeasureFindsWhatIsNotOfOneMoment(t *testing.T) {
+	results, err := baseline.MeasureEnlisting(t.Context(), history.Options{Seed: 1, Steps: 100_000, World: history.CrowdedWorld()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		t.Logf("%s: %v: %.0f of a million are of another moment", r.Name, r.Report, r.PerMillion(history.Exact))
+		if r.Violations[history.Exact] == 0 {
+			t.Errorf("%s: %v", r.Name, r.Violations)
+		}
+	}
+}

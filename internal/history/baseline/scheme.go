@@ -45,6 +45,15 @@ type Scheme struct {
 	// sets although others have deleted it too.
 	Numbered, Unfenced, Newest, Unfloored, Unchecked bool
 
+	// Enlisted keeps generations in the database: what a transaction clears is a row that it commits
+	// with its data, and the generation of a cache, as a snapshot shows it, is the
+	// sum of the random numbers of the rows. What was loaded at read committed may be newer, and
+	// is kept apart. These are the rules of txcache's class sql; of them Highest takes the highest ID of
+	// the rows in place of the sum, Newest the newest state that the process knows in place of the
+	// transaction's own, Mixed keeps nothing apart, Loose lets transactions at read committed fill what
+	// those at repeatable read look up, and Epochless uses a sum of no rows.
+	Enlisted, Highest, Mixed, Loose, Epochless bool
+
 	// Forgetful loses the counters when a fault says so, and counts from zero.
 	Forgetful bool
 
@@ -104,6 +113,21 @@ var (
 	Unchecked = Scheme{Name: "numbers, unchecked write-through", Practice: "the rules of txcache, but what is deleted and set is published although others have deleted it too",
 		Numbered: true, Unchecked: true, Deferred: true, Unwinding: true}
 
+	HighestID = Scheme{Name: "sums, but max(id)", Practice: "the rules of txcache's class sql, but a cache is at the highest ID of the rows that clear it",
+		Enlisted: true, Highest: true, Deferred: true, Unwinding: true}
+
+	NewestState = Scheme{Name: "sums, but the newest", Practice: "the rules of txcache's class sql, but a transaction uses the newest state that the process knows",
+		Enlisted: true, Newest: true, Deferred: true, Unwinding: true}
+
+	OneClass = Scheme{Name: "sums, nothing apart", Practice: "the rules of txcache's class sql, but exact values and newer ones are in one place",
+		Enlisted: true, Mixed: true, Deferred: true, Unwinding: true}
+
+	LooseFill = Scheme{Name: "sums, loose fills", Practice: "the rules of txcache's class sql, but what is loaded at read committed counts as exact",
+		Enlisted: true, Loose: true, Deferred: true, Unwinding: true}
+
+	NoEpoch = Scheme{Name: "sums, no epoch", Practice: "the rules of txcache's class sql, but caches are used without a row, and now and then all rows are lost",
+		Enlisted: true, Epochless: true, Deferred: true, Unwinding: true}
+
 	WriteThrough = Scheme{Name: "write-through", Practice: "set at once what a transaction reads and writes", Through: true, Unwinding: true}
 
 	NoSavepoints = Scheme{Name: "no savepoints", Practice: "cache-aside that knows transactions, but not savepoints", Deferred: true}
@@ -124,13 +148,18 @@ var (
 		Key: func(database, cache, key string, _ history.Who) any { return [3]string{database, cache, key} }}
 )
 
-// All returns the schemes, the most common practices first.
+// All returns the schemes, but for those of Enlisting, the most common practices first.
 func All() []Scheme {
 	return []Scheme{
 		CacheAside, DeleteFirst, DoubleDelete, LowerBound, Versioned, VersionedLost, VersionedKeys, WriteThrough,
 		NoFence, NewestFill, NoFloor, Unchecked,
 		NoSavepoints, NoCuts, NoDrop, NoEnd, StringKeys, NoDatabase, NoUser,
 	}
+}
+
+// Enlisting returns the schemes that keep generations in the database.
+func Enlisting() []Scheme {
+	return []Scheme{HighestID, NewestState, OneClass, LooseFill, NoEpoch}
 }
 
 // apart keeps everything apart.

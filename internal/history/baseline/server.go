@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/seed-dad15c92/txcache/internal/enlistertest"
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
@@ -15,6 +16,9 @@ func (s Scheme) Open(_ context.Context, n int, caches []history.CacheSpec) ([]hi
 	servers := make([]history.Server, n)
 	for i := range servers {
 		servers[i] = shared
+		if s.Enlisted {
+			servers[i] = enlister{shared}
+		}
 	}
 	return servers, nil
 }
@@ -25,7 +29,9 @@ func (s Scheme) Faulty() (history.Open, []history.Fault) {
 	var last *server
 	open := func(ctx context.Context, n int, caches []history.CacheSpec) ([]history.Server, error) {
 		servers, err := s.Open(ctx, n, caches)
-		if err == nil && n > 0 {
+		if err == nil && n > 0 && s.Enlisted {
+			last = servers[0].(enlister).server
+		} else if err == nil && n > 0 {
 			last = servers[0].(*server)
 		}
 		return servers, err
@@ -38,7 +44,8 @@ func (s Scheme) server(caches []history.CacheSpec) *server {
 	if s.Key == nil {
 		s.Key = apart
 	}
-	return &server{scheme: s, caches: caches, values: map[any]entry{}, cleared: map[cacheKey]int{}, counters: map[cacheKey]int{},
+	db := enlistertest.New()
+	return &server{scheme: s, caches: caches, clears: db, enlister: db.Backend(), newest: map[string]*enlisted{}, values: map[any]entry{}, cleared: map[cacheKey]int{}, counters: map[cacheKey]int{},
 		keyCounters: map[cacheSlot]int{}, numbered: newNumbered()}
 }
 
@@ -56,6 +63,10 @@ type server struct {
 	keyCounters map[cacheSlot]int
 	late        []late // deletes to come
 	numbered    numbered
+
+	clears   *enlistertest.DB // where generations are, of schemes that keep them in the database
+	enlister *enlistertest.Backend
+	newest   map[string]*enlisted // what was read last, by database
 }
 
 // A late is what is done when the clock is at due.
@@ -89,6 +100,11 @@ type entry struct {
 func (s *server) Begin(_ context.Context, database string, readOnly bool) (history.Tx, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return &tx{transaction: s.begin(database, readOnly)}, nil
+}
+
+// begin begins a transaction. s.mu is held.
+func (s *server) begin(database string, readOnly bool) *transaction {
 	s.clock++
 	for len(s.late) > 0 && s.late[0].due <= s.clock {
 		s.invalidateAll(s.late[0].of)
@@ -105,10 +121,10 @@ func (s *server) Begin(_ context.Context, database string, readOnly bool) (histo
 			t.counters[cache] = s.counters[t.cacheKey(cache)]
 		}
 	}
-	return &tx{transaction: t}, nil
+	return t
 }
 
-func (s *server) Drop(_ context.Context, database string) error {
+func (s *server) Drop(ctx context.Context, database string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.scheme.Lasting {
@@ -116,6 +132,9 @@ func (s *server) Drop(_ context.Context, database string) error {
 	}
 	s.clock++
 	s.numbered.epochs[database]++
+	if s.scheme.Enlisted {
+		return s.enlister.Drop(ctx, database)
+	}
 	for _, c := range s.caches {
 		s.note(cacheKey{database, c.Name})
 		s.invalidate(cacheKey{database, c.Name})
@@ -132,6 +151,9 @@ func (s *server) get(t *transaction, n cacheKey, key any) (history.Value, bool) 
 	if s.scheme.Bounded && t.began < s.cleared[n] {
 		return history.Value{}, false
 	}
+	if t.enlisted != nil && t.enlisted.private {
+		return history.Value{}, false
+	}
 	e, ok := s.values[key]
 	if ok && s.scheme.Numbered && !s.reads(t, e) {
 		return history.Value{}, false
@@ -143,6 +165,9 @@ func (s *server) get(t *transaction, n cacheKey, key any) (history.Value, bool) 
 func (s *server) set(t *transaction, values overlay) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.enlisted != nil && t.enlisted.private {
+		return
+	}
 	for key, e := range values {
 		if e.absent || s.scheme.Bounded && t.began < s.cleared[e.cacheKey] || s.scheme.Numbered && !s.fills(t, &e) {
 			continue
@@ -261,11 +286,18 @@ func (s *server) discard(what func(entry) bool) {
 	maps.DeleteFunc(s.values, func(_ any, e entry) bool { return what(e) })
 }
 
-// forget loses the counters.
+// forget loses the counters, or folds the rows of clears, or loses them.
 func (s *server) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.scheme.Forgetful {
 		clear(s.counters)
+	}
+	for _, database := range s.clears.Databases() {
+		if s.scheme.Epochless {
+			s.clears.Lose(database)
+		} else {
+			s.clears.Fold(database)
+		}
 	}
 }

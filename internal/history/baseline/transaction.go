@@ -25,6 +25,7 @@ type transaction struct {
 	epoch    int      // of the database, when it began
 	fences   []*fence // that stood when it began
 	fence    *fence   // its own; nil: it has not cleared, or not begun to commit
+	enlisted *enlisted
 
 	private  sync.Mutex // before the server's
 	ended    bool
@@ -63,6 +64,8 @@ type versioned struct {
 // they were read last, or are now if they were not read, or if afresh says so.
 func (t *tx) shared(at any, in slot, afresh bool) any {
 	switch {
+	case t.enlisted != nil:
+		return t.generation(at, in.cache, !afresh)
 	case t.scheme.Counted:
 		return versioned{version{cache: t.counters[in.cache]}, at}
 	case t.scheme.KeyCounted:
@@ -87,7 +90,7 @@ func (t *tx) Get(_ context.Context, cache int, key string) (history.Value, bool)
 	if t.ended && !t.scheme.Endless {
 		return history.Value{}, false
 	}
-	if t.scheme.Numbered && t.detached() {
+	if (t.scheme.Numbered || t.scheme.Enlisted) && t.detached() {
 		return history.Value{}, false
 	}
 	if e, ok := t.own[at]; ok {
@@ -211,6 +214,9 @@ func (t *tx) Savepoint(fn func(history.Tx) error) (err error) {
 
 func (t *tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	t.end()
+	if t.enlisted != nil {
+		return t.commitEnlisted(ctx, commit)
+	}
 	t.do((*server).announce)
 	if t.scheme.Early {
 		t.do((*server).invalidateAll)
