@@ -220,7 +220,8 @@ func (s *Store) ClearAll(ctx context.Context, database string) error {
 // on, in any process, finds nothing cached, and the backend removes the values.
 // Open transactions see nothing cached any more, not even what they set, and
 // publish nothing. Those of another process see the drop after that process's next
-// Begin or Sync of the database. The name may be used again at once. Do not drop a
+// Begin or Sync of the database. Where the generations are in the database itself, open transactions
+// see what they saw: the drop is not in their snapshots. The name may be used again at once. Do not drop a
 // database while transactions commit to it: other processes lose the fences of
 // those commits.
 //

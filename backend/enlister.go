@@ -32,7 +32,8 @@ type Enlister interface {
 	// Record writes into q that it clears the caches of f and deletes its keys; q must not
 	// be read-only. from is the state with which q began. Record returns the generations
 	// that the caches of f.Caches have in a snapshot that shows what from shows, this
-	// record, and nothing else: what q publishes at its commit it publishes under them.
+	// record, and nothing else: what q publishes at its commit it publishes under them. If from
+	// is AllFenced, no snapshot may ever have them.
 	// The sum of a key of f.Keys is in such a snapshot that of from plus f.ID.Number(). After
 	// an error nothing must be committed.
 	Record(ctx context.Context, q Querier, database string, from *State, f Fence) ([]Generation, error)
