@@ -84,6 +84,16 @@ var brokenEnlisters = []enlisterVariant{
 			}
 		})
 	}},
+	{"later-states-of-a-chain-show-more", "a state that comes later is later", func(b *brokenEnlister) {
+		step := uint64(0)
+		b.changes(func(s *backend.State) {
+			step++
+			s.Chain, s.Step = 1, step
+		})
+	}},
+	{"later-states-of-a-chain-show-more", "tags have no steps", func(b *brokenEnlister) {
+		b.changes(func(s *backend.State) { s.TagSteps = nil })
+	}},
 	{"record-is-invisible-until-the-commit", "Record writes beside the transaction", func(b *brokenEnlister) {
 		b.record = func(ctx context.Context, _ backend.Querier, database string, from *backend.State, f backend.Fence) ([]backend.Generation, error) {
 			tx := b.db.Begin(false)

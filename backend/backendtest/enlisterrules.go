@@ -13,7 +13,7 @@ import (
 
 // EnlisterRules returns all rules of Enlisters, in the order in which they are best read.
 func EnlisterRules() []EnlisterRule {
-	return slices.Concat(snapshotRules, recordRules, enlistedDeleteRules, enlistedLifeRules)
+	return slices.Concat(snapshotRules, recordRules, enlistedDeleteRules, chainRules, enlistedLifeRules)
 }
 
 const (
