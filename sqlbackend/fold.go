@@ -46,9 +46,11 @@ func (b *Backend) foldLater(n *tenant) {
 		folded, err := b.foldNow(ctx, n, false)
 		switch {
 		case folded:
+			n.idle = 0
 			return 0
-		case err == nil || errors.Is(err, errOther):
-			return time.Second
+		case err == nil || errors.Is(err, errOther): // others fold, or have: who does goes on, and the rest try seldom
+			n.idle = min(max(2*n.idle, 10*time.Millisecond), time.Second)
+			return n.idle
 		case b.ctx.Err() == nil && !isReadOnly(err):
 			b.log.Warn(ctx, "the rows of clears could not be folded; each begin reads all of them", "database", n.name, "table", b.table, "error", err)
 		}

@@ -22,6 +22,7 @@ type tenant struct {
 	known []*row  // the largest rows of the view that was used last
 
 	epoch, fold task
+	idle        time.Duration // the last pause after a fold that had nothing to do; only the fold uses it
 	beginning   chan struct{} // holds an element while a goroutine begins an epoch
 }
 
