@@ -154,8 +154,8 @@ func (c *Cache[K, V]) HidesTags(t *Transaction) bool {
 
 // clearsTagOf reports whether the transaction has cleared a tag that a value of others
 // bears. Where states have no numbers any cleared tag will do: what it has overwritten may have
-// borne a tag that an older value, of before somebody else's change, does not bear.
-func (c *Cache[K, V]) clearsTagOf(t *Transaction, key K, value V) bool {
+// borne a tag that an older value, of before somebody else's change, does not bear, nor an absence.
+func (c *Cache[K, V]) clearsTagOf(t *Transaction, key K, value V, absent bool) bool {
 	if t.ReadOnly || !c.Tagged.Load() {
 		return false
 	}
@@ -165,7 +165,7 @@ func (c *Cache[K, V]) clearsTagOf(t *Transaction, key K, value V) bool {
 	if none || t.view.Unordered { // P1
 		return !none
 	}
-	tags := c.tags(key, value, false)
+	tags := c.tags(key, value, absent)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.work != nil && slices.ContainsFunc(tags, func(tag uint64) bool { return t.work.tags[tag] > 0 })

@@ -154,7 +154,7 @@ func (c *Cache[K, V]) Lookup(t *Transaction, key Key[K]) (r Result[V], g *Genera
 			r = exact.Find(t, key)
 		}
 	}
-	if r.Found == Present && c.clearsTagOf(t, key.Key, r.Value) {
+	if r.Found.Known() && c.clearsTagOf(t, key.Key, r.Value, r.Found == Absent) {
 		return Result[V]{}, nil
 	}
 	return r, g

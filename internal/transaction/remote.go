@@ -81,7 +81,7 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 			c.Counts.count(v)
 			return r, false
 		}
-		if !e.absent && c.clearsTagOf(t, key.Key, value) { // P1
+		if c.clearsTagOf(t, key.Key, value, e.absent) { // P1
 			return r, false
 		}
 	case err == codec.ErrLease:
