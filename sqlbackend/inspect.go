@@ -25,12 +25,30 @@ type inspector struct{ *Backend }
 
 func init() {
 	inspect.SQLOf = func(b backend.Backend) (inspect.SQLInspector, bool) {
-		ours, ok := b.(*Backend)
-		return inspector{ours}, ok
+		switch b := b.(type) {
+		case *Backend:
+			return inspector{b}, true
+		case withValues:
+			return valuesInspector{inspector{b.Backend}, b}, true
+		}
+		return nil, false
 	}
 	inspect.SQLUnavailable = unavailable
 	inspect.SQLRemedy = remedy
 }
+
+// A valuesInspector is an inspector of a Backend whose values are kept elsewhere too. It looks for no
+// values there, but Drop removes them.
+type valuesInspector struct {
+	inspector
+	of withValues
+}
+
+func (v valuesInspector) Drop(ctx context.Context, database string) error {
+	return v.of.Drop(ctx, database)
+}
+
+func (v valuesInspector) Close() error { return v.of.Close() }
 
 // unavailable reports whether an error says that the database could not be reached, or
 // cannot serve now. Of go-sql-driver's errors and those of SQLite only the text tells it.
