@@ -228,7 +228,7 @@ var layoutGuards = []guard{{
 	keeps:   "P7",
 	without: "The database that is made again under the name loses its state.",
 	file:    "redisbackend/change.go",
-	text:    `return without(keys, db.hash), nil`,
+	text:    `return without(keys, hash), nil`,
 	gone:    `return keys, nil`,
 	by:      "TestADropMeetsWhatWasOnItsWay",
 }, {
