@@ -228,8 +228,8 @@ var layoutGuards = []guard{{
 	keeps:   "P7",
 	without: "The database that is made again under the name loses its state.",
 	file:    "redisbackend/change.go",
-	text:    `return without(keys, hash), nil`,
-	gone:    `return keys, nil`,
+	text:    "		return without(keys, hash), nil\n",
+	gone:    "		_ = hash\n		return keys, nil\n",
 	by:      "TestADropMeetsWhatWasOnItsWay",
 }, {
 	name:    "redis: a sweep removes what is dead",
