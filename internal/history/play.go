@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -104,19 +103,20 @@ func (p *play) player(who player) *transaction {
 // coroutine returns a function that gives t its next step and lets it run until
 // it waits for another; false when it has ended.
 func (p *play) coroutine(ctx context.Context, t *transaction) (resume func(Step) bool) {
-	var next Step
-	wait, _ := iter.Pull(func(yield func(struct{}) bool) {
-		t.feed = func() Step {
-			yield(struct{}{})
-			return next
-		}
+	steps, waits := make(chan Step), make(chan struct{})
+	t.feed = func() Step {
+		waits <- struct{}{}
+		return <-steps
+	}
+	go func() { // not iter.Pull: the race detector never forgets a goroutine of its
+		defer close(waits)
 		p.run(ctx, t)
-	})
-	_, running := wait() // up to where it waits for its first step
+	}()
+	_, running := <-waits // up to where it waits for its first step
 	return func(s Step) bool {
 		if running {
-			next = s
-			_, running = wait()
+			steps <- s
+			_, running = <-waits
 		}
 		return running
 	}
