@@ -7,11 +7,11 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/postgrestest"
 )
 
-// play runs a history for its time, and longer if it is slow.
+// play runs a history for its time, and longer until it has shown enough, if the machine is slow.
 func (h *history) play(d time.Duration, readers, writers int) {
 	end := h.start(readers, writers)
 	began := time.Now()
-	for !h.t.Failed() && (time.Since(began) < d || (h.enough() < h.least || h.fewRemote()) && time.Since(began) < time.Minute) {
+	for !h.t.Failed() && (time.Since(began) < d || (h.enough() < h.least || h.fewRemote() || h.baselines != nil && h.baselines.right() != "") && time.Since(began) < 5*time.Minute) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	end()

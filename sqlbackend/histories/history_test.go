@@ -62,7 +62,7 @@ type stored struct {
 
 func newHistory(t *testing.T, servers ...*server) *history {
 	t.Helper()
-	h := &history{t: t, ctx: t.Context(), seed: storetest.Seed(t), least: 20_000}
+	h := &history{t: t, ctx: t.Context(), seed: storetest.Seed(t), least: 5_000}
 	h.committed, h.seen = map[stored]bool{}, map[stored]bool{}
 	for _, s := range servers {
 		if s.standby {

@@ -96,7 +96,7 @@ func (h *history) remote() (hits, failed, bad uint64) {
 }
 
 // leastRemote is how many hits must have come from Redis.
-const leastRemote = 2000
+const leastRemote = 500
 
 func (h *history) fewRemote() bool {
 	if h.redis == nil {

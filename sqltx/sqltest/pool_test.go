@@ -168,6 +168,9 @@ func loadsWithoutAConnection(t *testing.T, e *engine) {
 	if _, err := s.price.Load(ctx, tx.Cache, 78, func(context.Context) (int64, error) { return 78, nil }); err != nil {
 		t.Fatal(err)
 	}
+	for s.db.Stats().InUse > 0 && ctx.Err() == nil { // the backend may have one, to fold rows
+		time.Sleep(time.Millisecond)
+	}
 	if n := s.db.Stats().InUse; n > 0 {
 		t.Errorf("%d connections are held by a transaction that has sent no statement", n)
 	}
