@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
 )
@@ -27,11 +24,6 @@ type Values interface {
 // WithValues returns b as a backend that also keeps encoded values, in v. Processes whose
 // backends share v, and the SQL database, find what others of them have loaded. Closing it closes b and v. What
 // b offers beyond backend.Enlister, it offers too.
-//
-// Only what transactions with one snapshot have loaded is kept in v, for all transactions: it is right
-// under the sums of clears that its snapshot shows, wherever these come again. What others have loaded may be newer
-// than its sums. It may show a commit that a failover or a restore of the database has taken back, or that was made in a copy of
-// the database, and v would outlive that.
 func WithValues(b *Backend, v Values) backend.Enlister { return withValues{b, v} }
 
 // withValues has the methods of both.
@@ -49,43 +41,6 @@ var _ interface {
 	backend.Bounded
 	backend.Observed
 } = withValues{}
-
-// newer is what the tokens end with, as package databases makes them, of values that may be newer
-// than their sums.
-const newer = "-newer"
-
-// Get gets what transactions with one snapshot have loaded, for others too.
-func (w withValues) Get(ctx context.Context, keys []backend.Key) ([][]byte, error) {
-	return w.Values.Get(ctx, exact(keys))
-}
-
-// GetTimed is Get, and tells how much longer each value is kept.
-func (w withValues) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []time.Duration, error) {
-	return w.Values.GetTimed(ctx, exact(keys))
-}
-
-// exact returns the keys under which transactions with one snapshot keep what is asked for.
-func exact(keys []backend.Key) []backend.Key {
-	keys = slices.Clone(keys)
-	for i := range keys {
-		keys[i].Token = backend.Token(strings.TrimSuffix(string(keys[i].Token), newer))
-	}
-	return keys
-}
-
-// Set keeps the values that transactions with one snapshot have loaded. // P6, P12
-func (w withValues) Set(ctx context.Context, values []backend.Value) error {
-	kept := make([]backend.Value, 0, len(values))
-	for _, v := range values {
-		if !strings.HasSuffix(string(v.Token), newer) {
-			kept = append(kept, v)
-		}
-	}
-	if len(kept) == 0 {
-		return nil
-	}
-	return w.Values.Set(ctx, kept)
-}
 
 // Drop begins another epoch, and removes the values. Those that are left are never asked for
 // again, so they are no reason for an error.

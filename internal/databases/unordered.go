@@ -100,11 +100,7 @@ func (db *Database) unorderedContents(c *Cache, token backend.Token, exact, keep
 	if g := u.generations[key]; g != nil {
 		return g.contents
 	}
-	at := token
-	if !exact { // P12: what a backend keeps is apart too
-		at += "-newer"
-	}
-	contents := c.Contents.New(at, 0, true)
+	contents := c.Contents.New(token, 0, true)
 	if keep && !db.dropped {
 		if u.generations == nil {
 			u.generations = map[ownKey]*generation{}

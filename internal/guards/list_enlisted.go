@@ -18,11 +18,11 @@ var enlistedGuards = []guard{{
 	gone:    "v.Unordered, v.Exact = true, true\n",
 	by:      "TestExactAndOtherTransactionsShareNothing",
 }, {
-	name:    "what is exact and what may be newer is apart in the backend",
+	name:    "what may be newer than its state is not sent to the backend",
 	keeps:   "P12",
 	without: "A transaction at repeatable read gets from the backend what its snapshot does not show yet.",
-	file:    "internal/databases/unordered.go",
-	text:    "	if !exact { // P12: what a backend keeps is apart too\n		at += \"-newer\"\n	}\n",
+	file:    "internal/transaction/transaction.go",
+	text:    " && (!t.view.Unordered || t.view.Exact)",
 	gone:    "",
 	by:      "TestHitsAreOfTheTransactionsOwnMoment",
 }, {

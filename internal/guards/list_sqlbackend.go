@@ -161,12 +161,4 @@ var sqlBackendGuards = []guard{{
 	text:    "	s.Open = v.b.links.first.values.breaker.refusal() != nil\n",
 	gone:    "",
 	by:      "TestOutagesOfValuesAlone",
-}, {
-	name:    "sqlbackend: what may be newer than its token is not kept outside of the process",
-	keeps:   "P6",
-	without: "After a restore, or a failover that lost commits, a transaction finds what a lost commit had written; and so it does beside a copy of the database.",
-	file:    "sqlbackend/values.go",
-	text:    "		if !strings.HasSuffix(string(v.Token), newer) {\n",
-	gone:    "		{\n",
-	by:      "TestOnlyExactValuesAreKept",
 }}

@@ -84,7 +84,7 @@ func (b *batch[K, V]) loadLeased(ctx context.Context) error {
 
 // needsLeases reports whether the batch must ask for leases.
 func (b *batch[K, V]) needsLeases() bool {
-	return b.leads && b.c.lease > 0 && b.c.Core.Store.Swapper != nil
+	return b.leads && b.c.lease > 0 && b.c.Core.Store.Swapper != nil && b.h.Sends()
 }
 
 // acquire asks for the leases of items. It returns the items whose leases were granted

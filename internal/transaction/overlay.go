@@ -89,7 +89,7 @@ func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 		if !e.near {
 			g.set(key, e, fill, at)
 		}
-		if c.Store.Values == nil || e.remote {
+		if !p.t.Sends() || e.remote {
 			continue
 		}
 		if v, ok := c.encode(p.out.database, g, key, e, left, fill); ok {

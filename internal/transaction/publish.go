@@ -162,7 +162,7 @@ type publication struct {
 // that is enough for a piece of an outbox. So the memory of a transaction does not
 // grow with what it reads.
 func (t *Transaction) Flush(ctx context.Context) {
-	if !t.ReadOnly || t.Store.Values == nil {
+	if !t.ReadOnly || !t.Sends() {
 		return
 	}
 	ready := t.take()

@@ -85,7 +85,7 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	if t.ReadOnly && (t.work == nil || t.work.savepoints == 0) {
 		if g := c.Generation(t); g != nil && g.near != nil && c.useful(t, key.Key, &e) {
 			g.set(key, e, c.fill(t, key.Key), c.placeOf(t, key.Key))
-			if c.Store.Values == nil {
+			if !t.Sends() {
 				return
 			}
 			e.near = true
@@ -133,7 +133,7 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 // Replace keeps r, as Keep does, in place of a cached value.
 func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V], cuts uint64) {
 	c.Keep(h, key, r, cuts)
-	if r.Found != Absent || c.remembers() || c.Store.Values == nil {
+	if r.Found != Absent || c.remembers() || !h.Sends() {
 		return
 	}
 	// An absence that expires at once replaces what the backend has.

@@ -153,6 +153,13 @@ func (t *Transaction) Number() uint64 {
 	return t.view.State.Number
 }
 
+// Sends reports whether the backend keeps what t loads or sets. What may be newer than its state is
+// not sent: a restore, or a failover, may lose the commit that it is of, and the backend would
+// keep it beyond that. // P6, P12
+func (t *Transaction) Sends() bool {
+	return t.Store.Values != nil && (!t.view.Unordered || t.view.Exact)
+}
+
 // Comparable reports whether a hit that differs from what t loads now is wrong, unless it was
 // cleared since: states have an order that tells that, or t has one snapshot.
 func (t *Transaction) Comparable() bool { return !t.view.Unordered || t.view.Exact }
