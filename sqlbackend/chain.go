@@ -8,7 +8,7 @@ import (
 )
 
 // A packed row lists the tokens of rows that it was made of: those that were folded last, at most maxOf. So
-// who knows some of these learns that the sum shows them, also if it shows more.
+// a process that knows some of these learns that the sum shows them, also if it shows more.
 const maxOf = 64
 
 // leastNamed is the least token that names a row here. Those of other programs may not be as random

@@ -166,3 +166,23 @@ func TestClearsThatWereForgottenAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Rows of other programs may have tokens that are not random: two of them may be the same.
+func TestRowsWithSmallTokensAreNotNamed(t *testing.T) {
+	n := &tenant{column: "shop"}
+	epoch, known := clearRow(`[""]`), row{token: 7, n: 1, clears: `["a"]`}
+	before, err := n.viewOf(t, fakeTable{epoch, known})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := row{token: 7, n: 1, clears: `["b"]`}
+	late := clearRow(`["c"]`)
+	_, whole, _ := choose([]storedRow{{&row{token: epoch.token, n: 1, clears: epoch.clears}, 1}, {&other, 2}, {&late, 3}}, true)
+	after, err := n.viewOf(t, fakeTable{{token: (epoch.token + 7 + late.token) & mask, n: 3, clears: whole.pack()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.state.Chain == after.state.Chain {
+		t.Error("a state is in the chain of another one whose row it does not show")
+	}
+}

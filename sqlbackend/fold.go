@@ -48,7 +48,7 @@ func (b *Backend) foldLater(n *tenant) {
 		case folded:
 			n.idle = 0
 			return 0
-		case err == nil || errors.Is(err, errOther): // others fold, or have: who does goes on, and the rest try seldom
+		case err == nil || errors.Is(err, errOther): // another process folds, or has: that one goes on, and the others try seldom
 			n.idle = min(max(2*n.idle, 10*time.Millisecond), time.Second)
 			return n.idle
 		case b.ctx.Err() == nil && !isReadOnly(err):

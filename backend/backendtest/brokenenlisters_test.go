@@ -129,6 +129,15 @@ var brokenEnlisters = []enlisterVariant{
 			return b.Backend.Record(ctx, q, database, from, f)
 		}
 	}},
+	{"a-private-state-starts-no-generation", "Record takes a private state for one without clears", func(b *brokenEnlister) {
+		b.record = func(ctx context.Context, q backend.Querier, database string, from *backend.State, f backend.Fence) ([]backend.Generation, error) {
+			state := *from
+			if state.AllFenced {
+				state.Base, state.AllFenced = "0-0", false
+			}
+			return b.Backend.Record(ctx, q, database, &state, f)
+		}
+	}},
 	{"writers-do-not-conflict", "Record counts in one row", func(b *brokenEnlister) {
 		b.record = func(ctx context.Context, q backend.Querier, database string, from *backend.State, f backend.Fence) ([]backend.Generation, error) {
 			if err := q.(*enlistertest.Tx).Put("counter", 1); err != nil {

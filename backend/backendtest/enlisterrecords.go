@@ -72,6 +72,27 @@ var recordRules = []EnlisterRule{{
 		t.token(now, "after a commit beside one that cleared another cache", "b", mine[1].Token)
 	},
 }, {
+	Name: "a-private-state-starts-no-generation",
+	Why:  "What a transaction publishes that began without an epoch would be a hit again after records are lost.",
+	run: func(t *enlisterTrial) {
+		if t.Lose == nil {
+			t.failf("%w: the records cannot be lost", ErrSkipped)
+		}
+		from := t.first.seen("shop")
+		if !from.AllFenced {
+			t.failf("%w: a fresh database has an epoch", ErrSkipped)
+		}
+		t.within("Lose", func(ctx context.Context) error { return t.Lose(ctx, "shop") }) // the epoch that it may have begun
+		w := t.begin(oneSnapshot, false)
+		generations := t.first.record(w, "shop", from, fenceOnAll(from, "a"))
+		w.commit()
+		for _, now := range []*backend.State{t.first.seen("shop"), t.first.sync("shop")} {
+			if !now.AllFenced && now.Token("a") == generations[0].Token {
+				t.failf("the generation that Record returned for a private state is seen after its commit")
+			}
+		}
+	},
+}, {
 	Name: "writers-do-not-conflict",
 	Why:  "Transactions that change different rows would wait for each other, or fail, because of the cache.",
 	run: func(t *enlisterTrial) {

@@ -161,4 +161,12 @@ var sqlBackendGuards = []guard{{
 	text:    "	s.Open = v.b.links.first.values.breaker.refusal() != nil\n",
 	gone:    "",
 	by:      "TestOutagesOfValuesAlone",
+}, {
+	name:    "sqlbackend: a token that is not random names no row",
+	keeps:   "P12",
+	without: "The rows of another program that have one token are taken for one another.",
+	file:    "sqlbackend/chain.go",
+	text:    "r.token < leastNamed || !in[r.token]",
+	gone:    "!in[r.token]",
+	by:      "TestRowsWithSmallTokensAreNotNamed",
 }}

@@ -72,7 +72,7 @@ func (c *Cache[K, V]) place(m *databases.Marks, key K) (p place) {
 
 // stays reports whether a value that was filled at p is good for m although tags were
 // cleared since: m shows all that was shown at p, its key was not deleted between the
-// two, and none of its own tags was cleared. Had its row changed, whoever did so would have
+// two, and none of its own tags was cleared. A transaction that had changed its row would have
 // cleared the value that was there, and that is this one. // P4, P11, P12
 func (c *Cache[K, V]) stays(m *databases.Marks, key K, p place, tags func() []uint64) bool {
 	if p.chain == 0 || p.chain != m.Chain || p.step > m.Step {

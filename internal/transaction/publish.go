@@ -110,9 +110,6 @@ func (t *Transaction) PublishRecorded(ctx context.Context, f *backend.Fence, rec
 		if !p.local.cleared && !p.work.cleared {
 			return t.shared(c)
 		}
-		if t.view.State.AllFenced { // P6
-			return nil
-		}
 		i := slices.IndexFunc(recorded, func(g backend.Generation) bool { return g.Cache == c.Name })
 		if i < 0 || !c.Warm {
 			return nil
