@@ -140,8 +140,8 @@ func sqlError(ctx context.Context, err error) error {
 
 // instead says what there is in place of a command that has nothing to do with class sql.
 var instead = map[string]string{
-	"keys":  "it keeps values within each process, where no command sees them; the service itself can tell, with Store.Status, Store.Databases and Store.Stats",
-	"get":   "it keeps values within each process, where no command sees them; the service itself can tell, with Store.Status, Store.Databases and Store.Stats",
+	"keys":  "a value of it is found by the sums of the transaction that asks only, within a process or in Redis; the service itself can tell, with Store.Status, Store.Databases and Store.Stats",
+	"get":   "a value of it is found by the sums of the transaction that asks only, within a process or in Redis; the service itself can tell, with Store.Status, Store.Databases and Store.Stats",
 	"sweep": "it keeps no values that could be removed, and services fold the rows of the table by themselves",
 	"watch": "it announces nothing: a transaction reads the clears as it begins; caches shows the generations of a database, which change with each clear",
 	"bench": "it adds to a transaction one small read, and one insert if it clears; check shows how long these take",
