@@ -76,34 +76,58 @@ const leftOut = 4
 
 // statements are those of one table.
 type statements struct {
-	state    string            // as long as it is not known what is the isolation level
-	levels   map[string]string // that select the level, by its expression
+	state    stateSQL            // as long as it is not known what is the isolation level
+	levels   map[string]stateSQL // that select the level, by its expression
 	rows     string
 	record   string
-	delete   string // of all
-	pack     string // puts a sum into a row
-	fold     string // of some: their ids follow
+	delete   string                                                             // of all
+	pack     string                                                             // puts a sum into a row
+	fold     func(database string, ids []string) (statement string, args []any) // deletes rows
 	probe    string
 	isolated []string // expressions of the isolation level, to be tried
 }
+
+// A stateSQL is the statement of the state, in two forms that return the same rows.
+//
+// The planner of PostgreSQL has a small table read from end to end, or by a bitmap, and keeps to that until the
+// next vacuum. Both walk through all rows that have died meanwhile. A scan of the index marks
+// the dead ones that it meets, and the next one passes them by. The planner takes it for indexed, as it expects that
+// not all rows are asked for. With few dead rows it is the slower way.
+type stateSQL struct{ plain, indexed string }
 
 func newStatements(d Dialect, table string) *statements {
 	database := d.quote("database")
 	known := "?" + strings.Repeat(", ?", leftOut-1)
 	columns := "token, n, CASE WHEN token IN (" + known + ") THEN '' ELSE clears END"
 	from := " FROM " + table + " WHERE " + database + " = ?"
+	stateOf := func(level string) stateSQL {
+		plain := "SELECT " + columns + ", " + level + from
+		if d != Postgres {
+			return stateSQL{plain, plain}
+		}
+		// With a subquery the planner expects the same of each database, and does not plan again at each begin.
+		plain = d.parameters(strings.TrimSuffix(plain, "?") + "(SELECT ?::text)")
+		return stateSQL{plain, plain + " ORDER BY id LIMIT (SELECT 9223372036854775807)"}
+	}
 	s := &statements{
-		state:  d.parameters("SELECT " + columns + ", ''" + from),
-		levels: map[string]string{},
+		state:  stateOf("''"),
+		levels: map[string]stateSQL{},
 		rows:   d.parameters("SELECT id, " + columns + from + " ORDER BY id LIMIT " + fmt.Sprint(maxFold)),
 		record: d.parameters("INSERT INTO " + table + " (" + database + ", token, n, clears) VALUES (?, ?, ?, ?)"),
 		delete: d.parameters("DELETE" + from),
 		pack:   d.parameters("UPDATE " + table + " SET token = ?, n = ?, clears = ? WHERE " + database + " = ? AND id = ?"),
-		fold:   d.parameters("DELETE" + from + " AND id IN ("),
-		probe:  "SELECT id, " + database + ", token, n, clears FROM " + table + " WHERE 1 = 0",
+		fold: func(database string, ids []string) (string, []any) {
+			return "DELETE" + from + " AND id IN (" + strings.Join(ids, ",") + ")", []any{database}
+		},
+		probe: "SELECT id, " + database + ", token, n, clears FROM " + table + " WHERE 1 = 0",
 	}
 	switch d {
 	case Postgres:
+		// One text for any ids: drivers prepare a statement and keep it, in the place of another.
+		some := d.parameters("DELETE" + from + " AND id = ANY (?::text::bigint[])")
+		s.fold = func(database string, ids []string) (string, []any) {
+			return some, []any{database, "{" + strings.Join(ids, ",") + "}"}
+		}
 		s.isolated = []string{"current_setting('transaction_isolation')"}
 	case MySQL:
 		s.isolated = []string{"@@transaction_isolation", "@@tx_isolation"}
@@ -111,7 +135,7 @@ func newStatements(d Dialect, table string) *statements {
 		s.isolated = []string{"'" + snapshot + "'"}
 	}
 	for _, level := range s.isolated {
-		s.levels[level] = d.parameters("SELECT " + columns + ", " + level + from)
+		s.levels[level] = stateOf(level)
 	}
 	if len(s.isolated) == 1 {
 		s.state = s.levels[s.isolated[0]]

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -44,6 +43,9 @@ func (b *Backend) foldLater(n *tenant) {
 	started := b.background(n, &n.fold, func(ctx context.Context) (pause time.Duration) {
 		defer func() { <-b.folding }()
 		folded, err := b.foldNow(ctx, n, false)
+		if err == nil || errors.Is(err, errOther) {
+			n.hasFolded()
+		}
 		switch {
 		case folded:
 			n.idle = 0
@@ -106,7 +108,8 @@ func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool
 			ids = ids[1:]
 		}
 		if len(ids) > 0 {
-			if err := b.change(ctx, q, len(ids), b.sql.fold+strings.Join(ids, ",")+")", n.column); err != nil {
+			statement, args := b.sql.fold(n.column, ids)
+			if err := b.change(ctx, q, len(ids), statement, args...); err != nil {
 				return err
 			}
 		}
@@ -146,13 +149,16 @@ type storedRow struct {
 func (b *Backend) rows(ctx context.Context, q querier.Handle, n *tenant) (rows []storedRow, err error) {
 	args, known := n.args()
 	err = querier.Of(q).Query(ctx, b.sql.rows, args, func(scan func(...any) error) error {
-		var id, token, n int64
+		var id, token, count int64
 		var clears string
-		if err := scan(&id, &token, &n, &clears); err != nil {
+		if err := scan(&id, &token, &count, &clears); err != nil {
 			return err
 		}
-		r := newRow(token, n, clears, known)
-		rows = append(rows, storedRow{&row{token: r.token, n: r.n, clears: r.clears}, id}) // its content is parsed here
+		r := newRow(token, count, clears, known)
+		if slices.Contains(known, r) {
+			n.parse(r)
+		}
+		rows = append(rows, storedRow{r, id})
 		return nil
 	})
 	return rows, err

@@ -89,9 +89,13 @@ func (b *Backend) read(ctx context.Context, q backend.Querier, n *tenant) (v *vi
 	n.mu.Lock()
 	p := n.pool
 	n.mu.Unlock()
-	statement := b.sql.state
+	state := b.sql.state
 	if p != nil {
-		statement = p.state
+		state = p.state
+	}
+	statement := state.plain
+	if n.busy() {
+		statement = state.indexed
 	}
 	var all []*row
 	var level string

@@ -76,7 +76,7 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 // A pool is where the table of some databases is.
 type pool struct {
 	db    *sql.DB
-	state string // the statement of the state, which selects the isolation level
+	state stateSQL // selects the isolation level
 
 	inserts atomic.Bool // folds insert their sums, as the user may not update the table
 }

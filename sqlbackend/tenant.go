@@ -22,6 +22,8 @@ type tenant struct {
 	known []*row  // the largest rows of the view that was used last
 
 	epoch, fold task
+	folded      time.Time     // when rows were folded last, here or elsewhere
+	busyUntil   time.Time     // as rows were folded at short intervals; zero: they were not
 	idle        time.Duration // the last pause after a fold that had nothing to do; only the fold uses it
 	beginning   chan struct{} // holds an element while a goroutine begins an epoch
 }
@@ -179,6 +181,41 @@ func (n *tenant) find(rows []*row) (*view, error) {
 		n.order(v, change, continues)
 	}
 	return v, err
+}
+
+// Dead rows, of folds, are there until a vacuum: for a minute or so. Where the next fold
+// follows within maxInterval they are many.
+const (
+	maxInterval = time.Second
+	deadFor     = time.Minute
+)
+
+// hasFolded notes that rows were folded.
+func (n *tenant) hasFolded() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	if now.Sub(n.folded) < maxInterval {
+		n.busyUntil = now.Add(deadFor)
+	}
+	n.folded = now
+}
+
+// busy reports whether the table has many dead rows of the tenant.
+func (n *tenant) busy() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.busyUntil.IsZero() && time.Now().After(n.busyUntil) {
+		n.busyUntil = time.Time{}
+	}
+	return !n.busyUntil.IsZero()
+}
+
+// parse parses the content of a row that others use too. It need not be locked for it from then on.
+func (n *tenant) parse(r *row) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, _ = r.content() // whose error the row has
 }
 
 // largest returns the rows whose contents are worth not to be sent again.

@@ -1,8 +1,13 @@
 // Sql prints what class sql costs on PostgreSQL, as ratios of what was measured in turns.
 //
-//	go -C bench run ./sql -postgres 'postgres://user:password@localhost/test'
+//	go -C bench run ./sql -postgres 'postgres://user:password@localhost/test' -redis localhost:6379
 //
 // The database is written to: the tables bench_row, bench_counter and txcache_clear are made, and left.
+// With -redis it also prints what a View of one hit costs that sends the database nothing, over classes memory
+// and redis; the values of the database bench of class redis are dropped.
+//
+// What commits cost depends on how long the server's disk takes to sync: the first line says how many commits of one
+// connection there are in a second.
 package main
 
 import (
@@ -24,6 +29,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/sqlbackend"
 	"github.com/seed-dad15c92/txcache/txpgx"
 )
@@ -40,23 +46,24 @@ func main() {
 	uri := flag.String("postgres", "", "a database that may be written to")
 	rounds := flag.Int("rounds", 21, "how many turns each side has")
 	turn := flag.Duration("turn", time.Second, "how long writers write in a turn")
+	redis := flag.String("redis", "", "the address of a Redis that may be written to; none: no views are measured")
 	flag.Parse()
-	if err := run(context.Background(), *uri, *rounds, *turn); err != nil {
+	if err := run(context.Background(), *uri, *redis, *rounds, *turn); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // A bench is a service: connections, a store of class sql, and a cache of the rows.
 type bench struct {
-	pool    *pgxpool.Pool
-	backend *sqlbackend.Backend
-	store   *txcache.Store
-	cache   *txcache.Cache[int, int64]
-	rounds  int
-	turn    time.Duration
+	pool   *pgxpool.Pool
+	db     *sql.DB // of the same pool
+	store  *txcache.Store
+	cache  *txcache.Cache[int, int64]
+	rounds int
+	turn   time.Duration
 }
 
-func run(ctx context.Context, uri string, rounds int, turn time.Duration) error {
+func run(ctx context.Context, uri, redis string, rounds int, turn time.Duration) error {
 	cfg, err := pgxpool.ParseConfig(uri)
 	if err != nil {
 		return err
@@ -78,34 +85,51 @@ func run(ctx context.Context, uri string, rounds int, turn time.Duration) error 
 			return err
 		}
 	}
-	db := stdlib.OpenDBFromPool(b.pool)
-	defer db.Close()
-	if b.backend, err = sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, sqlbackend.Postgres, nil); err != nil {
-		return err
-	}
-	if b.store, err = txcache.New(b.backend, nil); err != nil {
+	b.db = stdlib.OpenDBFromPool(b.pool)
+	defer b.db.Close()
+	if b.store, b.cache, err = b.service(); err != nil {
 		return err
 	}
 	defer b.store.Close()
-	if b.cache, err = txcache.NewCache[int, int64](b.store, "row", &txcache.CacheOptions{ContextFree: true}); err != nil {
-		return err
+	if redis != "" {
+		err = b.views(ctx, redis)
 	}
-	return errors.Join(b.begins(ctx), b.requests(ctx), b.commits(ctx), b.conflicts(ctx))
+	return errors.Join(err, b.syncs(ctx), b.begins(ctx), b.requests(ctx), b.commits(ctx), b.conflicts(ctx))
+}
+
+// service opens a store of class sql, as another process would.
+func (b *bench) service() (*txcache.Store, *txcache.Cache[int, int64], error) {
+	backend, err := sqlbackend.New(func(string) (*sql.DB, error) { return b.db, nil }, sqlbackend.Postgres, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newStore(backend)
+}
+
+func newStore(backend backend.Backend) (*txcache.Store, *txcache.Cache[int, int64], error) {
+	store, err := txcache.New(backend, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	cache, err := txcache.NewCache[int, int64](store, "row", &txcache.CacheOptions{ContextFree: true})
+	return store, cache, err
 }
 
 // inTurns runs each side so many times a round, and returns the medians of an operation in microseconds, and those of
-// the ratios to the first side.
-func (b *bench) inTurns(times int, sides ...func() error) (medians, ratios []float64, err error) {
+// the ratios to the first side. A side returns how long it took of what is measured.
+func (b *bench) inTurns(times int, sides ...func() (time.Duration, error)) (medians, ratios []float64, err error) {
 	all, of := make([][]float64, len(sides)), make([][]float64, len(sides))
 	for range b.rounds {
 		for i, side := range sides {
-			start := time.Now()
+			var took time.Duration
 			for range times {
-				if err := side(); err != nil {
+				once, err := side()
+				if err != nil {
 					return nil, nil, err
 				}
+				took += once
 			}
-			all[i] = append(all[i], float64(time.Since(start).Nanoseconds())/1000/float64(times))
+			all[i] = append(all[i], float64(took.Nanoseconds())/1000/float64(times))
 		}
 		for i := range sides {
 			of[i] = append(of[i], all[i][len(all[i])-1]/all[0][len(all[0])-1])
@@ -117,83 +141,91 @@ func (b *bench) inTurns(times int, sides ...func() error) (medians, ratios []flo
 	return medians, ratios, nil
 }
 
+// whole makes a side of what is measured as a whole.
+func whole(do func() error) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		start := time.Now()
+		err := do()
+		return time.Since(start), err
+	}
+}
+
+// begin makes a side of the begin of a transaction, which is then rolled back.
+func begin(ctx context.Context, do func() (pgx.Tx, error)) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		start := time.Now()
+		tx, err := do()
+		took := time.Since(start)
+		if err == nil {
+			err = tx.Rollback(ctx)
+		}
+		return took, err
+	}
+}
+
 func median(of []float64) float64 {
 	slices.Sort(of)
 	return of[len(of)/2]
 }
 
-// begins compares transactions that do nothing, so with a ROLLBACK each.
+// begins compares how transactions begin.
 func (b *bench) begins(ctx context.Context) error {
 	fmt.Println("| caches | BEGIN, µs | BEGIN; SELECT 1 | BEGIN and the state | to BEGIN | to BEGIN; SELECT 1 |\n|--:|--:|--:|--:|--:|--:|")
-	rollback, err := b.rollback(ctx)
-	if err != nil {
-		return err
-	}
 	for _, caches := range []int{10, 300, 2000} {
-		if err := b.clearMany(ctx, caches); err != nil {
-			return err
-		}
-		m, _, err := b.inTurns(200,
-			func() error {
-				tx, err := b.pool.BeginTx(ctx, exact)
-				if err != nil {
-					return err
-				}
-				return tx.Rollback(ctx)
-			},
-			func() error {
-				tx, err := b.pool.BeginTx(ctx, exact)
-				if err != nil {
-					return err
-				}
-				_, err = tx.Exec(ctx, "SELECT 1")
-				return errors.Join(err, tx.Rollback(ctx))
-			},
-			func() error {
-				tx, err := txpgx.Begin(ctx, b.store, database, b.pool, exact)
-				if err != nil {
-					return err
-				}
-				return tx.Rollback(ctx)
-			})
+		store, err := b.clearMany(ctx, caches)
 		if err != nil {
 			return err
 		}
-		begin, state := m[0]-rollback, m[2]-rollback
-		fmt.Printf("| %d | %.0f | %.0f | %.0f | %.2f | %.2f |\n", caches, begin, m[1]-rollback, state, state/begin, state/(m[1]-rollback))
+		m, r, err := b.inTurns(200,
+			begin(ctx, func() (pgx.Tx, error) { return b.pool.BeginTx(ctx, exact) }),
+			begin(ctx, func() (pgx.Tx, error) {
+				tx, err := b.pool.BeginTx(ctx, exact)
+				if err == nil {
+					_, err = tx.Exec(ctx, "SELECT 1")
+				}
+				return tx, err
+			}),
+			begin(ctx, func() (pgx.Tx, error) { return txpgx.Begin(ctx, store, database, b.pool, exact) }))
+		if err := errors.Join(err, store.Close()); err != nil {
+			return err
+		}
+		fmt.Printf("| %d | %.0f | %.0f | %.0f | %.2f | %.2f |\n", caches, m[0], m[1], m[2], r[2], r[2]/r[1])
 	}
-	fmt.Printf("\nA ROLLBACK, %.0f µs, is taken off.\n\n", rollback)
+	fmt.Println()
 	return nil
 }
 
-// rollback returns how long the end of a transaction takes.
-func (b *bench) rollback(ctx context.Context) (float64, error) {
-	var all []float64
-	for range 200 * b.rounds {
-		tx, err := b.pool.BeginTx(ctx, exact)
-		if err != nil {
-			return 0, err
-		}
-		start := time.Now()
-		if err := tx.Rollback(ctx); err != nil {
-			return 0, err
-		}
-		all = append(all, float64(time.Since(start).Nanoseconds())/1000)
+// clearMany clears so many caches by name, makes one row of that, and returns the store of a process that
+// has seen nothing of it.
+func (b *bench) clearMany(ctx context.Context, caches int) (*txcache.Store, error) {
+	backend, err := sqlbackend.New(func(string) (*sql.DB, error) { return b.db, nil }, sqlbackend.Postgres, nil)
+	if err != nil {
+		return nil, err
 	}
-	return median(all), nil
-}
-
-// clearMany clears so many caches by name, and makes one row of that.
-func (b *bench) clearMany(ctx context.Context, caches int) error {
+	defer backend.Close()
 	for i := range caches {
 		if err := b.store.Clear(ctx, database, fmt.Sprintf("cache%d", i)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if _, err := b.pool.Exec(ctx, "VACUUM "+sqlbackend.DefaultTable); err != nil {
-		return err
+	if err := backend.Fold(ctx, database); err != nil {
+		return nil, err
 	}
-	return b.backend.Fold(ctx, database)
+	if _, err := b.pool.Exec(ctx, "VACUUM ANALYZE "+sqlbackend.DefaultTable); err != nil {
+		return nil, err
+	}
+	store, _, err := b.service()
+	return store, err
+}
+
+// syncs prints how many commits of one connection there are in a second.
+func (b *bench) syncs(ctx context.Context) error {
+	rate, err := b.write(ctx, 1, func(ctx context.Context, _ int) error {
+		_, err := b.pool.Exec(ctx, "UPDATE bench_counter SET n = n + 1")
+		return err
+	})
+	fmt.Printf("Commits of one connection in a second: %.0f\n\n", rate)
+	return err
 }
 
 // requests compares requests of hits within a transaction of pgx.
@@ -211,7 +243,7 @@ func (b *bench) requests(ctx context.Context) error {
 		return nil
 	}
 	m, r, err := b.inTurns(200,
-		func() error {
+		whole(func() error {
 			return pgx.BeginTxFunc(ctx, b.pool, exact, func(pgx.Tx) error {
 				for i := range rows {
 					if _, ok := cache.GetIfPresent(i); !ok {
@@ -220,10 +252,10 @@ func (b *bench) requests(ctx context.Context) error {
 				}
 				return nil
 			})
-		},
-		func() error {
+		}),
+		whole(func() error {
 			return txpgx.Update(ctx, b.store, database, b.pool, exact, func(tx *txpgx.Tx) error { return load(ctx, tx) })
-		})
+		}))
 	if err != nil {
 		return err
 	}
