@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-dad15c92/txcache/sqlbackend"
 )
 
 // baselines are simple caches of the same rows, as services have them. Each is wrong. Their
 // faults show that the histories find such.
 type baselines struct {
-	uri string
+	engine *engine
 
 	generation atomic.Int64 // how many notifications have come
 
@@ -38,29 +40,32 @@ type place struct {
 	token int64
 }
 
-func newBaselines(uri string) *baselines {
-	return &baselines{uri: uri, newest: baseline{name: "max(id)"}, notify: baseline{name: "LISTEN/NOTIFY"}, delete: baseline{name: "delete after commit"}}
+func newBaselines(e *engine) *baselines {
+	return &baselines{engine: e, newest: baseline{name: "max(id)"}, notify: baseline{name: "LISTEN/NOTIFY"}, delete: baseline{name: "delete after commit"}}
 }
 
 func (b *baselines) start(h *history, group *sync.WaitGroup) {
-	conn, err := pgx.Connect(h.ctx, b.uri)
-	if err == nil {
-		_, err = conn.Exec(h.ctx, "LISTEN item")
-	}
-	if err != nil {
-		h.t.Error(err)
-		return
-	}
 	listening, stop := context.WithCancel(h.ctx)
-	group.Go(func() {
-		for {
-			if _, err := conn.WaitForNotification(listening); err != nil {
-				_ = conn.Close(context.WithoutCancel(h.ctx))
-				return
-			}
-			b.generation.Add(1)
+	if b.notifies() {
+		conn, err := pgx.Connect(h.ctx, b.engine.dsn)
+		if err == nil {
+			_, err = conn.Exec(h.ctx, "LISTEN item")
 		}
-	})
+		if err != nil {
+			h.t.Error(err)
+			stop()
+			return
+		}
+		group.Go(func() {
+			for {
+				if _, err := conn.WaitForNotification(listening); err != nil {
+					_ = conn.Close(context.WithoutCancel(h.ctx))
+					return
+				}
+				b.generation.Add(1)
+			}
+		})
+	}
 	var readers sync.WaitGroup
 	h.run(&readers, 5, 6, b.read)
 	group.Go(func() {
@@ -69,10 +74,16 @@ func (b *baselines) start(h *history, group *sync.WaitGroup) {
 	})
 }
 
+// notifies reports whether the database has NOTIFY.
+func (b *baselines) notifies() bool { return b.engine.dialect == sqlbackend.Postgres }
+
 // write is what a writer does in its transaction.
 func (b *baselines) write(ctx context.Context, q queryer, row int) error {
 	if _, err := q.ExecContext(ctx, fmt.Sprintf("INSERT INTO item_log (item) VALUES (%d)", row)); err != nil {
 		return err
+	}
+	if !b.notifies() {
+		return nil
 	}
 	_, err := q.ExecContext(ctx, "NOTIFY item")
 	return err
@@ -107,7 +118,9 @@ func (b *baselines) read(w *worker) error {
 			return err
 		}
 		b.newest.get(w, place{row, newest}, is)
-		b.notify.get(w, place{row, generation}, is)
+		if b.notifies() {
+			b.notify.get(w, place{row, generation}, is)
+		}
 		b.delete.get(w, place{row, 0}, is)
 	}
 	return nil
@@ -141,7 +154,18 @@ func (b *baseline) put(at place, v int64) {
 	b.values[at] = v
 }
 
-func (b *baselines) all() []*baseline { return []*baseline{&b.newest, &b.notify, &b.delete} }
+// all returns those that the database has and is wrong with: where one transaction writes at a time, ids
+// become visible in their order.
+func (b *baselines) all() []*baseline {
+	all := []*baseline{&b.delete}
+	if b.engine.dialect != sqlbackend.SQLite {
+		all = append(all, &b.newest)
+	}
+	if b.notifies() {
+		all = append(all, &b.notify)
+	}
+	return all
+}
 
 // right returns the name of a baseline of which no hit was stale yet, "" if there is none.
 func (b *baselines) right() string {

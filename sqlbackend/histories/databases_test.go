@@ -32,7 +32,7 @@ func (h *history) enough() int64 {
 func TestHitsAreWhatTheTransactionReadsPostgres(t *testing.T) {
 	e, _ := overPostgres(t)
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
-	h.baselines = newBaselines(e.dsn)
+	h.baselines = newBaselines(e)
 	h.play(duration(t), 20, 10)
 	h.sane()
 	h.baselines.wrong(t)
@@ -66,14 +66,18 @@ func onAStandby(t *testing.T, e *engine, primary *postgrestest.Server) *history 
 func TestHitsAreWhatTheTransactionReadsMariaDB(t *testing.T) {
 	e, _ := overMariaDB(t)
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
+	h.baselines = newBaselines(e)
 	h.play(duration(t), 16, 8)
 	h.sane()
+	h.baselines.wrong(t)
 }
 
 func TestHitsAreWhatTheTransactionReadsSQLite(t *testing.T) {
 	e, _ := overSQLite(t)
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
 	h.rest = 20 * time.Millisecond // or the folds, which wait for the same lock, never get it
+	h.baselines = newBaselines(e)
 	h.play(duration(t), 10, 6)
 	h.sane()
+	h.baselines.wrong(t)
 }
