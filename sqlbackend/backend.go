@@ -118,10 +118,7 @@ const maxPools = 4096
 
 // pool returns the connections to the table of a tenant, which is there.
 func (b *Backend) pool(ctx context.Context, n *tenant) (*pool, error) {
-	n.mu.Lock()
-	p := n.pool
-	n.mu.Unlock()
-	if p != nil {
+	if p := n.prepared(); p != nil {
 		return p, nil
 	}
 	db, err := b.open(n.name)
@@ -132,7 +129,7 @@ func (b *Backend) pool(ctx context.Context, n *tenant) (*pool, error) {
 		return nil, fmt.Errorf("txcache: sql: connections for database %q: %w", n.name, cause.Of(err))
 	}
 	b.mu.Lock()
-	p = b.pools[db]
+	p := b.pools[db]
 	b.mu.Unlock()
 	if p == nil {
 		if p, err = b.prepare(ctx, db); err != nil {

@@ -86,11 +86,8 @@ func stateOf(v *view) *backend.State {
 // if a row cannot be read.
 func (b *Backend) read(ctx context.Context, q backend.Querier, n *tenant) (v *view, exact bool, err error) {
 	args, known := n.args()
-	n.mu.Lock()
-	p := n.pool
-	n.mu.Unlock()
 	state := b.sql.state
-	if p != nil {
+	if p := n.prepared(); p != nil {
 		state = p.state
 	}
 	statement := state.plain
@@ -140,6 +137,19 @@ func (b *Backend) State(ctx context.Context, q backend.Querier, database string)
 // itself be in the way of.
 const patience = 3 * time.Second
 
+// prepareInTime makes sure that the table is there, if that is not known yet, and waits no longer than patience.
+func (b *Backend) prepareInTime(ctx context.Context, n *tenant) error {
+	if n.prepared() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := b.pool(ctx, n); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
 // StateExact is State, and reports whether q has one snapshot. On MySQL and MariaDB it tells the level
 // of the session: a transaction whose own level was set by SET TRANSACTION, as
 // database/sql does, does not show it. Where there are no rows it is false, and the state is private.
@@ -148,10 +158,7 @@ func (b *Backend) StateExact(ctx context.Context, q backend.Querier, database st
 	if err != nil {
 		return nil, false, err
 	}
-	preparing, cancel := context.WithTimeout(ctx, patience)
-	_, err = b.pool(preparing, n)
-	cancel()
-	if err != nil && preparing.Err() == nil {
+	if err := b.prepareInTime(ctx, n); err != nil {
 		return nil, false, err
 	}
 	v, exact, err := b.read(ctx, q, n)

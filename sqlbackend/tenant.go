@@ -75,6 +75,13 @@ func (b *Backend) tenant(database string) *tenant {
 	return n
 }
 
+// prepared returns the connections to the table of the tenant, nil if it is not known to be there.
+func (n *tenant) prepared() *pool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.pool
+}
+
 // args returns the arguments of a statement that reads rows, and those rows whose
 // content it leaves out.
 func (n *tenant) args() (args []any, known []*row) {

@@ -24,10 +24,9 @@ func Name(what, name string) error {
 // CheckName returns an error of txcache unless name can be that of a database or a
 // cache, which what says.
 func CheckName(what, name string) error {
-	if err := Name(what+" name", name); err != nil {
-		return fmt.Errorf("txcache: %w", err)
-	}
 	switch {
+	case len(name) > MaxName:
+		return fmt.Errorf("txcache: %w", Name(what+" name", name))
 	case name == "":
 		return fmt.Errorf("txcache: %s name is empty", what)
 	case !utf8.ValidString(name):
