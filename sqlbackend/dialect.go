@@ -74,11 +74,15 @@ func (d Dialect) parameters(sql string) string {
 // leftOut is how many rows a statement can leave the content out of.
 const leftOut = 4
 
+// A reading is a statement that reads rows, by the number of those whose content it leaves out. Their tokens are its first arguments,
+// and the database is the last.
+type reading [leftOut + 1]string
+
 // statements are those of one table.
 type statements struct {
 	state    stateSQL            // as long as it is not known what is the isolation level
 	levels   map[string]stateSQL // that select the level, by its expression
-	rows     string
+	rows     reading
 	record   string
 	delete   string                                                             // of all
 	pack     string                                                             // puts a sum into a row
@@ -93,26 +97,34 @@ type statements struct {
 // next vacuum. Both walk through all rows that have died meanwhile. A scan of the index marks
 // the dead ones that it meets, and the next one passes them by. The planner takes it for indexed, as it expects that
 // not all rows are asked for. With few dead rows it is the slower way.
-type stateSQL struct{ plain, indexed string }
+type stateSQL struct{ plain, indexed reading }
 
 func newStatements(d Dialect, table string) *statements {
 	database := d.quote("database")
-	known := "?" + strings.Repeat(", ?", leftOut-1)
-	columns := "token, n, CASE WHEN token IN (" + known + ") THEN '' ELSE clears END"
 	from := " FROM " + table + " WHERE " + database + " = ?"
+	read := func(before, after string) (r reading) {
+		for known := range r {
+			clears := "clears"
+			if known > 0 {
+				clears = "CASE WHEN token IN (?" + strings.Repeat(", ?", known-1) + ") THEN '' ELSE clears END"
+			}
+			r[known] = d.parameters("SELECT " + before + "token, n, " + clears + after)
+		}
+		return r
+	}
 	stateOf := func(level string) stateSQL {
-		plain := "SELECT " + columns + ", " + level + from
+		after := ", " + level + from
 		if d != Postgres {
-			return stateSQL{plain, plain}
+			return stateSQL{read("", after), read("", after)}
 		}
 		// With a subquery the planner expects the same of each database, and does not plan again at each begin.
-		plain = d.parameters(strings.TrimSuffix(plain, "?") + "(SELECT ?::text)")
-		return stateSQL{plain, plain + " ORDER BY id LIMIT (SELECT 9223372036854775807)"}
+		after = strings.TrimSuffix(after, "?") + "(SELECT ?::text)"
+		return stateSQL{read("", after), read("", after+" ORDER BY id LIMIT (SELECT 9223372036854775807)")}
 	}
 	s := &statements{
 		state:  stateOf("''"),
 		levels: map[string]stateSQL{},
-		rows:   d.parameters("SELECT id, " + columns + from + " ORDER BY id LIMIT " + fmt.Sprint(maxFold)),
+		rows:   read("id, ", from+" ORDER BY id LIMIT "+fmt.Sprint(maxFold)),
 		record: d.parameters("INSERT INTO " + table + " (" + database + ", token, n, clears) VALUES (?, ?, ?, ?)"),
 		delete: d.parameters("DELETE" + from),
 		pack:   d.parameters("UPDATE " + table + " SET token = ?, n = ?, clears = ? WHERE " + database + " = ? AND id = ?"),

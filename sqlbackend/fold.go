@@ -148,7 +148,7 @@ type storedRow struct {
 
 func (b *Backend) rows(ctx context.Context, q querier.Handle, n *tenant) (rows []storedRow, err error) {
 	args, known := n.args()
-	err = querier.Of(q).Query(ctx, b.sql.rows, args, func(scan func(...any) error) error {
+	err = querier.Of(q).Query(ctx, b.sql.rows[len(known)], args, func(scan func(...any) error) error {
 		var id, token, count int64
 		var clears string
 		if err := scan(&id, &token, &count, &clears); err != nil {

@@ -90,9 +90,9 @@ func (b *Backend) read(ctx context.Context, q backend.Querier, n *tenant) (v *vi
 	if p := n.prepared(); p != nil {
 		state = p.state
 	}
-	statement := state.plain
+	statement := state.plain[len(known)]
 	if n.busy() {
-		statement = state.indexed
+		statement = state.indexed[len(known)]
 	}
 	var all []*row
 	var level string

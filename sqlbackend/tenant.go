@@ -88,11 +88,11 @@ func (n *tenant) args() (args []any, known []*row) {
 	n.mu.Lock()
 	known = n.known
 	n.mu.Unlock()
-	args = make([]any, leftOut+1)
-	for i, r := range known {
-		args[i] = r.token
+	args = make([]any, 0, leftOut+1)
+	for _, r := range known {
+		args = append(args, r.token)
 	}
-	args[leftOut] = n.column
+	args = append(args, n.column)
 	return args, known
 }
 

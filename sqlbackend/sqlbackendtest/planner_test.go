@@ -49,14 +49,15 @@ func TestManyClearsAreReadByTheIndex(t *testing.T) {
 func (p *place) planOfState(many bool) (plan string) {
 	p.t.Helper()
 	var name string
-	err := p.db.QueryRow("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'SELECT token%' AND statement LIKE '%transaction_isolation%' AND (statement LIKE '%LIMIT%') = $1", many).Scan(&name)
+	var arguments int // the last is the database, the others are tokens
+	err := p.db.QueryRow("SELECT name, cardinality(parameter_types) FROM pg_prepared_statements WHERE statement LIKE 'SELECT token%' AND statement LIKE '%transaction_isolation%' AND (statement LIKE '%LIMIT%') = $1 LIMIT 1", many).Scan(&name, &arguments)
 	if err == sql.ErrNoRows {
 		return ""
 	}
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	rows, err := p.db.QueryContext(context.Background(), fmt.Sprintf("EXPLAIN EXECUTE %q (1, 2, 3, 4, 'shop')", name))
+	rows, err := p.db.QueryContext(context.Background(), fmt.Sprintf("EXPLAIN EXECUTE %q (%s'shop')", name, strings.Repeat("1, ", arguments-1)))
 	if err != nil {
 		p.t.Fatal(err)
 	}
