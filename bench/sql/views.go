@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 	"github.com/seed-dad15c92/txcache/txpgx"
@@ -20,7 +21,9 @@ import (
 func (b *bench) views(ctx context.Context, addr string) error {
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	defer client.Close()
-	remote, err := redisbackend.New(redis.NewClient(&redis.Options{Addr: addr}), &redisbackend.Options{Prefix: "bench-sql"})
+	cfg := config.Default()
+	cfg.Class, cfg.Redis.URI, cfg.Prefix = config.ClassRedis, "redis://"+addr, "bench-sql"
+	remote, err := redisbackend.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
