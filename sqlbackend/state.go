@@ -34,10 +34,11 @@ func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, er
 	if err != nil {
 		return nil, err
 	}
-	p, err := b.pool(ctx, n)
+	p, release, err := b.pool(ctx, n)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	v, _, err := b.read(ctx, querier.Of(p.db), n)
 	if err != nil {
 		return nil, b.stateError(n, err)
@@ -145,7 +146,7 @@ func (b *Backend) StateExact(ctx context.Context, q backend.Querier, database st
 		return nil, false, err
 	}
 	preparing, cancel := context.WithTimeout(ctx, patience)
-	_, err = b.pool(preparing, n)
+	err = b.ready(preparing, n)
 	cancel()
 	if err != nil && preparing.Err() == nil {
 		return nil, false, err

@@ -43,7 +43,7 @@ type stepResult struct {
 
 func (p *program) checkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check",
+		Use:   "check [DATABASE]",
 		Short: "Show the configuration in effect and try the server out",
 		Long: `Check reads the configuration file as the service does and shows every key, with
 defaults marked. Passwords, user names and values that the file takes from the
@@ -55,10 +55,12 @@ asks for the password at all.
 
 With class sql it does so in transactions that are rolled back. It creates no table:
 where that is missing, it says whether the user may create it, and prints the
-statements. It says what the isolation level of the database means for hits.`,
+statements. It says what the isolation level of the database means for hits. Where each
+database has an SQL database of its own, and {database} in the DSN stands for its name,
+one must be named.`,
 		Example: `  txcache --config cache.toml check
   txcache --config cache.toml check --json | jq .problems`,
-		Args:              cobra.NoArgs,
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return p.check(cmd.Context()) },
 	}
@@ -67,6 +69,9 @@ statements. It says what the isolation level of the database means for hits.`,
 func (p *program) check(ctx context.Context) error {
 	cfg, err := p.load()
 	if err != nil {
+		return err
+	}
+	if err := p.checkUnnamed(cfg); err != nil {
 		return err
 	}
 	r := checkResult{Config: p.config, Problems: []string{}, Remarks: []string{}}
