@@ -51,6 +51,10 @@ func (v valuesInspector) Drop(ctx context.Context, database string) error {
 	return v.of.Drop(ctx, database)
 }
 
+func (v valuesInspector) Values() backend.Values { return v.of.Values }
+
+func (inspector) Values() backend.Values { return nil }
+
 func (v valuesInspector) Close() error { return v.of.Close() }
 
 // unavailable reports whether an error says that the database could not be reached, or

@@ -33,6 +33,9 @@ type SQLInspector interface {
 	// Ping asks the database whether it is there.
 	Ping(ctx context.Context) error
 
+	// Values returns where values are kept outside of the processes, nil if nowhere.
+	Values() backend.Values
+
 	// Check tries out all that a Backend does with its database, in transactions that
 	// are rolled back. An error says that the database could not be asked, and comes with what was
 	// learnt before; what the database refuses is in the steps.
