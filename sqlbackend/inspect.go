@@ -248,16 +248,3 @@ func nameOf(column string) (name string, isDigest bool) {
 	}
 	return column, false // of another program
 }
-
-func (b inspector) Within(ctx context.Context, database string, do func(backend.Querier) error) error {
-	n, err := b.usable(ctx, database)
-	if err != nil {
-		return err
-	}
-	p, release, err := b.pool(ctx, n)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return b.within(ctx, p, "", func(h querier.Handle) error { return do(querier.Of(h)) })
-}

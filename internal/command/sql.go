@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/spelling"
@@ -228,20 +227,6 @@ func (k sqlKeeper) unknown(ctx context.Context, database string) error {
 		names = nil // the error that there is says enough
 	}
 	return fmt.Errorf("no database called %s is known: the table has no rows of it%s", quoted(database), didYouMean(spelling.Nearest(database, names)))
-}
-
-func (k sqlKeeper) clearTags(ctx context.Context, s *txcache.Store, database string, tags []string) error {
-	return k.Within(ctx, database, func(q backend.Querier) error {
-		tx, err := s.Enlist(ctx, database, q, nil)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback()
-		if err := tx.ClearTags(tags...); err != nil {
-			return err
-		}
-		return tx.CommitWith(ctx, func(context.Context) error { return nil }) // which Within does
-	})
 }
 
 // failure takes from an error of the store that it says of every one that the backend is

@@ -25,7 +25,7 @@ var SQLUnavailable func(err error) bool
 var SQLRemedy func(err error) string
 
 // An SQLInspector is a Backend that tells what its table has. The methods that it has
-// beside those of a Backend change nothing, but for Within: no table is created, no epoch begins,
+// beside those of a Backend change nothing: no table is created, no epoch begins,
 // nothing is folded.
 type SQLInspector interface {
 	backend.Enlister
@@ -46,10 +46,6 @@ type SQLInspector interface {
 
 	// ClearsOf returns what the table has of the database called name.
 	ClearsOf(ctx context.Context, name string) (*Clears, error)
-
-	// Within calls do with a transaction that is committed if do returns nil. It creates the
-	// table if that is missing.
-	Within(ctx context.Context, database string, do func(backend.Querier) error) error
 }
 
 // Clears are what the table has of a database.
