@@ -97,6 +97,13 @@ func (t *template) of(tenant string) (dsn string, err error) {
 	if name = strings.ReplaceAll(name, inspect.SQLDatabase, tenant); t.dialect == Postgres && len(strings.Trim(name, "'")) > 63 {
 		return "", fmt.Errorf("the name of its SQL database would have %d bytes, and PostgreSQL takes 63", len(name))
 	}
+	if t.dialect == SQLite {
+		for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+			if strings.HasSuffix(name, suffix) {
+				return "", fmt.Errorf("its file would end with %s, as files do that SQLite keeps beside that of another database", suffix)
+			}
+		}
+	}
 	return t.before + strings.ReplaceAll(t.name, inspect.SQLDatabase, text) + t.after, nil
 }
 

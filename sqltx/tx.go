@@ -21,8 +21,8 @@ import (
 // An answer by which the database has refused, such as a serialization failure or a
 // violated deferred constraint, is the driver's error as it is, without ErrUnknownOutcome.
 // The SQLSTATE of an error says so, or txcache.Options.NotCommitted: see
-// [txcache.Tx.InDoubt]. Without that option, drivers whose errors have no SQLSTATE, such
-// as those of SQLite, leave every commit that failed with an unknown outcome.
+// [txcache.Tx.InDoubt]. Without that option, an error that has no SQLSTATE leaves the
+// outcome unknown, such as those of SQLite, and pgx.ErrTxCommitRollback.
 //
 // The cache is right in either case. What the transaction cleared is cleared,
 // and what it set is forgotten. With ErrUnknownOutcome its caches are bypassed for a while

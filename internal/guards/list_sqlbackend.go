@@ -210,6 +210,14 @@ var sqlBackendGuards = []guard{{
 	gone:    ``,
 	by:      "TestNoNameChangesAnotherPart",
 }, {
+	name:    "sqlbackend: a tenant's name leads to no file that SQLite keeps beside another",
+	keeps:   "P7",
+	without: "A tenant called \"shop-wal\" writes into the log of the tenant \"shop\".",
+	file:    "sqlbackend/template.go",
+	text:    "			if strings.HasSuffix(name, suffix) {",
+	gone:    "			if name == suffix {",
+	by:      "TestPlaceOfTheTenantsName|TestNoNameChangesAnotherPart",
+}, {
 	name:    "sqlbackend: a tenant's name that PostgreSQL cuts off is refused",
 	keeps:   "P7",
 	without: "Tenants with long names that begin in the same way use one SQL database.",
