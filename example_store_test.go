@@ -31,6 +31,27 @@ func ExampleStore_Clear() {
 	// -1
 }
 
+// What somebody changed by hand that values in several caches are made of.
+func ExampleStore_ClearTags() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	prices.TagBy(func(product string, _ int) []string { return []string{"product " + product} })
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Set(tx, "pen", 2)
+		prices.Set(tx, "ink", 5)
+		return nil
+	})
+	fmt.Println(store.ClearTags(ctx, "shop", "product pen"))
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(prices.GetOr(ctx, tx, "pen", -1), prices.GetOr(ctx, tx, "ink", -1))
+		return nil
+	})
+	// Output:
+	// <nil>
+	// -1 5
+}
+
 func ExampleStore_Status() {
 	ctx := context.Background()
 	store, prices := exampleStore(nil)

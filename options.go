@@ -67,7 +67,8 @@ type Options struct {
 	// the database's refusal: nothing was committed, and nothing will be. It is
 	// for drivers whose errors have no SQLSTATE, such as those of SQLite, where the
 	// program has no commit function that could mark them; see the function
-	// NotCommitted. It must be safe for concurrent use.
+	// NotCommitted. sqltx and txpgx tell their callers accordingly. It must be safe for
+	// concurrent use.
 	NotCommitted func(error) bool
 
 	// Lease is CacheOptions.Lease for caches that have none of their own. The

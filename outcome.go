@@ -41,6 +41,15 @@ func NotCommitted(err error) error { return withOutcome(err, refused) }
 // must not mark err so.
 func NotSent(err error) error { return withOutcome(err, notSent) }
 
+// InDoubt reports whether err leaves it open whether the database has committed, or may do
+// so yet. Err is what the commit function has returned to [Tx.CommitWith], which decides in
+// the same way; an error of which nothing is known is in doubt. If InDoubt returns false for an
+// error, nothing was committed, and the change may be made again.
+func (tx *Tx) InDoubt(err error) bool {
+	tx.made()
+	return outcomeOf(err, tx.h.Store.NotCommitted) == inDoubt
+}
+
 // An outcomeError says what the commit function knows of the outcome.
 type outcomeError struct {
 	error

@@ -180,12 +180,7 @@ func (s *Store) Delete(ctx context.Context, database, cache string, keys ...stri
 	if err := limits.CheckName("cache", cache); err != nil {
 		return err
 	}
-	hashes := make([]uint64, len(keys))
-	for i, text := range keys {
-		hashes[i] = canon.Hash(text)
-	}
-	slices.Sort(hashes)
-	hashes = slices.Compact(hashes)
+	hashes := hashesOf(keys)
 	return s.commit(ctx, database, func(tx *Tx, f *backend.Fence) {
 		if len(hashes) > tx.h.MaxKeys() {
 			f.Caches = []backend.Generation{tx.h.Token(cache)}
@@ -193,6 +188,34 @@ func (s *Store) Delete(ctx context.Context, database, cache string, keys ...stri
 			f.Keys = []backend.Keys{{Cache: cache, Hashes: hashes}}
 		}
 	})
+}
+
+// ClearTags clears tags in database, as Clear clears caches: every value that bears one of
+// them goes, in any cache, also in those that only other programs have. A tag that no value bears
+// does no harm. Where [Tx.ClearTags] would clear all caches, so does ClearTags.
+func (s *Store) ClearTags(ctx context.Context, database string, tags ...string) error {
+	s.made()
+	if len(tags) == 0 {
+		return errors.New("txcache: ClearTags needs tags; ClearAll clears all of a database")
+	}
+	hashes := hashesOf(tags)
+	return s.commit(ctx, database, func(tx *Tx, f *backend.Fence) {
+		if len(hashes) > tx.h.MaxKeys() {
+			f.All = true
+		} else {
+			f.Keys = []backend.Keys{{Hashes: hashes}}
+		}
+	})
+}
+
+// hashesOf returns the hashes of texts of keys, or of tags: sorted, each once.
+func hashesOf(texts []string) []uint64 {
+	hashes := make([]uint64, len(texts))
+	for i, text := range texts {
+		hashes[i] = canon.Hash(text)
+	}
+	slices.Sort(hashes)
+	return slices.Compact(hashes)
 }
 
 // commit commits a transaction that does what fill writes into its fence.

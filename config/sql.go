@@ -15,7 +15,8 @@ type SQL struct {
 	// "sqlite". Class "sql" needs it.
 	Dialect string `toml:"dialect,omitempty"`
 
-	// DSN is the address of the database, as the driver takes it. Class "sql" needs it.
+	// DSN is the address of the database, as the driver takes it. Class "sql" needs it. In the name of
+	// the database {database} stands for the name of a tenant, where each has an SQL database of its own.
 	DSN string `toml:"dsn,omitempty"`
 
 	// Driver is the name under which the driver is registered with database/sql; the

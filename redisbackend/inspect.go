@@ -25,6 +25,13 @@ func init() {
 		ours, ok := b.(*Backend)
 		return inspector{ours}, ok
 	}
+	inspect.ValuesOf = func(v backend.Values) (inspect.ValuesInspector, bool) {
+		ours, ok := v.(*Values)
+		if !ok {
+			return nil, false
+		}
+		return inspector{ours.b}, true
+	}
 	inspect.Unavailable = unavailable
 }
 

@@ -24,7 +24,7 @@ const pings = 11
 
 func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	if err := b.usable(ctx); err != nil {
-		return nil, err
+		return &inspect.Checkup{MaxMemory: -1}, err
 	}
 	c := &checkup{b, &inspect.Checkup{MaxMemory: -1}}
 	if err := c.measure(ctx); err != nil {
@@ -33,12 +33,11 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	c.describeServer(ctx)
 
 	name := "txcache check " + string(backend.NewToken())
-	key := backend.Key{Database: name, Cache: "check", Schema: "check", Token: backend.NewToken(), Key: "1"}
-	other := key
-	other.Key = "2"
+	if b.onlyValues {
+		c.values(ctx, name)
+		return c.found, ctx.Err()
+	}
 	f := backend.Fence{ID: backend.NewToken(), Caches: []backend.Generation{{Cache: "check"}}, Keys: []backend.Keys{{Cache: "check", Hashes: []uint64{1}}}, Lease: time.Minute}
-	ttl := time.Minute
-
 	c.try("begin a transaction", func() error { _, err := b.Sync(ctx, name); return err })
 	if err := c.found.Steps[0].Err; err != nil && unavailable(err) {
 		return c.found, err
@@ -49,25 +48,52 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	c.try("fence a cache", func() error { return b.Fence(ctx, name, f) })
 	c.try("clear a cache", func() error { _, err := b.Clear(ctx, name, f); return err })
 	c.try("announce a change", func() error { return b.checkAnnouncement(ctx) })
-	c.try("keep values", func() error {
-		return b.Set(ctx, []backend.Value{{Key: key, Data: []byte("1"), TTL: ttl}, {Key: other, Data: []byte("2"), TTL: ttl}})
-	})
-	c.try("read a value", func() error { _, err := b.Get(ctx, []backend.Key{key}); return err })
-	c.try("read values", func() error { _, err := b.Get(ctx, []backend.Key{key, other}); return err })
-	c.try("agree on who loads", func() error {
-		_, err := b.Swap(ctx, []backend.Swap{{Key: key, Old: []byte("1"), New: []byte("3"), TTL: ttl}})
-		return err
-	})
-	at := b.layout.value(&key)
-	size := redis.NewIntCmd(context.Background(), "memory", "usage", at)
-	c.optional("tell the size of a value", func() error { return b.call(ctx, at, size) })
-	left := redis.NewIntCmd(context.Background(), "pttl", at)
-	c.optional("tell when a value expires", func() error { return b.call(ctx, at, left) })
-	c.try("remove values", func() error { return b.checkRemoval(ctx, at, b.layout.value(&other)) })
+	c.values(ctx, name)
 	c.try("drop a database", func() error {
 		return b.call(ctx, b.layout.hash(name), dropScript.command(b.layout.hash(name), b.layout.channel(), announced(name)))
 	})
 	return c.found, ctx.Err()
+}
+
+// values tries out what is done with values.
+func (c *checkup) values(ctx context.Context, name string) {
+	key := backend.Key{Database: name, Cache: "check", Schema: "check", Token: backend.NewToken(), Key: "1"}
+	other := key
+	other.Key = "2"
+	const ttl = time.Minute
+	c.try("keep values", func() error {
+		return c.Set(ctx, []backend.Value{{Key: key, Data: []byte("1"), TTL: ttl}, {Key: other, Data: []byte("2"), TTL: ttl}})
+	})
+	c.try("read a value", func() error { _, err := c.Get(ctx, []backend.Key{key}); return err })
+	c.try("read values", func() error { _, err := c.Get(ctx, []backend.Key{key, other}); return err })
+	at := c.layout.value(&key)
+	if !c.onlyValues {
+		c.try("agree on who loads", func() error {
+			_, err := c.Swap(ctx, []backend.Swap{{Key: key, Old: []byte("1"), New: []byte("3"), TTL: ttl}})
+			return err
+		})
+		size := redis.NewIntCmd(context.Background(), "memory", "usage", at)
+		c.optional("tell the size of a value", func() error { return c.call(ctx, at, size) })
+	}
+	left := redis.NewIntCmd(context.Background(), "pttl", at)
+	c.optional("tell when a value expires", func() error { return c.call(ctx, at, left) })
+	c.try("remove values", func() error { return c.removal(ctx, at, c.layout.value(&other)) })
+}
+
+// removal removes values in the way that a walk does.
+func (c *checkup) removal(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		commands := [][]any{{"time"}, {"scan", "0", "count", "1"}, {"unlink", key}}
+		if !c.onlyValues { // sweeps count
+			commands = append(commands, []any{"dbsize"})
+		}
+		for _, args := range commands {
+			if err := c.call(ctx, key, redis.NewCmd(context.Background(), args...)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // A checkup is one that is under way.
@@ -168,16 +194,4 @@ func (b inspector) checkAnnouncement(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// checkRemoval removes values in the way that a walk does.
-func (b inspector) checkRemoval(ctx context.Context, keys ...string) error {
-	for _, key := range keys {
-		for _, args := range [][]any{{"time"}, {"dbsize"}, {"scan", "0", "count", "1"}, {"unlink", key}} {
-			if err := b.call(ctx, key, redis.NewCmd(context.Background(), args...)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 
@@ -36,7 +37,8 @@ type Backend struct {
 	ddl     string
 	sql     *statements
 	log     *quiet.Logger
-	owned   *sql.DB // closed with the Backend
+	owned   io.Closer    // closed with the Backend
+	each    *connections // one for each tenant, if the Backend opens them; nil: open does
 
 	ctx     context.Context // of what is done in the background
 	cancel  context.CancelFunc
@@ -116,24 +118,30 @@ func (b *Backend) usable(ctx context.Context, database string) (*tenant, error) 
 // maxPools is how many pools are remembered to have the table.
 const maxPools = 4096
 
-// pool returns the connections to the table of a tenant, which is there.
-func (b *Backend) pool(ctx context.Context, n *tenant) (*pool, error) {
-	if p := n.prepared(); p != nil {
-		return p, nil
+// pool returns the connections to the table of a tenant, which is there. They stay open until the
+// caller calls release.
+func (b *Backend) pool(ctx context.Context, n *tenant) (p *pool, release func(), err error) {
+	known := n.prepared()
+	if known != nil && b.each == nil {
+		return known, func() {}, nil
 	}
-	db, err := b.open(n.name)
-	if err == nil && db == nil {
-		err = errors.New("there are none")
-	}
+	db, release, err := b.connections(n.name)
 	if err != nil {
-		return nil, fmt.Errorf("txcache: sql: connections for database %q: %w", n.name, cause.Of(err))
+		return nil, nil, fmt.Errorf("txcache: sql: connections for database %q: %w", n.name, cause.Of(err))
+	}
+	if known != nil && known.db == db {
+		return known, release, nil
 	}
 	b.mu.Lock()
-	p := b.pools[db]
+	p = b.pools[db]
 	b.mu.Unlock()
 	if p == nil {
 		if p, err = b.prepare(ctx, db); err != nil {
-			return nil, err
+			release()
+			if b.each != nil {
+				err = fmt.Errorf("txcache: sql: connections for database %q: %w", n.name, cause.Of(err))
+			}
+			return nil, nil, err
 		}
 		b.mu.Lock()
 		if len(b.pools) >= maxPools {
@@ -145,7 +153,26 @@ func (b *Backend) pool(ctx context.Context, n *tenant) (*pool, error) {
 	n.mu.Lock()
 	n.pool = p
 	n.mu.Unlock()
-	return p, nil
+	return p, release, nil
+}
+
+// connections returns those to the SQL database of a tenant, which stay open until release is called.
+func (b *Backend) connections(tenant string) (db *sql.DB, release func(), err error) {
+	if b.each != nil {
+		return b.each.of(tenant)
+	}
+	db, err = b.open(tenant)
+	if err == nil && db == nil {
+		err = errors.New("there are none")
+	}
+	return db, func() {}, err
+}
+
+// forget forgets that the table is there where connections lead that are closed.
+func (b *Backend) forget(db *sql.DB) {
+	b.mu.Lock()
+	delete(b.pools, db)
+	b.mu.Unlock()
 }
 
 // missing forgets that the table is there, if that is what an error says.
@@ -158,9 +185,7 @@ func (b *Backend) missing(n *tenant, err error) bool {
 	n.pool = nil
 	n.mu.Unlock()
 	if p != nil {
-		b.mu.Lock()
-		delete(b.pools, p.db)
-		b.mu.Unlock()
+		b.forget(p.db)
 	}
 	return true
 }
@@ -206,10 +231,11 @@ func (b *Backend) Clear(ctx context.Context, database string, f backend.Fence) (
 	if err != nil {
 		return nil, err
 	}
-	p, err := b.pool(ctx, n)
+	p, release, err := b.pool(ctx, n)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	if _, err := p.db.ExecContext(ctx, b.sql.record, recordArgs(n, f)...); err != nil {
 		b.missing(n, err)
 		return nil, fmt.Errorf("txcache: sql: clearing in database %q: %w", database, cause.Of(err))
@@ -223,10 +249,11 @@ func (b *Backend) Drop(ctx context.Context, database string) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.pool(ctx, n)
+	p, release, err := b.pool(ctx, n)
 	if err != nil {
 		return err
 	}
+	defer release()
 	err = b.within(ctx, p, "", func(q querier.Handle) error {
 		if _, err := q.ExecContext(ctx, b.sql.delete, n.column); err != nil {
 			return err

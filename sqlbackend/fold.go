@@ -79,10 +79,11 @@ var errOther = errors.New("another process has folded them")
 // shown: on MariaDB a snapshot may show a transaction that has written before it
 // read, and not what it has read.
 func (b *Backend) foldNow(ctx context.Context, n *tenant, all bool) (folded bool, err error) {
-	p, err := b.pool(ctx, n)
+	p, release, err := b.pool(ctx, n)
 	if err != nil {
 		return false, err
 	}
+	defer release()
 	err = b.within(ctx, p, b.lockName(n), func(q querier.Handle) error {
 		rows, err := b.rows(ctx, q, n)
 		if err != nil {

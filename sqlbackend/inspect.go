@@ -21,15 +21,18 @@ import (
 
 // An inspector is a Backend that tells operators what its table has. No user of this
 // package reaches it: the command does, through package inspect.
-type inspector struct{ *Backend }
+type inspector struct {
+	*Backend
+	database string // into whose SQL database it looks, where each has its own
+}
 
 func init() {
-	inspect.SQLOf = func(b backend.Backend) (inspect.SQLInspector, bool) {
+	inspect.SQLOf = func(b backend.Backend, database string) (inspect.SQLInspector, bool) {
 		switch b := b.(type) {
 		case *Backend:
-			return inspector{b}, true
+			return inspector{b, database}, true
 		case withValues:
-			return valuesInspector{inspector{b.Backend}, b}, true
+			return valuesInspector{inspector{b.Backend, database}, b}, true
 		}
 		return nil, false
 	}
@@ -47,6 +50,10 @@ type valuesInspector struct {
 func (v valuesInspector) Drop(ctx context.Context, database string) error {
 	return v.of.Drop(ctx, database)
 }
+
+func (v valuesInspector) Values() backend.Values { return v.of.Values }
+
+func (inspector) Values() backend.Values { return nil }
 
 func (v valuesInspector) Close() error { return v.of.Close() }
 
@@ -75,22 +82,24 @@ func unavailable(err error) bool {
 // errWrong says that the table or its database is not as it must be.
 var errWrong = errors.New("the table is not as it must be")
 
-// db returns the connections to the database that all tenants are in.
-func (b inspector) db() (*sql.DB, error) {
+// db returns the connections to the database that it looks into, which stay open until release is called.
+func (b inspector) db() (db *sql.DB, release func(), err error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return nil, backend.ErrClosed
+	closed := b.closed
+	b.mu.Unlock()
+	if closed {
+		return nil, nil, backend.ErrClosed
 	}
-	return b.open("")
+	return b.connections(b.database)
 }
 
 func (b inspector) Ping(ctx context.Context) error {
-	db, err := b.db()
-	if err == nil {
-		err = db.PingContext(ctx)
+	db, release, err := b.db()
+	if err != nil {
+		return err
 	}
-	return err
+	defer release()
+	return db.PingContext(ctx)
 }
 
 func (b inspector) Clears(ctx context.Context) ([]inspect.Clears, error) {
@@ -133,10 +142,11 @@ type rowsOf struct {
 
 // clears reads rows, by what the table has in place of the names of databases.
 func (b inspector) clears(ctx context.Context, statement string, args ...any) (map[string]*rowsOf, error) {
-	db, err := b.db()
+	db, release, err := b.db()
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	found := map[string]*rowsOf{}
 	err = querier.Of(db).Query(ctx, statement, args, func(scan func(...any) error) error {
 		var column string
@@ -237,16 +247,4 @@ func nameOf(column string) (name string, isDigest bool) {
 		return name, false
 	}
 	return column, false // of another program
-}
-
-func (b inspector) Within(ctx context.Context, database string, do func(backend.Querier) error) error {
-	n, err := b.usable(ctx, database)
-	if err != nil {
-		return err
-	}
-	p, err := b.pool(ctx, n)
-	if err != nil {
-		return err
-	}
-	return b.within(ctx, p, "", func(h querier.Handle) error { return do(querier.Of(h)) })
 }

@@ -25,10 +25,11 @@ type checkup struct {
 
 func (b inspector) Check(ctx context.Context) (*inspect.SQLCheckup, error) {
 	result := &inspect.SQLCheckup{Table: b.table, DDL: b.ddl}
-	db, err := b.db()
+	db, release, err := b.db()
 	if err != nil {
 		return result, err
 	}
+	defer release()
 	c := &checkup{b, ctx, db, column("txcache Check " + string(backend.NewToken())), result}
 	if err := c.server(); err != nil {
 		return result, err

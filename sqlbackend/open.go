@@ -24,7 +24,8 @@ var imports = map[Dialect][][2]string{
 }
 
 // Open returns a Backend with connections of its own, as [cache.sql] of cfg says. All
-// databases (tenants) are in the one that the DSN leads to.
+// databases (tenants) are in the one that the DSN leads to; or each has an SQL database of its own, if the name of the
+// database in the DSN has {database} in it, which stands for the name of the tenant.
 //
 // The program must import the driver. The database need not be up: what is asked of the Backend fails until it is.
 // No error shows the DSN, or a part of it that may be secret.
@@ -36,7 +37,17 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 	if err := dialect.UnmarshalText([]byte(cfg.SQL.Dialect)); err != nil {
 		return nil, fmt.Errorf("txcache: cache.sql.dialect: %w", err)
 	}
-	db, err := connect(dialect, cfg.SQL.Driver, cfg.SQL.DSN)
+	each, err := newTemplate(dialect, cfg.SQL.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("txcache: cache.sql.dsn: %w", err)
+	}
+	dsn := cfg.SQL.DSN
+	if each != nil {
+		if dsn, err = each.of("a"); err != nil {
+			return nil, fmt.Errorf("txcache: cache.sql.dsn: %w", err)
+		}
+	}
+	db, err := connect(dialect, cfg.SQL.Driver, dsn) // with each it shows whether the driver can read such a DSN
 	if err != nil {
 		return nil, fmt.Errorf("txcache: cache.sql.%w", err)
 	}
@@ -45,6 +56,20 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 		return nil, errors.Join(fmt.Errorf("txcache: cache.sql.table: %w", cause.Of(err)), db.Close())
 	}
 	b.owned = db
+	if each != nil {
+		b.each = newConnections(func(tenant string) (*sql.DB, error) {
+			dsn, err := each.of(tenant)
+			if err == nil {
+				err = existing(dialect, dsn)
+			}
+			if err != nil {
+				return nil, err
+			}
+			return connect(dialect, cfg.SQL.Driver, dsn)
+		}, b.forget)
+		b.owned = b.each
+		return b, db.Close()
+	}
 	return b, nil
 }
 

@@ -34,10 +34,11 @@ func (b *Backend) Sync(ctx context.Context, database string) (*backend.State, er
 	if err != nil {
 		return nil, err
 	}
-	p, err := b.pool(ctx, n)
+	p, release, err := b.pool(ctx, n)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	v, _, err := b.read(ctx, querier.Of(p.db), n)
 	if err != nil {
 		return nil, b.stateError(n, err)
@@ -144,7 +145,11 @@ func (b *Backend) prepareInTime(ctx context.Context, n *tenant) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := b.pool(ctx, n); err != nil && ctx.Err() == nil {
+	_, release, err := b.pool(ctx, n)
+	switch {
+	case err == nil:
+		release()
+	case ctx.Err() == nil:
 		return err
 	}
 	return nil

@@ -28,12 +28,12 @@
 // context: CommitWith waits for the answer, for as long as txcache.Options.CommitTimeout
 // says. Drivers whose errors have no SQLSTATE, such as those of SQLite, need
 // txcache.Options.NotCommitted: without it each commit that the database refuses
-// leaves its caches bypassed for the lease of a fence.
+// answers ErrUnknownOutcome, and leaves its caches bypassed for the lease of a fence.
 //
 // A transaction that changes what is cached must clear the caches concerned itself.
 // A transaction that the database refused because of a conflict (a serialization
 // failure, a lock) may be repeated. The caller must do so: it knows its driver's
-// errors. Nothing of the refused run is in the cache. [Tx.Savepoint] undoes a part of
+// errors, and gets those by which a commit was refused as they are. Nothing of the refused run is in the cache. [Tx.Savepoint] undoes a part of
 // a transaction on both sides.
 //
 // Where the backend keeps the generations in the database itself, the same functions

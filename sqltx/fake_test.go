@@ -66,7 +66,7 @@ func (s *stage) open() (*txcache.Store, *sql.DB) {
 
 func (s *stage) openOver(over func(backend.Backend, *stage) backend.Backend) (*txcache.Store, *sql.DB) {
 	s.db = sql.OpenDB(connector{s})
-	s.store = txcache.Must(txcache.New(over(memorybackend.New(), s), nil))
+	s.store = txcache.Must(txcache.New(over(memorybackend.New(), s), &txcache.Options{NotCommitted: func(err error) bool { return errors.Is(err, errRefused) }}))
 	return s.store, s.db
 }
 

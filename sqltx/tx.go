@@ -9,23 +9,24 @@ import (
 	"github.com/seed-dad15c92/txcache"
 )
 
-// ErrUnknownOutcome says that the database answered a commit with an error, so
-// that this package cannot tell whether it committed: the connection may have
-// died before the commit arrived or after it was done.
+// ErrUnknownOutcome says that a commit was sent to the database, and that this package
+// cannot tell whether the database has committed: the connection may have died before the
+// commit arrived or after it was done.
 //
-// The driver's error is in the chain, for errors.As. Where it is an answer of
-// the database itself, such as a serialization failure or a violated deferred
-// constraint, the transaction was rolled back. Where it is one of the
-// connection or of a context, nobody knows: begin another transaction and look
-// whether the change is there. Repeat it without looking only if it may be done
-// twice. driver.ErrBadConn should mean that nothing was sent, but not every
-// driver keeps to that while it waits for the answer to a commit.
+// The driver's error is in the chain, for errors.As. The caller should begin another
+// transaction and look whether the change is there, and must not repeat the change
+// without looking unless it may be done twice. driver.ErrBadConn should mean that nothing
+// was sent, but not every driver keeps to that while it waits for the answer to a commit.
+//
+// An answer by which the database has refused, such as a serialization failure or a
+// violated deferred constraint, is the driver's error as it is, without ErrUnknownOutcome.
+// The SQLSTATE of an error says so, or txcache.Options.NotCommitted: see
+// [txcache.Tx.InDoubt]. Without that option, an error that has no SQLSTATE leaves the
+// outcome unknown, such as those of SQLite, and pgx.ErrTxCommitRollback.
 //
 // The cache is right in either case. What the transaction cleared is cleared,
-// and what it set is forgotten. Where the commit is in doubt, its caches are
-// bypassed for a while first: that is with every error but an SQLSTATE which says
-// that the database has refused, or one of which txcache.Options.NotCommitted says
-// so. See [txcache.ErrInDoubt]. No commit is in doubt for the cache where the clears are part
+// and what it set is forgotten. With ErrUnknownOutcome its caches are bypassed for a while
+// first: see [txcache.ErrInDoubt]. No commit is in doubt for the cache where the clears are part
 // of the database's transaction; see [Begin].
 var ErrUnknownOutcome = errors.New("txcache: the database's commit failed with an unknown outcome")
 
@@ -168,9 +169,11 @@ type begun struct {
 //     told, so the database was not asked to commit.
 //   - The cause of the context given to Begin, if that was done before the
 //     database was asked to commit.
-//   - ErrUnknownOutcome, with the driver's error: the database was asked, and
-//     answered with an error. Nothing is unknown if the transaction is read-only:
-//     the error is then just the driver's.
+//   - The driver's error, by which the database has refused, such as a serialization failure
+//     or a violated deferred constraint.
+//   - ErrUnknownOutcome, with the driver's error: the connection broke, say, or the database
+//     has not answered for as long as txcache.Options.CommitTimeout says. If the
+//     transaction is read-only the error is just the driver's.
 //
 // In all but the first and the last case the database's transaction has been
 // rolled back.
@@ -206,9 +209,7 @@ func (tx *Tx) Commit() error {
 		return nil
 	case !sent:
 		return tx.abandon(err)
-	case err == sql.ErrTxDone: // not wrapped: that is database/sql's own, without asking the driver
-		return err
-	case s.opts.ReadOnly:
+	case s.opts.ReadOnly, !tx.Cache.InDoubt(err):
 		return err
 	}
 	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, s.database, err)

@@ -223,7 +223,8 @@ func TestRefusedFenceRollsTheDatabaseBack(t *testing.T) {
 
 // P2: a failed commit leaves no trace of what was set; what was cleared is
 // cleared, as it may have committed. P3: at once only if the database is known to
-// have refused, as it may commit later than that otherwise.
+// have refused, as it may commit later than that otherwise. Then the error is the driver's,
+// and the caller may repeat the change; else it is of unknown outcome.
 func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
 	for _, test := range []struct {
 		failure error
@@ -231,7 +232,12 @@ func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
 	}{
 		{sqlError("40001"), true},
 		{fmt.Errorf("driver: %w", sqlError("23505")), true},
+		{&mysqlError{1213, [5]byte{'4', '0', '0', '0', '1'}}, true},
+		{&mysqlError{1180, [5]byte{'H', 'Y', '0', '0', '0'}}, false},
+		{errRefused, true}, // as the store's options say
 		{sqlError("40003"), false},
+		{sqlError("57P01"), false},
+		{errors.Join(sqlError("40001"), errDriver), false},
 		{errors.New("could not serialize access"), false},
 		{errDriver, false},
 		{driver.ErrBadConn, false},
@@ -248,7 +254,10 @@ func TestFailedCommitIsOfUnknownOutcome(t *testing.T) {
 			price.Set(tx.Cache, "book", 12)
 			s.onCommit = func() error { return test.failure }
 			err := tx.Commit()
-			if !errors.Is(err, sqltx.ErrUnknownOutcome) || !errors.Is(err, test.failure) {
+			switch {
+			case test.refused && err != test.failure:
+				t.Errorf("Commit: %v, want %v itself", err, test.failure)
+			case !test.refused && (!errors.Is(err, sqltx.ErrUnknownOutcome) || !errors.Is(err, test.failure)):
 				t.Errorf("Commit: %v, want ErrUnknownOutcome with %v", err, test.failure)
 			}
 			steps := []string{"Sync", "Sync", "BEGIN", "Fence", "COMMIT", "Fence"}
@@ -268,6 +277,14 @@ type sqlError string
 
 func (e sqlError) Error() string    { return "the server answers " + string(e) }
 func (e sqlError) SQLState() string { return string(e) }
+
+// A mysqlError is one as go-sql-driver/mysql has it.
+type mysqlError struct {
+	Number   uint16
+	SQLState [5]byte
+}
+
+func (e *mysqlError) Error() string { return fmt.Sprintf("Error %d (%s)", e.Number, e.SQLState) }
 
 func TestFailedCommitOfReadOnlyIsJustTheDriversError(t *testing.T) {
 	s := newStage(t)

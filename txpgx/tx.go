@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +23,9 @@ import (
 // The error of pgx is in the chain, for errors.As. The caller should begin another
 // transaction and look whether the change is there, and must not repeat the change
 // without looking unless it may be done twice.
+//
+// An answer by which the database has refused is pgx's error as it is, without
+// ErrUnknownOutcome: [txcache.Tx.InDoubt] says which errors are.
 //
 // The cache is right in either case: what the transaction cleared is bypassed for a while,
 // and then cleared. See [txcache.ErrInDoubt].
@@ -216,8 +218,8 @@ func (tx *Tx) Commit(ctx context.Context) error {
 			return errors.Join(err, undo)
 		}
 		return err
-	case t.readOnly(), definite, t.unsent(answer), refused(answer):
-		return answer
+	case t.readOnly(), !t.cache.InDoubt(err), errors.Is(answer, pgx.ErrTxClosed):
+		return answer // err may have a mark
 	}
 	return fmt.Errorf("%w: database %q: %w", ErrUnknownOutcome, t.database, answer)
 }
@@ -226,19 +228,6 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // Beginner's errors may say so of one of several attempts.
 func (t *transaction) unsent(err error) bool {
 	return err != nil && pipelines(t.db) && pgconn.SafeToRetry(err)
-}
-
-// refusals are the classes of SQLSTATE by which PostgreSQL refuses a commit. Nothing but
-// the error's text depends on them: the cache knows refusals by itself.
-var refusals = []string{"0A", "22", "23", "25", "40", "42", "44", "53", "54", "55", "P0"}
-
-// refused reports whether err says that the database has rolled back.
-func refused(err error) bool {
-	if errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
-		return true
-	}
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && len(e.Code) == 5 && e.Code != "40003" && slices.Contains(refusals, e.Code[:2])
 }
 
 // Rollback rolls back the transaction in the database and in the cache. A Tx that has

@@ -68,6 +68,9 @@ func (o *outcomes) expect(t *testing.T, what string, err error, want outcome) {
 	if got := tx.CommitWith(t.Context(), func(context.Context) error { return err }); got != err {
 		t.Errorf("%s: CommitWith = %v; want the error as it is", what, got)
 	}
+	if got := tx.InDoubt(err); got != (want == inDoubt) {
+		t.Errorf("%s: InDoubt = %v", what, got)
+	}
 	if got := o.r.Taken(); got != answers[want] {
 		t.Errorf("%s: calls: %s; want %s", what, got, answers[want])
 	}

@@ -182,14 +182,16 @@ func TestACommitThatCannotRecordIsNotRun(t *testing.T) {
 func TestClearsOfTheStore(t *testing.T) {
 	db, s, c := one(t, txcache.CacheOptions{})
 	d := storetest.NewCache[string, int](t, s, "d", txcache.CacheOptions{})
+	c.TagBy(func(key string, _ int) []string { return []string{"tag of " + key} })
 	for name, test := range map[string]struct {
 		clear    func() error
 		y, other bool // what stays
 	}{
-		"Clear":    {func() error { return s.Clear(t.Context(), "db", "c") }, false, true},
-		"Delete":   {func() error { return s.Delete(t.Context(), "db", "c", c.KeyText("x")) }, true, true},
-		"ClearAll": {func() error { return s.ClearAll(t.Context(), "db") }, false, false},
-		"Drop":     {func() error { return s.Drop(t.Context(), "db") }, false, false},
+		"Clear":     {func() error { return s.Clear(t.Context(), "db", "c") }, false, true},
+		"ClearTags": {func() error { return s.ClearTags(t.Context(), "db", "tag of x") }, true, true},
+		"Delete":    {func() error { return s.Delete(t.Context(), "db", "c", c.KeyText("x")) }, true, true},
+		"ClearAll":  {func() error { return s.ClearAll(t.Context(), "db") }, false, false},
+		"Drop":      {func() error { return s.Drop(t.Context(), "db") }, false, false},
 	} {
 		fill(t, db, s, true, c, 1, "x", "y")
 		fill(t, db, s, true, d, 1, "x")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -195,42 +196,60 @@ func TestComposeFile(t *testing.T) {
 	}
 	var file struct {
 		Services map[string]struct {
-			Image   string
-			Command []string
-			Build   struct{ Context, Dockerfile string }
-			Depends map[string]struct{ Condition string } `yaml:"depends_on"`
-			Test    map[string]any                        `yaml:"healthcheck"`
-			Ports   []string
+			Image    string
+			Profiles []string
+			Command  []string
+			Build    struct{ Context, Dockerfile string }
+			Depends  map[string]struct{ Condition string } `yaml:"depends_on"`
+			Test     map[string]any                        `yaml:"healthcheck"`
+			Ports    []string
 		}
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	servers := 0
+	servers := map[string]int{}
+	ports := map[string]bool{}
 	for name, service := range file.Services {
 		for other, on := range service.Depends {
 			if file.Services[other].Test == nil || on.Condition != "service_healthy" {
 				t.Errorf("%s waits for %s, whose health is not known", name, other)
 			}
+			if of := file.Services[other].Profiles; len(of) > 0 && !slices.Equal(of, service.Profiles) {
+				t.Errorf("%s waits for %s, which is of the profiles %q", name, other, of)
+			}
 		}
 		if service.Image != "" {
 			continue
 		}
-		servers++
+		profile := strings.Join(service.Profiles, " ")
+		servers[profile]++
 		if _, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile)); err != nil {
 			t.Error(err)
 		}
 		if len(service.Ports) != 1 {
 			t.Errorf("%s has the ports %v, want one", name, service.Ports)
 		}
+		for _, port := range service.Ports {
+			if ports[profile+port] {
+				t.Errorf("%s has the port of another server, %s", name, port)
+			}
+			ports[profile+port] = true
+		}
 		flags := strings.Join(service.Command, " ")
-		for _, part := range []string{"-config /etc/shop/compose.toml", "@postgres:5432", "-listen :8080"} {
+		class := map[string]string{"redis": "-config /etc/shop/compose.toml", "sql": "-sql"}[profile]
+		for _, part := range []string{class, "@postgres:5432", "-listen :8080"} {
 			if !strings.Contains(flags, part) {
 				t.Errorf("%s is started with %q, without %q", name, flags, part)
 			}
 		}
 	}
-	if servers != 2 {
-		t.Errorf("%d servers, want 2", servers)
+	if want := map[string]int{"redis": 2, "sql": 2}; !maps.Equal(servers, want) {
+		t.Errorf("the servers of the profiles are %v, want %v", servers, want)
+	}
+	for port := range ports { // or both could be started at once, over one database
+		if _, address, _ := strings.Cut(port, "127.0.0.1"); !ports["redis127.0.0.1"+address] || !ports["sql127.0.0.1"+address] {
+			t.Errorf("only one profile has the port %s", address)
+		}
 	}
 }

@@ -62,15 +62,16 @@ func refusal(steps []inspect.Step) string {
 	return strings.Join(lines, "\n")
 }
 
-// remarks returns what could be better about a server that does all it must.
-func remarks(c *inspect.Checkup) []string {
+// remarks returns what could be better about a server that does all it must. onlyValues says that
+// nothing else is kept there.
+func remarks(c *inspect.Checkup, onlyValues bool) []string {
 	list := []string{}
 	switch {
 	case c.Policy == "noeviction" && c.MaxMemory == 0:
 		list = append(list, "the server has no maxmemory and the policy noeviction, so values take what memory there is; set maxmemory, and maxmemory-policy to volatile-lru (docs/redis.md)")
 	case c.Policy == "noeviction":
 		list = append(list, "the server has the maxmemory-policy noeviction, so when it is full it takes no new values; volatile-lru lets the old ones go (docs/redis.md)")
-	case strings.HasPrefix(c.Policy, "allkeys-"):
+	case strings.HasPrefix(c.Policy, "allkeys-") && !onlyValues:
 		list = append(list, "the server has the maxmemory-policy "+c.Policy+", which may evict the generations of a database and so cost it all its values; volatile-lru keeps them (docs/redis.md)")
 	}
 	return list
@@ -97,6 +98,7 @@ func (p *program) openness(ctx context.Context, cfg *config.Config) []string {
 // withoutCredentials returns cfg without user and password, and whether it has any.
 func withoutCredentials(cfg *config.Config) (*config.Config, bool) {
 	without := *cfg
+	without.Class = config.ClassRedis
 	without.Redis.Username, without.Redis.Password = "", ""
 	scheme, rest, _ := strings.Cut(cfg.Redis.URI, "://")
 	end := len(rest)

@@ -102,7 +102,7 @@ func TestUsageLines(t *testing.T) {
 		"clear":              "Usage: txcache clear DATABASE CACHE... [flags]\n",
 		"drop a b":           "Usage: txcache drop DATABASE [flags]\n",
 		"watch a b":          "Usage: txcache watch [DATABASE] [flags]\n",
-		"check shop":         "Usage: txcache check [flags]\n",
+		"check a b":          "Usage: txcache check [DATABASE] [flags]\n",
 		"bench --duration 1": "Usage: txcache bench [flags]\n",
 		"nothing":            "See txcache --help.\n",
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/cause"
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 )
@@ -18,7 +19,7 @@ import (
 type checkResult struct {
 	Config   string        `json:"config"`
 	Settings []setting     `json:"settings"`
-	Server   *serverResult `json:"server"`        // null but for class redis
+	Server   *serverResult `json:"server"`        // the one of Redis; null without
 	SQL      *sqlResult    `json:"sql,omitempty"` // of class sql
 	Problems []string      `json:"problems"`
 	Remarks  []string      `json:"remarks"` // of what works and could be better
@@ -43,7 +44,7 @@ type stepResult struct {
 
 func (p *program) checkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check",
+		Use:   "check [DATABASE]",
 		Short: "Show the configuration in effect and try the server out",
 		Long: `Check reads the configuration file as the service does and shows every key, with
 defaults marked. Passwords, user names and values that the file takes from the
@@ -55,10 +56,13 @@ asks for the password at all.
 
 With class sql it does so in transactions that are rolled back. It creates no table:
 where that is missing, it says whether the user may create it, and prints the
-statements. It says what the isolation level of the database means for hits.`,
+statements. It says what the isolation level of the database means for hits. Where each
+database has an SQL database of its own, and {database} in the DSN stands for its name,
+one must be named. With values = "redis" it also does with Redis what is done with
+values.`,
 		Example: `  txcache --config cache.toml check
   txcache --config cache.toml check --json | jq .problems`,
-		Args:              cobra.NoArgs,
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return p.check(cmd.Context()) },
 	}
@@ -67,6 +71,9 @@ statements. It says what the isolation level of the database means for hits.`,
 func (p *program) check(ctx context.Context) error {
 	cfg, err := p.load()
 	if err != nil {
+		return err
+	}
+	if err := p.checkUnnamed(cfg); err != nil {
 		return err
 	}
 	r := checkResult{Config: p.config, Problems: []string{}, Remarks: []string{}}
@@ -85,20 +92,29 @@ func (p *program) check(ctx context.Context) error {
 			return err
 		}
 		defer b.Close()
-		c, err := b.Check(ctx)
-		r.Server = server(c)
-		for _, step := range c.Refused() {
-			r.Problems = append(r.Problems, fmt.Sprintf("cannot %s: %v", step.Name, cause.Of(step.Err)))
-		}
-		if failure = backendError(ctx, err); failure != nil {
-			r.Problems = append(r.Problems, cause.Of(err).Error())
-		} else if len(r.Problems) > 0 {
-			failure = errors.New(refusal(c.Refused()))
-		} else {
-			r.Remarks = append(remarks(c), p.openness(ctx, cfg)...)
-		}
+		failure = p.checkRedis(ctx, cfg, b, &r)
 	}
 	return errors.Join(p.print(r, r.write), failure)
+}
+
+// checkRedis adds to r what a server of Redis says, and returns why that is a failure.
+func (p *program) checkRedis(ctx context.Context, cfg *config.Config, b inspect.ValuesInspector, r *checkResult) error {
+	c, err := b.Check(ctx)
+	r.Server = server(c)
+	refused := c.Refused()
+	for _, step := range refused {
+		r.Problems = append(r.Problems, fmt.Sprintf("cannot %s: %v", step.Name, cause.Of(step.Err)))
+	}
+	if failure := backendError(ctx, err); failure != nil {
+		r.Problems = append(r.Problems, cause.Of(err).Error())
+		return failure
+	}
+	if len(refused) > 0 {
+		return errors.New(refusal(refused))
+	}
+	r.Remarks = append(r.Remarks, remarks(c, isSQL(cfg))...)
+	r.Remarks = append(r.Remarks, p.openness(ctx, cfg)...)
+	return nil
 }
 
 // server returns the result of a checkup, nil if nothing was learnt.
@@ -128,12 +144,13 @@ func (r *checkResult) write(w io.Writer) {
 		t.row(s.Key, s.text(), s.note())
 	}
 	t.write(w)
-	switch {
-	case r.SQL != nil:
+	if r.SQL != nil {
 		r.SQL.write(w)
-	case r.Server != nil:
+	}
+	if r.Server != nil {
 		r.Server.write(w)
-	case len(r.Problems) == 0:
+	}
+	if r.SQL == nil && r.Server == nil && len(r.Problems) == 0 {
 		fmt.Fprintln(w, "\nClass memory needs no server.")
 	}
 	for i, remark := range r.Remarks {

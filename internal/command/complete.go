@@ -20,6 +20,9 @@ func (p *program) completes(caches int) cobra.CompletionFunc {
 		if len(args) > caches {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		if len(args) > 0 {
+			p.database = args[0]
+		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), impatience)
 		defer cancel()
 		var found []string

@@ -53,7 +53,7 @@ func isMemory(cfg *config.Config) bool {
 }
 
 var errMemory = errors.New("class memory keeps everything within each process, which cannot be seen or changed from outside; " +
-	"the service itself can tell, with Store.Status, Store.Databases and Store.Stats, and clear and delete, with Store.Clear and Store.Delete")
+	"the service itself can tell, with Store.Status, Store.Databases and Store.Stats, and clear and delete, with Store.Clear, Store.Delete and Store.ClearTags")
 
 // connect opens the backend of class redis that the configuration describes, and returns the
 // options for a store over it.

@@ -21,7 +21,7 @@ type databaseResult struct {
 
 func (p *program) databasesCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "databases",
+		Use:   "databases [DATABASE]",
 		Short: "List the databases of which the server keeps something",
 		Long: `Databases lists the databases that the server keeps generations or values of, with
 the epoch, the version (it grows with each change), the number of fences, the number
@@ -34,14 +34,21 @@ It walks over all keys of the server, gently.
 With class sql it lists the databases in the table of clears: the epoch, the rows of one transaction
 each and those that are the sum of others, how many transactions have cleared or
 deleted something, and how many keys and tags have a delete or a clear that is
-remembered. Where each database has a table of its own, there is the one that the DSN
-leads to.`,
+remembered. Where each database has an SQL database of its own, {database} in the DSN
+stands for its name. Then one must be named, and what its table has is listed.`,
 		Example:           `  txcache --config cache.toml databases`,
-		Args:              cobra.NoArgs,
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			if cfg, err := p.load(); err == nil && isSQL(cfg) {
+			cfg, err := p.load()
+			if err != nil {
+				return err
+			}
+			if err := p.checkUnnamed(cfg); err != nil {
+				return err
+			}
+			if isSQL(cfg) {
 				return p.sqlDatabases(ctx, cfg)
 			}
 			return p.inspect(ctx, func(b inspect.Inspector) error {

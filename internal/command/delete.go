@@ -132,8 +132,8 @@ is given. It fails if the clear cannot be announced, also with outage = "commit"
 }
 
 func (p *program) clearTags(ctx context.Context, r clearTagsResult, force bool) error {
-	err := p.change(ctx, "cleared", "clears them", r.Database, nil, force, func(s *txcache.Store, k keeper) error {
-		return k.clearTags(ctx, s, r.Database, r.Tags)
+	err := p.change(ctx, "cleared", "clears them", r.Database, nil, force, func(s *txcache.Store, _ keeper) error {
+		return s.ClearTags(ctx, r.Database, r.Tags...)
 	})
 	if err != nil {
 		return err

@@ -91,7 +91,9 @@ func TestUsage(t *testing.T) {
 	w := inWorld(t, onRedis("redis://localhost:1", ""))
 	for line, says := range map[string]string{
 		"nothing":                         `unknown command "nothing"`,
-		"check shop":                      "unknown command",
+		"check shop":                      "only where each has an SQL database of its own",
+		"databases shop":                  "only where each has an SQL database of its own",
+		"check shop acme":                 "at most 1 arg",
 		"caches":                          "accepts 1 arg",
 		"caches shop --sample 0":          "--sample is 0",
 		"get shop users":                  "accepts 3 arg",

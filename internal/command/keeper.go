@@ -22,9 +22,6 @@ type keeper interface {
 	// checkKnown returns an error unless the database and each of caches is known.
 	checkKnown(ctx context.Context, database string, caches ...string) error
 
-	// clearTags clears tags by a transaction of its own.
-	clearTags(ctx context.Context, s *txcache.Store, database string, tags []string) error
-
 	// failure returns err, of the store, so that the exit code says whether the backend is
 	// unavailable.
 	failure(ctx context.Context, err error) error
@@ -88,10 +85,6 @@ func (k redisKeeper) caches(ctx context.Context, database string) ([]string, err
 
 func (k redisKeeper) checkKnown(ctx context.Context, database string, caches ...string) error {
 	return checkKnown(ctx, k, database, caches...)
-}
-
-func (redisKeeper) clearTags(ctx context.Context, s *txcache.Store, database string, tags []string) error {
-	return s.Update(ctx, database, func(tx *txcache.Tx) error { return tx.ClearTags(tags...) })
 }
 
 func (redisKeeper) failure(_ context.Context, err error) error { return err }

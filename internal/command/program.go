@@ -51,6 +51,7 @@ type program struct {
 
 	given    func(flag string) bool // on the command line
 	command  string                 // the name of the one that runs
+	database string                 // that it is given, "" if none
 	cfg      *config.Config
 	text     bytes.Buffer // of the file that cfg comes from
 	started  bool         // the command line was understood
@@ -177,11 +178,14 @@ configuration file is wrong; 3 the backend is unavailable; 130 interrupted.`,
 }
 
 // start is called when the command line was understood.
-func (p *program) start(cmd *cobra.Command, _ []string) error {
+func (p *program) start(cmd *cobra.Command, args []string) error {
 	if p.timeout < 0 {
 		return errors.New("--timeout is negative")
 	}
 	p.started, p.command = true, cmd.Name()
+	if len(args) > 0 {
+		p.database = args[0]
+	}
 	if p.timeout > 0 {
 		cause := fmt.Errorf("it was not done within --timeout %v", p.timeout)
 		ctx, cancel := context.WithTimeoutCause(cmd.Context(), p.timeout, cause)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
-	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/inspect"
 	"github.com/seed-dad15c92/txcache/internal/spelling"
@@ -72,6 +71,9 @@ func (p *program) openSQL(ctx context.Context, cfg *config.Config) (inspect.SQLI
 	if err := checkDriver(cfg); err != nil {
 		return nil, nil, err
 	}
+	if err := p.checkNamed(cfg); err != nil {
+		return nil, nil, err
+	}
 	if err := checkFile(cfg); err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +84,7 @@ func (p *program) openSQL(ctx context.Context, cfg *config.Config) (inspect.SQLI
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	i, ok := inspect.SQLOf(b)
+	i, ok := inspect.SQLOf(b, p.database)
 	if !ok {
 		return nil, nil, errors.Join(fmt.Errorf("class %q is not one of SQL", cfg.Class), b.Close())
 	}
@@ -98,6 +100,28 @@ func (p *program) openSQL(ctx context.Context, cfg *config.Config) (inspect.SQLI
 	return i, opts, nil
 }
 
+// isEach reports whether each database has an SQL database of its own.
+func isEach(cfg *config.Config) bool {
+	return isSQL(cfg) && strings.Contains(cfg.SQL.DSN, inspect.SQLDatabase)
+}
+
+// checkNamed returns an error if a database has to be named and is not.
+func (p *program) checkNamed(cfg *config.Config) error {
+	if !isEach(cfg) || p.database != "" {
+		return nil
+	}
+	return usage("the DSN has %s in it, so each database has an SQL database of its own, and the command cannot know which there are; name one: %s %s DATABASE",
+		inspect.SQLDatabase, p.name, p.command)
+}
+
+// checkUnnamed returns an error if a database is named for a command that is about all of them.
+func (p *program) checkUnnamed(cfg *config.Config) error {
+	if isEach(cfg) || p.database == "" {
+		return nil
+	}
+	return usage("%s takes the name of a database only where each has an SQL database of its own, and %s in the DSN of class sql stands for it", p.command, inspect.SQLDatabase)
+}
+
 // checkFile returns an error if the DSN names a file of SQLite that is not there: the
 // driver would create it.
 func checkFile(cfg *config.Config) error {
@@ -107,6 +131,9 @@ func checkFile(cfg *config.Config) error {
 	path, query, _ := strings.Cut(strings.TrimPrefix(cfg.SQL.DSN, "file:"), "?")
 	if path == "" || strings.HasPrefix(path, ":memory:") || strings.Contains(query, "mode=memory") || strings.Contains(query, "vfs=") {
 		return usage("the DSN names no file of SQLite; what a process has in its memory cannot be seen from outside")
+	}
+	if isEach(cfg) { // the backend creates none
+		return nil
 	}
 	if _, err := os.Stat(strings.TrimPrefix(path, "//")); errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the file of SQLite that the DSN names does not exist; see its path, which counts from the present folder unless it begins with /")
@@ -200,20 +227,6 @@ func (k sqlKeeper) unknown(ctx context.Context, database string) error {
 		names = nil // the error that there is says enough
 	}
 	return fmt.Errorf("no database called %s is known: the table has no rows of it%s", quoted(database), didYouMean(spelling.Nearest(database, names)))
-}
-
-func (k sqlKeeper) clearTags(ctx context.Context, s *txcache.Store, database string, tags []string) error {
-	return k.Within(ctx, database, func(q backend.Querier) error {
-		tx, err := s.Enlist(ctx, database, q, nil)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback()
-		if err := tx.ClearTags(tags...); err != nil {
-			return err
-		}
-		return tx.CommitWith(ctx, func(context.Context) error { return nil }) // which Within does
-	})
 }
 
 // failure takes from an error of the store that it says of every one that the backend is

@@ -34,6 +34,15 @@ func (p *program) checkSQL(ctx context.Context, cfg *config.Config, r *checkResu
 		return err
 	}
 	defer b.Close()
+	failure := p.checkTable(ctx, b, r)
+	if values, ok := inspect.ValuesOf(b.Values()); ok && ctx.Err() == nil {
+		failure = errors.Join(failure, p.checkRedis(ctx, cfg, values, r))
+	}
+	return failure
+}
+
+// checkTable is checkSQL without the values.
+func (p *program) checkTable(ctx context.Context, b inspect.SQLInspector, r *checkResult) error {
 	c, err := b.Check(ctx)
 	if c.Server != "" {
 		r.SQL = &sqlResult{

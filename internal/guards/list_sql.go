@@ -90,6 +90,14 @@ var sqlGuards = []guard{{
 	gone:    `return fmt.Errorf("txcache: database %q: %w", s.database, err)`,
 	by:      "TestFailedCommitIsOfUnknownOutcome",
 }, {
+	name:    "sql: a refused commit is of known outcome",
+	keeps:   "P2",
+	without: "A caller that would repeat a change after a serialization failure has to look first whether it was made.",
+	file:    "sqltx/tx.go",
+	text:    `case s.opts.ReadOnly, !tx.Cache.InDoubt(err):`,
+	gone:    `case s.opts.ReadOnly:`,
+	by:      "TestFailedCommitIsOfUnknownOutcome",
+}, {
 	name:    "sql: a rollback forgets on both sides",
 	keeps:   "P2",
 	without: "What a transaction has set stays readable in it after the database has undone it.",

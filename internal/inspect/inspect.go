@@ -16,6 +16,23 @@ import (
 // redisbackend, which sets it.
 var Of func(b backend.Backend) (i Inspector, ok bool)
 
+// ValuesOf returns v as a ValuesInspector. It reports false if v is no Values of package
+// redisbackend, which sets it.
+var ValuesOf func(v backend.Values) (i ValuesInspector, ok bool)
+
+// A ValuesInspector tells of a server that keeps values, and may keep nothing else. An Inspector is
+// one.
+type ValuesInspector interface {
+	// Ping asks the server whether it is there.
+	Ping(ctx context.Context) error
+
+	// Check tries out all that a service does with its server, in a database of
+	// its own, of which nothing is left. An error says that the server is
+	// unavailable, and comes with what was learnt before; what the server refuses
+	// is in the steps.
+	Check(ctx context.Context) (*Checkup, error)
+}
+
 // Unavailable reports whether err, which a method of an Inspector
 // returned, says that the server could not be reached, did not answer in
 // time, or cannot serve now. Other errors concern what was asked. Package
@@ -29,15 +46,7 @@ var Unavailable func(err error) bool
 type Inspector interface {
 	backend.Backend
 	backend.Observed
-
-	// Ping asks the server whether it is there.
-	Ping(ctx context.Context) error
-
-	// Check tries out all that a Backend does with its server, in a database of
-	// its own, of which nothing is left. An error says that the server is
-	// unavailable, and comes with what was learnt before; what the server refuses
-	// is in the steps.
-	Check(ctx context.Context) (*Checkup, error)
+	ValuesInspector
 
 	// Databases returns the databases of the deployment of which the server keeps
 	// generations or values, sorted by name. It walks over all keys of the server.

@@ -7,9 +7,14 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// SQLOf returns b as an SQLInspector. It reports false if b is no Backend of package
+// SQLDatabase stands in a DSN for the name of a database (tenant), where each has an SQL
+// database of its own.
+const SQLDatabase = "{database}"
+
+// SQLOf returns b as an SQLInspector, which looks into the SQL database of that database
+// (tenant); the name may be empty where all are in one. It reports false if b is no Backend of package
 // sqlbackend, which sets it.
-var SQLOf func(b backend.Backend) (i SQLInspector, ok bool)
+var SQLOf func(b backend.Backend, database string) (i SQLInspector, ok bool)
 
 // SQLUnavailable is Unavailable for what a method of an SQLInspector returned. Package
 // sqlbackend sets it.
@@ -20,13 +25,16 @@ var SQLUnavailable func(err error) bool
 var SQLRemedy func(err error) string
 
 // An SQLInspector is a Backend that tells what its table has. The methods that it has
-// beside those of a Backend change nothing, but for Within: no table is created, no epoch begins,
-// nothing is folded. They look into the database that all tenants, or an unnamed one, are in.
+// beside those of a Backend change nothing: no table is created, no epoch begins,
+// nothing is folded.
 type SQLInspector interface {
 	backend.Enlister
 
 	// Ping asks the database whether it is there.
 	Ping(ctx context.Context) error
+
+	// Values returns where values are kept outside of the processes, nil if nowhere.
+	Values() backend.Values
 
 	// Check tries out all that a Backend does with its database, in transactions that
 	// are rolled back. An error says that the database could not be asked, and comes with what was
@@ -38,10 +46,6 @@ type SQLInspector interface {
 
 	// ClearsOf returns what the table has of the database called name.
 	ClearsOf(ctx context.Context, name string) (*Clears, error)
-
-	// Within calls do with a transaction that is committed if do returns nil. It creates the
-	// table if that is missing.
-	Within(ctx context.Context, database string, do func(backend.Querier) error) error
 }
 
 // Clears are what the table has of a database.

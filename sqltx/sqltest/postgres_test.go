@@ -101,7 +101,8 @@ func TestClientsThatHangUpLeaveNoDoubt(t *testing.T) {
 // The same for a commit that the database refuses.
 func TestRefusalIsNoDoubt(t *testing.T) {
 	onPostgres(t, "RAISE EXCEPTION 'too dear';", func(t *testing.T, s *server) {
-		if err := s.raise(t.Context(), 1, 2); !errors.Is(err, sqltx.ErrUnknownOutcome) {
+		var refusal interface{ SQLState() string }
+		if err := s.raise(t.Context(), 1, 2); !errors.As(err, &refusal) || refusal.SQLState() != "P0001" || errors.Is(err, sqltx.ErrUnknownOutcome) {
 			t.Errorf("Update: %v, want the refusal", err)
 		}
 		if n := s.store.Status().InDoubt; n != 0 {

@@ -193,7 +193,7 @@ func TestNoTraceOfWhatWasUndone(t *testing.T) {
 			}
 			return set(s, tx)
 		}, func(err error) bool {
-			return errors.Is(err, sqltx.ErrUnknownOutcome) && code(err) == sqlite3.SQLITE_CONSTRAINT
+			return !errors.Is(err, sqltx.ErrUnknownOutcome) && code(err) == sqlite3.SQLITE_CONSTRAINT
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
