@@ -22,7 +22,7 @@ const (
 // are first used, and closed when more are open than may be, those first that were not used for longest. One
 // that could not be reached leaves no trace: the next use tries again.
 type connections struct {
-	open   func(tenant string) (*sql.DB, error)
+	open   func(tenant string) (*connection, error)
 	forget func(*sql.DB) // is told of those that are closed
 
 	mu     sync.Mutex
@@ -32,30 +32,42 @@ type connections struct {
 }
 
 type connection struct {
-	tenant string
-	db     *sql.DB
-	users  int // it must not be closed
+	tenant    string
+	db        *sql.DB
+	isCurrent func() bool // nil: always
+	users     int         // it must not be closed
+	removed   bool        // from those that are open: the last user closes it
 }
 
-func newConnections(open func(tenant string) (*sql.DB, error), forget func(*sql.DB)) *connections {
+func newConnections(open func(tenant string) (*connection, error), forget func(*sql.DB)) *connections {
 	return &connections{open: open, forget: forget, all: map[string]*list.Element{}, used: list.New()}
 }
 
 // of returns the connections to the database of a tenant, which stay open until release is called.
 func (c *connections) of(tenant string) (db *sql.DB, release func(), err error) {
-	if db, release, err = c.known(tenant, nil); db != nil || err != nil {
-		return db, release, err
+	o, err := c.known(tenant, nil)
+	if o != nil && o.isCurrent != nil && !o.isCurrent() {
+		c.release(o, false)
+		o = nil
 	}
-	if db, err = c.open(tenant); err != nil { // it may look for a file, so others do not wait for it
+	if o == nil && err == nil {
+		opened, failed := c.open(tenant) // it may look for a file, so others do not wait for it
+		if failed != nil {
+			return nil, nil, failed
+		}
+		opened.tenant = tenant
+		opened.db.SetMaxIdleConns(1)
+		opened.db.SetConnMaxIdleTime(idleToKeep)
+		o, err = c.known(tenant, opened)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
-	db.SetMaxIdleConns(1)
-	db.SetConnMaxIdleTime(idleToKeep)
-	return c.known(tenant, db)
+	return o.db, sync.OnceFunc(func() { c.release(o, true) }), nil
 }
 
 // known returns the connections of a tenant if they are open. Otherwise opened is in use from now on, if it is not nil.
-func (c *connections) known(tenant string, opened *sql.DB) (db *sql.DB, release func(), err error) {
+func (c *connections) known(tenant string, opened *connection) (o *connection, err error) {
 	c.mu.Lock()
 	var unused []*sql.DB
 	defer func() {
@@ -66,28 +78,37 @@ func (c *connections) known(tenant string, opened *sql.DB) (db *sql.DB, release 
 	switch {
 	case c.closed:
 		if opened != nil {
-			unused = append(unused, opened)
+			unused = append(unused, opened.db)
 		}
-		return nil, nil, backend.ErrClosed
+		return nil, backend.ErrClosed
 	case at == nil && opened == nil:
-		return nil, nil, nil
+		return nil, nil
 	case at == nil:
-		at = c.used.PushFront(&connection{tenant: tenant, db: opened})
+		at = c.used.PushFront(opened)
 		c.all[tenant] = at
 	case opened != nil: // another goroutine was faster
-		unused = append(unused, opened)
+		unused = append(unused, opened.db)
 	}
 	c.used.MoveToFront(at)
-	o := at.Value.(*connection)
+	o = at.Value.(*connection)
 	o.users++
 	unused = append(unused, c.shrink()...)
-	return o.db, sync.OnceFunc(func() { c.release(o) }), nil
+	return o, nil
 }
 
-func (c *connections) release(o *connection) {
+// release ends one use. If they are not to be kept, the next use of the tenant opens others.
+func (c *connections) release(o *connection, keep bool) {
 	c.mu.Lock()
 	o.users--
+	if at := c.all[o.tenant]; !keep && at != nil && at.Value == o {
+		c.used.Remove(at)
+		delete(c.all, o.tenant)
+		o.removed = true
+	}
 	unused := c.shrink()
+	if o.removed && o.users == 0 {
+		unused = append(unused, o.db)
+	}
 	c.mu.Unlock()
 	c.close(unused)
 }
@@ -131,17 +152,27 @@ func (c *connections) Close() error {
 }
 
 // existing returns an error if a DSN names a file of SQLite that is not there: the driver would create
-// it, and a tenant be there that nobody has made.
-func existing(dialect Dialect, dsn string) error {
+// it, and a tenant be there that nobody has made. Otherwise isCurrent reports whether the file is still the same one: connections
+// to one that was removed, or replaced, go on reading and writing that.
+func existing(dialect Dialect, dsn string) (isCurrent func() bool, err error) {
 	if dialect != SQLite {
-		return nil
+		return nil, nil
 	}
-	if path := file(dsn); path != "" {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w; a file of SQLite is not created for a tenant", errNoFile)
-		}
+	path := file(dsn)
+	if path == "" {
+		return nil, nil
 	}
-	return nil
+	found, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w; a file of SQLite is not created for a tenant", errNoFile)
+	case err != nil:
+		return nil, nil // the driver says more
+	}
+	return func() bool {
+		now, err := os.Stat(path)
+		return err == nil && os.SameFile(found, now)
+	}, nil
 }
 
 var errNoFile = errors.New("there is no file where the dsn says")

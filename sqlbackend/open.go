@@ -57,15 +57,20 @@ func Open(ctx context.Context, cfg *config.Config) (*Backend, error) {
 	}
 	b.owned = db
 	if each != nil {
-		b.each = newConnections(func(tenant string) (*sql.DB, error) {
+		b.each = newConnections(func(tenant string) (*connection, error) {
 			dsn, err := each.of(tenant)
-			if err == nil {
-				err = existing(dialect, dsn)
-			}
 			if err != nil {
 				return nil, err
 			}
-			return connect(dialect, cfg.SQL.Driver, dsn)
+			isCurrent, err := existing(dialect, dsn)
+			if err != nil {
+				return nil, err
+			}
+			db, err := connect(dialect, cfg.SQL.Driver, dsn)
+			if err != nil {
+				return nil, err
+			}
+			return &connection{db: db, isCurrent: isCurrent}, nil
 		}, b.forget)
 		b.owned = b.each
 		return b, db.Close()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/mariadbtest"
 	"github.com/seed-dad15c92/txcache/internal/postgrestest"
+	"github.com/seed-dad15c92/txcache/sqlbackend"
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
@@ -21,7 +23,7 @@ import (
 type estate struct {
 	dialect, driver, dsn string
 	of                   func(tenant string) string // the DSN of a service
-	create               func(t *testing.T, tenant string)
+	create, drop         func(t *testing.T, tenant string)
 	names                []string
 }
 
@@ -50,6 +52,8 @@ func onEachEstate(t *testing.T, f func(t *testing.T, e *estate)) {
 					return uriOf(driver + "_" + escaped(tenant))
 				}, func(t *testing.T, tenant string) {
 					exec(t, driver, uri, `CREATE DATABASE "`+driver+"_"+tenant+`"`)
+				}, func(t *testing.T, tenant string) {
+					exec(t, driver, uri, `DROP DATABASE "`+driver+"_"+tenant+`" WITH (FORCE)`)
 				}, names})
 			})
 		}
@@ -58,6 +62,8 @@ func onEachEstate(t *testing.T, f func(t *testing.T, e *estate)) {
 		server := mariadbtest.Start(t)
 		f(t, &estate{"mysql", "mysql", server.DSN("{database}"), server.DSN, func(t *testing.T, tenant string) {
 			exec(t, "mysql", server.DSN("test"), "CREATE DATABASE `"+tenant+"`")
+		}, func(t *testing.T, tenant string) {
+			exec(t, "mysql", server.DSN("test"), "DROP DATABASE `"+tenant+"`")
 		}, plain})
 	})
 	for driver, busy := range map[string]string{"sqlite": "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)", "sqlite3": "_busy_timeout=10000&_journal_mode=WAL"} {
@@ -67,6 +73,12 @@ func onEachEstate(t *testing.T, f func(t *testing.T, e *estate)) {
 			f(t, &estate{"sqlite", driver, of("{database}"), of, func(t *testing.T, tenant string) {
 				if err := os.WriteFile(filepath.Join(folder, tenant+".db"), nil, 0o600); err != nil {
 					t.Fatal(err)
+				}
+			}, func(t *testing.T, tenant string) {
+				for _, suffix := range []string{"", "-wal", "-shm"} {
+					if err := os.Remove(filepath.Join(folder, tenant+".db"+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+						t.Fatal(err)
+					}
 				}
 			}, plain})
 		})
@@ -220,5 +232,93 @@ func (e *estate) missing(t *testing.T, store *txcache.Store) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// An SQL database that is dropped, and later created anew, is the one that a tenant has then: no connection of before
+// is used for it, and a clear by an operator is one of the new database.
+func TestDatabaseThatIsCreatedAnew(t *testing.T) {
+	onEachEstate(t, func(t *testing.T, e *estate) {
+		for _, restored := range []bool{false, true} { // with the table, as from a dump
+			t.Run(fmt.Sprintf("restored=%v", restored), func(t *testing.T) { e.createdAnew(t, fmt.Sprintf("again-%v", restored), restored) })
+		}
+	})
+}
+
+func (e *estate) createdAnew(t *testing.T, tenant string, restored bool) {
+	cfg := config.Default()
+	cfg.Class = config.ClassSQL
+	cfg.SQL.Dialect, cfg.SQL.Driver, cfg.SQL.DSN = e.dialect, e.driver, e.dsn
+	store, err := txcache.OpenConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	c := txcache.Must(txcache.NewCache[int, int](store, "c", &txcache.CacheOptions{ContextFree: true}))
+	open := func() *sql.DB {
+		db, err := sql.Open(e.driver, e.of(tenant))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	// load reports whether nothing was cached.
+	load := func(db *sql.DB) (loaded bool, err error) {
+		err = sqltx.View(t.Context(), store, tenant, db, &sql.TxOptions{Isolation: e.exact()}, func(tx *sqltx.Tx) error {
+			_, err := c.Load(t.Context(), tx.Cache, 1, func(context.Context) (int, error) {
+				loaded = true
+				return 1, nil
+			})
+			return err
+		})
+		return loaded, err
+	}
+	e.create(t, tenant)
+	db := open()
+	if _, err := load(db); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e.drop(t, tenant)
+	if err := store.Clear(t.Context(), tenant, "c"); err == nil {
+		t.Error("a clear of a database that is not there was done")
+	}
+	e.create(t, tenant)
+	db = open()
+	defer db.Close()
+	if restored {
+		dialect := map[string]sqlbackend.Dialect{"postgres": sqlbackend.Postgres, "mysql": sqlbackend.MySQL, "sqlite": sqlbackend.SQLite}[e.dialect]
+		for statement := range strings.SplitSeq(sqlbackend.DDL(dialect, ""), ";\n") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for try := 1; ; try++ { // the first finds that the table is missing
+		if _, err := load(db); err == nil {
+			break
+		} else if try == 3 {
+			t.Fatal("try 3: ", err)
+		}
+	}
+	if err := store.Clear(t.Context(), tenant, "c"); err != nil { // it may be the epoch that the first begin found missing
+		t.Fatal(err)
+	}
+	if _, err := load(db); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err := load(db); loaded || err != nil {
+		t.Errorf("not cached: %v, %v", loaded, err)
+	}
+	if err := store.Clear(t.Context(), tenant, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err := load(db); !loaded || err != nil {
+		t.Errorf("cached after a clear: %v, %v", !loaded, err)
 	}
 }
