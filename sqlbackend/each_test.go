@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -333,78 +332,6 @@ func TestNoFileIsCreatedForATenant(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Connections to a file that was removed, or replaced, go on with that. So others take their place; those in
-// use are closed after it.
-func TestFileThatIsReplaced(t *testing.T) {
-	folder := t.TempDir()
-	path, dsn := filepath.Join(folder, "shop.db"), "file:"+folder+"/shop.db"
-	create := func() {
-		t.Helper()
-		if err := os.WriteFile(path+".new", nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f := newFarm()
-	b := mustOpenEach(t, "sqlite", "file:"+folder+"/{database}.db")
-	create()
-	opened := func(want, open int) {
-		t.Helper()
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.opened[dsn] != want || f.open[dsn] != open {
-			t.Errorf("%d connections were opened and %d are open, want %d and %d", f.opened[dsn], f.open[dsn], want, open)
-		}
-	}
-	sync := func() {
-		t.Helper()
-		if _, err := b.Sync(t.Context(), "shop"); err != nil {
-			t.Error(err)
-		}
-	}
-	sync()
-	sync()
-	opened(1, 1)
-	create()
-	sync()
-	opened(2, 1)
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Sync(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "no file") {
-		t.Errorf("Sync returned %v", err)
-	}
-	opened(2, 0)
-
-	create()
-	entered, leave, left := make(chan struct{}), make(chan struct{}), make(chan error)
-	var once atomic.Bool
-	f.mu.Lock()
-	f.query = func(string) error {
-		if once.CompareAndSwap(false, true) {
-			close(entered)
-			<-leave
-		}
-		return nil
-	}
-	f.mu.Unlock()
-	go func() {
-		_, err := b.Sync(t.Context(), "shop")
-		left <- err
-	}()
-	<-entered
-	create()
-	sync()
-	opened(4, 2)
-	close(leave)
-	if err := <-left; err != nil {
-		t.Errorf("the connections that were in use: %v", err)
-	}
-	opened(4, 1)
 }
 
 // Close closes all, and what comes later is refused.

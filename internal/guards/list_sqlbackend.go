@@ -231,7 +231,7 @@ var sqlBackendGuards = []guard{{
 	without: "Each misspelt name of a tenant leaves a file of SQLite.",
 	file:    "sqlbackend/connections.go",
 	text:    "	case errors.Is(err, fs.ErrNotExist):\n		return nil, fmt.Errorf(\"%w; a file",
-	gone:    "	case false:\n		return nil, fmt.Errorf(\"%w; a file",
+	gone:    "	case errors.Is(err, fs.ErrNotExist) && path == \"\":\n		return nil, fmt.Errorf(\"%w; a file",
 	by:      "TestNoFileIsCreatedForATenant",
 }, {
 	name:    "sqlbackend: a file that was replaced is opened again",
@@ -244,7 +244,7 @@ var sqlBackendGuards = []guard{{
 }, {
 	name:    "sqlbackend: connections to a file that was replaced are closed after use",
 	keeps:   "operators",
-	without: "A statement fails as the connections under it are closed, or they are never closed.",
+	without: "The connections to a file that was removed while they were in use are never closed.",
 	file:    "sqlbackend/connections.go",
 	text:    "if o.removed && o.users == 0 {",
 	gone:    "if o.removed && o.users < 0 {",
