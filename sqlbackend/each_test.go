@@ -60,6 +60,10 @@ func TestPlaceOfTheTenantsName(t *testing.T) {
 		{"postgres", "host={database} dbname=shop password=sw0rdfish", ""},
 		{"postgres", "dbname=shop options=-csearch_path={database} password=sw0rdfish", ""},
 		{"postgres", "dbname = {database} password=sw0rdfish", ""},
+		{"postgres", "postgres://app:sw0rdfish@db/{database}?sslmode=disable&dbname=shop", ""}, // drivers take the last name
+		{"postgres", "postgres://app:sw0rdfish@db/{database}?database=shop", ""},
+		{"postgres", "dbname={database} password=sw0rdfish\tdbname = shop", ""},
+		{"postgres", "database={database} application_name=mydatabase=x password=sw0rdfish", "database=acme application_name=mydatabase=x password=sw0rdfish"},
 		{"mysql", "app:sw0rdfish@tcp(db:3306)/{database}?parseTime=true", "app:sw0rdfish@tcp(db:3306)/acme?parseTime=true"},
 		{"mysql", "app:sw0rdfish@unix(/run/mysqld.sock)/erp-{database}", "app:sw0rdfish@unix(/run/mysqld.sock)/erp-acme"},
 		{"mysql", "app:{database}@tcp(db)/shop", ""},

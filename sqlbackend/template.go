@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/seed-dad15c92/txcache/internal/inspect"
@@ -28,8 +29,14 @@ func newTemplate(dialect Dialect, dsn string) (*template, error) {
 	if strings.Contains(t.before+"\x00"+t.after, inspect.SQLDatabase) {
 		return nil, fmt.Errorf("%s may stand in the name of the database only, as in %s", inspect.SQLDatabase, examples[dialect])
 	}
+	if dialect == Postgres && named.MatchString(t.after) {
+		return nil, fmt.Errorf("the database is named a second time behind %s, and drivers take the last name", inspect.SQLDatabase)
+	}
 	return t, nil
 }
+
+// named matches the name of a database among the settings of PostgreSQL.
+var named = regexp.MustCompile(`[?&\s](dbname|database)\s*=`)
 
 var examples = map[Dialect]string{
 	Postgres: "postgres://host/{database} and host=… dbname={database}",

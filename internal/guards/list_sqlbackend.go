@@ -178,6 +178,14 @@ var sqlBackendGuards = []guard{{
 	gone:    `if t.before == inspect.SQLDatabase {`,
 	by:      "TestPlaceOfTheTenantsName",
 }, {
+	name:    "sqlbackend: the database is not named a second time",
+	keeps:   "operators",
+	without: "The clears of all tenants go into one SQL database, in which none of their services looks.",
+	file:    "sqlbackend/template.go",
+	text:    "if dialect == Postgres && named.MatchString(t.after) {",
+	gone:    "if dialect == MySQL && named.MatchString(t.after) {",
+	by:      "TestPlaceOfTheTenantsName",
+}, {
 	name:    "sqlbackend: a tenant's name is escaped in a URL",
 	keeps:   "P7",
 	without: "A tenant whose name has a question mark changes the settings of the connection.",
