@@ -149,3 +149,25 @@ func TestRandomUseOfManyDatabases(t *testing.T) {
 		}
 	}
 }
+
+// An error of a driver that shows the password is not passed on, wherever an @ or a slash stands beside it.
+func TestErrorsOfConnectingShowNoPassword(t *testing.T) {
+	for dialect, dsns := range map[string][]string{
+		"postgres": {
+			"postgres://app:sw0rdfish@db/{database}", "postgres://app:sw0rdfish@db/{database}?application_name=app@host", "postgres://app:sw0rdfish@db/{database}#a@b",
+			"host=db dbname={database} password=sw0rdfish", "host=db dbname={database} password='sw0rdfish'",
+		},
+		"mysql": {"app:sw0rdfish@tcp(db)/{database}", "app:sw0rdfish@tcp(db)/{database}?connectionAttributes=app:a@host"},
+	} {
+		for _, dsn := range dsns {
+			f := newFarm()
+			f.refuse = fmt.Errorf("no user app with %s", secret)
+			b := mustOpenEach(t, dialect, dsn)
+			for _, tenant := range []string{"shop", "a.b"} {
+				if _, err := b.Sync(t.Context(), tenant); err == nil || strings.Contains(err.Error(), secret) {
+					t.Errorf("%s: %v", dsn, err)
+				}
+			}
+		}
+	}
+}

@@ -16,6 +16,7 @@ type farm struct {
 	open   map[string]int // connections, by DSN
 	opened map[string]int // ever
 	query  func(dsn string) error
+	refuse error // every connection; nil: none
 }
 
 var everyFarm = &farm{}
@@ -28,12 +29,16 @@ func newFarm() *farm {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.open, f.opened, f.query = map[string]int{}, map[string]int{}, func(string) error { return nil }
+	f.refuse = nil
 	return f
 }
 
 func (f *farm) Open(dsn string) (driver.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuse != nil {
+		return nil, f.refuse
+	}
 	f.open[dsn]++
 	f.opened[dsn]++
 	return &farmConn{f: f, dsn: dsn}, nil

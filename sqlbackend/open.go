@@ -160,9 +160,12 @@ func secrets(dsn string) (all []string) {
 	if _, rest, ok := strings.Cut(address, "://"); ok {
 		address = rest
 	}
-	if at := strings.LastIndexByte(address, '@'); at >= 0 {
-		if _, password, ok := strings.Cut(address[:at], ":"); ok {
-			found = append(found, password)
+	ends := []int{len(address), strings.LastIndexByte(address, '/'), strings.IndexAny(address, "/?#")} // of what has the password
+	for _, end := range ends {
+		if at := strings.LastIndexByte(address[:max(end, 0)], '@'); at >= 0 {
+			if _, password, ok := strings.Cut(address[:at], ":"); ok {
+				found = append(found, password)
+			}
 		}
 	}
 	for part := range strings.FieldsFuncSeq(dsn, func(r rune) bool { return strings.ContainsRune(" ?&;", r) }) {

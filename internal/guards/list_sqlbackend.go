@@ -286,7 +286,7 @@ var sqlBackendGuards = []guard{{
 	keeps:   "operators",
 	without: "The SQL database of a tenant cannot be dropped while a service runs.",
 	file:    "sqlbackend/connections.go",
-	text:    "	db.SetConnMaxIdleTime(idleToKeep)\n",
-	gone:    "	_ = idleToKeep\n",
+	text:    "		opened.db.SetConnMaxIdleTime(idleToKeep)\n",
+	gone:    "		_ = idleToKeep\n",
 	by:      "TestIdleConnectionsAreClosed",
 }}
