@@ -10,8 +10,8 @@
  * Time goes in ticks, for all clocks at once. TERM: for how long a state is used, from before it was asked
  * for. WAIT: after that, since a reply, all registrations that the reply knew are over.
  *
- * Faults are on unless NOCRASH, NOLOSS or NOLATE turns them off. A macro of the list in
- * README.md takes a rule out; then an assertion must fail.
+ * Faults are CRASH (the process of the first writer dies), LOSS (the hash is lost) and LATER. A
+ * macro of the list in README.md takes a rule out; then an assertion must fail.
  */
 #ifndef P
 #define P 2		/* processes */
@@ -20,10 +20,10 @@
 #define W 1		/* writers, one transaction each */
 #endif
 #ifndef R
-#define R 2		/* registering requests of a process */
+#define R 1		/* registering requests of a process */
 #endif
 #ifndef LATER
-#define LATER 1		/* requests that arrive late or again */
+#define LATER 0		/* requests that arrive late or again */
 #endif
 #ifndef TERM
 #define TERM 1
@@ -37,15 +37,19 @@
 #define HOME(w) (w)
 #endif
 #ifndef MEMBERS
-#define MEMBERS 255	/* processes that begin transactions */
+#define MEMBERS (P == 1 -> 1 : 2)	/* the set of processes that begin transactions */
+#endif
+
+#ifndef NOTES
+#define NOTES 1		/* the set of processes that note what replies knew */
 #endif
 
 /* What writers may choose to write: 1 A, 2 B, 4 both, by a fence of the whole. */
 #ifndef FIRST
-#define FIRST 5
+#define FIRST (W == 1 -> 5 : 1)
 #endif
 #ifndef SECOND
-#define SECOND 7
+#define SECOND 2
 #endif
 #define ONE(w) (w == 0 -> FIRST : SECOND)
 
@@ -272,9 +276,6 @@ inline send(p, kind) {
 	process[p].asking = kind;
 	if :: kind == 1 && !USABLE(p) -> process[p].left = TERM + 1 :: else fi
 }
-#ifndef NOTES
-#define NOTES 1	/* processes that note what replies knew */
-#endif
 
 /* It keeps the state s, to which the keys that it has marked meanwhile belong. */
 inline keep(p, s, marks) {
@@ -497,7 +498,7 @@ ended:	skip
 
 /* ---- the world ---- */
 
-#ifdef SURVIVE	/* a fence that survives the loss of the hash waits for nobody of before */
+#ifdef SURVIVE	/* a fence that survives the loss of the hash counts from before all registrations */
 #define SURVIVES 0
 #else
 #define SURVIVES 1
@@ -576,11 +577,11 @@ end:	do
 #if P > 1
 	:: note(1)
 #endif
-#ifndef NOLOSS
+#ifdef LOSS
 	:: atomic { losses == 0 -> d_step { losses++; lose(true) } }
 	:: atomic { losses == 0 && !committing && !pending -> d_step { losses++; lose(false) } }
 #endif
-#ifndef NOCRASH
+#ifdef CRASH
 	:: atomic { !process[0].dead -> d_step { process[0].dead = true; drop(0) } }
 #endif
 	od
