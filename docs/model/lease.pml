@@ -379,7 +379,7 @@ end:	do
 #endif
 		begin(LEASE(p)); own(p) } }
 	:: atomic { !process[p].dead && process[p].acked < process[p].sent -> d_step { /* It drops all, and acknowledges. */
-		#ifndef ACKFIRST	/* it drops later */
+#ifndef ACKFIRST	/* it drops later */
 		drop(p);
 #endif
 		process[p].acked = process[p].sent } }
