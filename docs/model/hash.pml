@@ -50,10 +50,10 @@
 #define SET(i) (1 << (i))
 #define WITHOUT(a, b) ((a) & (255 - (b)))
 
-typedef OneState {
+typedef OneState {	/* backend.State */
 	byte number;	/* of changes */
 	byte gone[K];	/* for each key, the number of its last delete */
-	byte fenced	/* keys */
+	byte fenced	/* the keys that it shows as fenced, or that were marked */
 };
 
 /* ---- the hash of the database ---- */
@@ -62,11 +62,19 @@ byte number = 1, epoch = 1, serial = 1;
 byte gone[K] = 1;
 bool unknown;		/* a new hash has one registration of those of whom it knows nothing */
 
-typedef Fence { byte keys, serial, placed };
-Fence fence[W];		/* keys == 0: none stands */
+typedef Fence {
+	byte keys;	/* 0: it does not stand */
+	byte serial;	/* of the last registration when it was placed */
+	byte placed	/* the number of the change that placed it */
+};
+Fence fence[W];
 
-typedef Registration { byte request, serial, marked };
-Registration member[P];	/* request == 0: none; marked: the fences of keys that it has acknowledged */
+typedef Registration {
+	byte request;	/* 0: none */
+	byte serial;
+	byte marked	/* the fences of keys that the process has acknowledged */
+};
+Registration member[P];
 
 /* ---- the service's own database ---- */
 
@@ -95,9 +103,9 @@ typedef Process {
 	byte since;		/* keys that were marked since */
 	bool registered;
 	byte replyEpoch;
-	byte heard[W];		/* the placing of a fence of keys that was marked */
-	byte noteEpoch, noteSerial, noteLeft;	/* registrations that are over in noteLeft ticks */
-	byte leaseEpoch
+	byte leaseEpoch;
+	byte heard[W];		/* for each fence of keys, the placing that it has marked */
+	byte noteEpoch, noteSerial, noteLeft	/* registrations that are over in noteLeft ticks */
 };
 Process process[P];
 OneState state[2*P + W];	/* those that processes have: of leases, of replies, of clears; number == 0: none */
@@ -156,6 +164,7 @@ inline begin(s) {
 	od;
 	i = 0; j = 0
 }
+
 /* Its state is not older than those of clears that have returned to this process. */
 inline own(p) {
 	do
@@ -168,6 +177,8 @@ inline own(p) {
 /* ---- scripts: each is one step of the hash ---- */
 
 inline changed() { number++; assert(number < N) }
+
+/* Somebody else fills both keys as soon as there is this number. */
 inline filled() {
 	if :: !(STANDING & A) -> fill[number].shows[0] = FILLED + visible :: else fi;
 	if :: !(STANDING & B) -> fill[number].shows[1] = FILLED + visible :: else fi
@@ -179,9 +190,9 @@ inline delete(keys) {
 }
 inline read(s) { state[s].number = number; state[s].fenced = STANDING; state[s].gone[0] = gone[0]; state[s].gone[1] = gone[1] }
 
-#ifdef OVERWRITE
+#ifdef OVERWRITE	/* a late request takes the place of a later one */
 #define REPLACES(n, p) ((n) != member[p].request)
-#elif defined(RESERIAL)
+#elif defined(RESERIAL)	/* a repeated request gets a new serial number */
 #define REPLACES(n, p) ((n) >= member[p].request)
 #else
 #define REPLACES(n, p) ((n) > member[p].request)

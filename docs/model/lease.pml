@@ -101,6 +101,7 @@ inline mark(p, w) {
 #else
 #define MARK(p, w) mark(p, w)
 #endif
+/* It hears of a fence, then its acknowledgement arrives. Each may happen again, or never. */
 #define hear(p, w) \
 	atomic { !process[p].dead && fence[w].keys && fence[w].keys != WHOLE && process[p].heard[w] != fence[w].placed -> d_step { \
 		MARK(p, w); process[p].heard[w] = fence[w].placed } }
@@ -141,7 +142,7 @@ end:	do
 		process[p].acked = process[p].sent } }
 	:: atomic { member[p].request && ACKNOWLEDGES(p) -> d_step { /* That arrives, or arrives again. */
 		unregister(p) } }
-#ifdef READFIRST
+#ifdef READFIRST	/* the other step */
 	:: atomic { process[p].asking == 1 && state[REPLY(p)].number && !process[p].registered -> d_step {
 		register(p, process[p].sent); process[p].registered = (member[p].request == process[p].sent) } }
 #endif
@@ -159,6 +160,7 @@ end:	do
 #endif
 	od
 }
+
 /* ---- a writer ---- */
 
 #define home process[HOME(w)]
