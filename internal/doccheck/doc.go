@@ -14,6 +14,9 @@
 //   - Each sentence of README.md, doc.go and docs/guarantees.md stands in
 //     testdata/promises.txt, with the tests that hold it, or as no promise. A
 //     sentence that is changed or added must be listed anew.
+//   - The models in docs/model do what their page says: each run that must hold holds,
+//     each rule that is taken out is missed, and the code that is named for a step is there.
+//     This needs Spin and gcc, and takes a minute or two.
 //
 // A comment right before a block says more about it:
 //
