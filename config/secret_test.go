@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/config"
 )
@@ -209,6 +210,16 @@ func TestAnInvalidURIIsNotShown(t *testing.T) {
 		if c.Redis.URI = uri; !strings.Contains(c.Redis.String(), want) {
 			t.Errorf("%q shows as\n%s", uri, c.Redis)
 		}
+	}
+}
+
+func TestStringHasTheTermThatIsUsed(t *testing.T) {
+	c := config.Default()
+	if c.Sync = config.SyncLease; !strings.Contains(c.String(), "term = \"1s\"\nwait = \"2s\"\n") {
+		t.Errorf("got\n%s", c)
+	}
+	if c.Redis.Wait = time.Second; !strings.Contains(c.String(), "term = \"500ms\"\nwait = \"1s\"\n") {
+		t.Errorf("got\n%s", c)
 	}
 }
 
