@@ -144,18 +144,14 @@ func (b *Backend) dropHash(ctx context.Context, name string) (done bool, err err
 	db := b.info(name)
 	cmd := dropScript.command(db.hash, b.layout.channel(), db.announced, b.self, flag(b.expectsMembers.Load()))
 	err = b.do(ctx, db.hash, cmd)
-	if err == nil && cmd.Err() != nil {
-		err = b.scriptError(cmd.Err())
-	}
-	if err != nil {
-		b.forget(name)
-		return false, err
-	}
-	if refused := cmd.Val() == int64(0); refused {
+	if err == nil && cmd.Val() == int64(0) {
 		return false, nil
 	}
 	b.forget(name)
-	return true, nil
+	if err == nil && cmd.Err() != nil {
+		err = b.scriptError(cmd.Err())
+	}
+	return err == nil, err
 }
 
 // removeValues removes the values of the database called name.

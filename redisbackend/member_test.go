@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/redisbackend"
@@ -40,7 +41,10 @@ func (c *earConn) Read(p []byte) (int, error) {
 	}
 }
 
-// member returns a process with terms, of a second, that hears announcements until it is deaf.
+// shortTerm and shortWait are shorter than a process needs to notice that it hears nothing.
+const shortTerm, shortWait = 200 * time.Millisecond, 400 * time.Millisecond
+
+// member returns a process with terms that hears announcements until it is deaf.
 func member(t *testing.T, server *miniredis.Miniredis) (*process, *ear) {
 	t.Helper()
 	e := &ear{}
@@ -50,7 +54,7 @@ func member(t *testing.T, server *miniredis.Miniredis) (*process, *ear) {
 		conn, err := dial(ctx, network, addr)
 		return &earConn{Conn: conn, ear: e}, err
 	}
-	p := over(t, o, &redisbackend.Options{Lease: true, Timeout: 10 * time.Second})
+	p := over(t, o, &redisbackend.Options{Lease: true, Term: shortTerm, Wait: shortWait, Timeout: 10 * time.Second})
 	announced(t, p)
 	return p, e
 }
@@ -62,7 +66,7 @@ func withMember(t *testing.T, test func(t *testing.T, server *miniredis.Miniredi
 	synctest.Test(t, func(t *testing.T) {
 		server := bubbleServer(t)
 		p, e := member(t, server)
-		other := over(t, dialing(server), &redisbackend.Options{Wait: 2 * time.Second, Timeout: 10 * time.Second})
+		other := over(t, dialing(server), &redisbackend.Options{Wait: shortWait, Timeout: 10 * time.Second})
 		trusting(t, p, "shop")
 		time.Sleep(3 * time.Second) // members whom the new hash does not know are gone
 		mustSync(t, other.Backend, "shop")
@@ -93,7 +97,7 @@ func TestATermNeedsNoRoundTrip(t *testing.T) {
 		if now := p.Stats().RoundTrips; now != trips {
 			t.Errorf("within a term %d requests were sent", now-trips)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(shortTerm)
 		g := newGate(p.client)
 		if s := mustSync(t, p.Backend, "shop"); s != before || g.count("evalsha") != 1 {
 			t.Errorf("after the term %d scripts were run, and the state is %+v", g.count("evalsha"), s)
@@ -147,7 +151,7 @@ func TestMembersAcknowledge(t *testing.T) {
 		if waited := time.Since(start); waited > 100*time.Millisecond || other.Stats().WaitedOut > 0 {
 			t.Errorf("the change has waited for %v", waited)
 		}
-		time.Sleep(time.Second) // the term was of little use
+		time.Sleep(shortTerm) // the term was of little use
 		if s := trusting(t, p, "shop"); s.IsFenced("a") || s.Token("a") == "" {
 			t.Errorf("after the clear a member uses %+v", s)
 		}
@@ -157,7 +161,7 @@ func TestMembersAcknowledge(t *testing.T) {
 // A term counts from before the request: nobody knows when the server has answered.
 func TestATermCountsFromTheRequest(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-		time.Sleep(time.Second)
+		time.Sleep(shortTerm)
 		e.deaf.Store(true)
 		g := newGate(p.client)
 		release := g.hold(g.after, "evalsha")
@@ -175,6 +179,7 @@ func TestATermCountsFromTheRequest(t *testing.T) {
 // Registrations that are made while a request is on its way are not over a wait after it was sent.
 func TestRegistrationsAreOverAWaitAfterTheAnswer(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
+		time.Sleep(shortTerm)
 		g := newGate(other.client)
 		release := g.hold(g.before, "evalsha")
 		fenced := make(chan error, 1)
@@ -182,7 +187,9 @@ func TestRegistrationsAreOverAWaitAfterTheAnswer(t *testing.T) {
 			f := backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Caches: []backend.Generation{{Cache: "a"}}}
 			fenced <- other.Fence(t.Context(), "shop", f)
 		}()
-		time.Sleep(1700 * time.Millisecond)
+		time.Sleep(shortWait / 4)
+		trusting(t, p, "shop")
+		time.Sleep(shortWait * 3 / 5) // its term has ended, and the next ends after the wait
 		trusting(t, p, "shop")
 		e.deaf.Store(true)
 		release()
@@ -198,14 +205,14 @@ func TestRegistrationsAreOverAWaitAfterTheAnswer(t *testing.T) {
 // An answer that comes after the process has acknowledged its request begins no term.
 func TestAnAnswerAfterItsAcknowledgement(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-		time.Sleep(time.Second)
+		time.Sleep(shortTerm)
 		g := newGate(p.client)
 		release := g.hold(g.after, "evalsha")
 		go func() { _, _ = p.Sync(t.Context(), "shop") }()
 		synctest.Wait()
 		start := time.Now()
 		mustFence(t, other)
-		if time.Since(start) > 500*time.Millisecond {
+		if time.Since(start) > 100*time.Millisecond {
 			t.Fatal("the member has not acknowledged")
 		}
 		e.deaf.Store(true)
@@ -220,7 +227,7 @@ func TestAnAnswerAfterItsAcknowledgement(t *testing.T) {
 // An acknowledgement that overtakes its request is repeated: nobody waits for the process.
 func TestAnAcknowledgementBeforeItsRequest(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, _ *ear, other *process) {
-		time.Sleep(time.Second)
+		time.Sleep(shortTerm)
 		g := newGate(p.client)
 		release := g.hold(g.before, "evalsha")
 		go func() { _, _ = p.Sync(t.Context(), "shop") }()
@@ -268,7 +275,7 @@ func TestOwnChangesEndTheTerm(t *testing.T) {
 		}
 	})
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, _ *process) {
-		time.Sleep(time.Second)
+		time.Sleep(shortTerm)
 		e.deaf.Store(true)
 		g := newGate(p.client)
 		release := g.hold(g.after, "evalsha")
@@ -286,7 +293,7 @@ func TestOwnChangesEndTheTerm(t *testing.T) {
 // While a fence stands each begin asks.
 func TestNoTermBeginsWhileAFenceStands(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-		time.Sleep(time.Second)
+		time.Sleep(shortTerm)
 		e.deaf.Store(true)
 		mustFence(t, other)
 		for range 3 {
@@ -365,6 +372,19 @@ func TestWhoDoesNotHearDoesNotRegister(t *testing.T) {
 	})
 }
 
+// Nor does one that no longer hears, with what it has registered before.
+func TestWhoHearsNoMoreAcknowledges(t *testing.T) {
+	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
+		e.deaf.Store(true)
+		time.Sleep(4 * time.Second)
+		start := time.Now()
+		mustFence(t, other)
+		if waited := time.Since(start); waited > 100*time.Millisecond {
+			t.Errorf("a fence has waited %v for a process that does not hear", waited)
+		}
+	})
+}
+
 // A change that its caller gives up waits no longer, and says so.
 func TestAWaitEndsWithItsCaller(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
@@ -376,4 +396,32 @@ func TestAWaitEndsWithItsCaller(t *testing.T) {
 			t.Errorf("the fence answers %v", err)
 		}
 	})
+}
+
+func TestTermsAndWaitsThatDoNotFit(t *testing.T) {
+	for _, c := range []struct {
+		options redisbackend.Options
+		fit     bool
+	}{
+		{redisbackend.Options{Lease: true}, true},
+		{redisbackend.Options{Lease: true, Term: time.Second}, true},
+		{redisbackend.Options{Lease: true, Term: time.Second + 1}, false},
+		{redisbackend.Options{Lease: true, Term: time.Millisecond, Wait: 2 * time.Millisecond}, true},
+		{redisbackend.Options{Lease: true, Term: time.Millisecond - 1, Wait: 2 * time.Millisecond}, false},
+		{redisbackend.Options{Lease: true, Wait: 2*time.Millisecond - 1}, false},
+		{redisbackend.Options{Lease: true, Wait: 20 * time.Second}, true},
+		{redisbackend.Options{Lease: true, Wait: 20*time.Second + 1}, false},
+		{redisbackend.Options{Wait: -1}, false},
+		{redisbackend.Options{Lease: true, Channel: true}, false},
+	} {
+		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+		b, err := redisbackend.New(client, &c.options)
+		if (err == nil) != c.fit {
+			t.Errorf("%+v: %v", c.options, err)
+		}
+		if err == nil {
+			_ = b.Close()
+		}
+		_ = client.Close()
+	}
 }
