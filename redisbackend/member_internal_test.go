@@ -1,6 +1,7 @@
 package redisbackend
 
 import (
+	_ "embed"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
+
+//go:embed testdata/database_before_members.lua
+var oldLua string
 
 // A desk runs the scripts of members.
 type desk struct {
@@ -38,6 +42,16 @@ func (d *desk) run(op operation, words string, args ...any) reply {
 		d.t.Fatalf("%s %s: %v, %v", op, words, err, cmd.Err())
 	}
 	return r
+}
+
+// runOld runs an operation by the script of the release that knew no members.
+func (d *desk) runOld(op operation, args ...any) {
+	d.t.Helper()
+	old := newScript(oldLua)
+	cmd := old.command("hash", append([]any{string(backend.NewToken()), "channel", "shop", "", "", string(op)}, args...)...)
+	if err := d.client.Process(d.t.Context(), cmd); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 func (d *desk) ack(member string, number int) {
@@ -163,6 +177,35 @@ func TestWhomAChangeWaitsFor(t *testing.T) {
 	}
 	if w := d.run(opWait, "x 0 - 0", "another", r.serial); w.members != 1 {
 		t.Errorf("after the hash was lost: %+v", w)
+	}
+}
+
+// The scripts of the release before leave the registrations alone, and make a hash of which nobody
+// knows the members; what this release writes is good to them.
+func TestMembersBesideAnOlderRelease(t *testing.T) {
+	d := newDesk(t)
+	d.runOld(opSync)
+	made := d.server.HGet("hash", "e")
+	epoch, _, _ := strings.Cut(made, " ")
+	d.run(opSync, "a 1 - 0")
+	d.expect("2;? 0 1;a 1 2")
+	d.runOld(opSync)
+	if now := d.server.HGet("hash", "e"); now != made {
+		t.Errorf("what was at %q is at %q: to the release before the hash is damaged", made, now)
+	}
+	d.runOld(opFence, "id", 60000, "0", " c")
+	if r := d.run(opSync, "b 1 - 0"); r.registered || string(r.epoch) != epoch {
+		t.Errorf("beside a fence of an older release: %+v", r)
+	}
+	d.runOld(opClear, "id", "0", "", "c", "")
+	if r := d.run(opSync, "b 1 - 0"); !r.registered || string(r.epoch) != epoch {
+		t.Errorf("after a clear of an older release: %+v", r)
+	}
+	d.expect("3;? 0 1;a 1 2;b 1 3")
+	d.server.HSet("hash", "n", "1")
+	d.runOld(opSync)
+	if r := d.run(opFence, "x 0 "+epoch+" 9", "id", 60000, "0", " c"); string(r.epoch) == epoch || !r.unknown || r.serial != 1 {
+		t.Errorf("of a hash that an older release has made anew: %+v", r)
 	}
 }
 

@@ -59,7 +59,10 @@ func TestRulesOverMiniredisWithTerms(t *testing.T) {
 					},
 					Lease:   time.Minute,
 					Advance: time.Sleep,
-					Restart: server.FlushAll,
+					Restart: func() {
+						server.FlushAll()
+						time.Sleep(time.Second) // until no term runs of before
+					},
 				})
 				if errors.Is(err, backendtest.ErrSkipped) {
 					t.Skip(err)
