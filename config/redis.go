@@ -33,13 +33,13 @@ type Redis struct {
 
 	// Term is for how long, with SyncLease, a server uses a state without asking: from
 	// 1ms to half of Wait. Default 0, which stands for half of Wait.
-	Term time.Duration `toml:"term,omitzero"`
+	Term time.Duration `toml:"term"`
 
 	// Wait is for how long, at most, a commit that clears waits for a server with
 	// SyncLease that does not answer: from 2ms to 20s, the same in all
 	// servers of a deployment, whatever their Sync, if any of them has SyncLease. Default 0,
 	// which stands for 2s, and says that no other server has SyncLease.
-	Wait time.Duration `toml:"wait,omitzero"`
+	Wait time.Duration `toml:"wait"`
 
 	// Near keeps decoded values in the process too. Default true.
 	Near bool `toml:"near"`
