@@ -24,11 +24,11 @@ func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error
 		items = appendEscaped(append(items, ' '), g.Cache)
 	}
 	items = appendDeletes(items, f.Keys)
-	place := func() (*reply, error) {
-		_, r, err := b.change(ctx, name, opFence, string(f.ID), f.Lease.Milliseconds(), flag(f.All), string(items))
+	place := func(again bool) (*reply, error) {
+		_, r, err := b.change(ctx, name, opFence, string(f.ID), f.Lease.Milliseconds(), flag(f.All), string(items), flag(again))
 		return r, err
 	}
-	r, err := place()
+	r, err := place(false)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
@@ -123,8 +125,12 @@ func (db *dbInfo) drop(b *Backend) {
 
 // acknowledge tells the server that the process uses no answer to requests up to number.
 func (b *Backend) acknowledge(ctx context.Context, db *dbInfo, number uint64) error {
-	cmd := ackScript.command(db.hash, b.self, number)
+	cmd := ackScript.cached(db.hash, b.self, number)
 	err := b.do(ctx, db.hash, cmd)
+	if err == nil && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+		cmd = ackScript.command(db.hash, b.self, number)
+		err = b.do(ctx, db.hash, cmd)
+	}
 	if err == nil {
 		err = cmd.Err()
 	}

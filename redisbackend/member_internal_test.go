@@ -146,7 +146,7 @@ func TestWhomAChangeWaitsFor(t *testing.T) {
 	if announced() {
 		t.Error("a registration is announced")
 	}
-	fence := []any{"id", 60000, "0", " c"}
+	fence := []any{"id", 60000, "0", " c", "1"}
 	if r := d.run(opFence, "a 0 - 0", fence...); r.members != 1 || !r.unknown || !announced() {
 		t.Errorf("%+v", r)
 	}

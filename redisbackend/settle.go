@@ -13,7 +13,7 @@ import (
 const (
 	// askAtOnce is how often it asks again without a pause: members that are well
 	// have acknowledged by then.
-	askAtOnce = 2
+	askAtOnce = 4
 
 	firstPause   = 500 * time.Microsecond
 	longestPause = 50 * time.Millisecond
@@ -29,8 +29,9 @@ func (b *Backend) mustWait(r *reply) bool {
 }
 
 // settle waits until the server says that there is nobody to wait for. r is the answer to the
-// change, nil if that was not understood; ask asks again, and announces again.
-func (b *Backend) settle(ctx context.Context, db *dbInfo, r *reply, ask func() (*reply, error)) error {
+// change, nil if that was not understood; ask asks again, and, if announce, has the change
+// announced again.
+func (b *Backend) settle(ctx context.Context, db *dbInfo, r *reply, ask func(announce bool) (*reply, error)) error {
 	if r != nil && !b.mustWait(r) {
 		return nil
 	}
@@ -56,7 +57,7 @@ func (b *Backend) settle(ctx context.Context, db *dbInfo, r *reply, ask func() (
 		}
 		waitedOut = r != nil && r.members > 0 && db.isOver(b, r)
 		var err error
-		if r, err = ask(); err != nil {
+		if r, err = ask(asked >= askAtOnce); err != nil {
 			return err
 		}
 	}
@@ -94,8 +95,8 @@ func (b *Backend) settleChange(ctx context.Context, name string, r *reply) error
 	if r != nil {
 		epoch, serial = string(r.epoch), strconv.FormatUint(r.serial, 10)
 	}
-	return b.settle(ctx, b.info(name), r, func() (*reply, error) {
-		_, r, err := b.change(ctx, name, opWait, epoch, serial)
+	return b.settle(ctx, b.info(name), r, func(announce bool) (*reply, error) {
+		_, r, err := b.change(ctx, name, opWait, epoch, serial, flag(announce))
 		if r != nil && string(r.epoch) != epoch { // the hash was lost
 			epoch, serial = string(r.epoch), strconv.FormatUint(r.serial, 10)
 		}

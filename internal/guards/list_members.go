@@ -158,7 +158,7 @@ var memberGuards = []guard{{
 	keeps:   "operators",
 	without: "Who has missed the announcement makes it wait for its term.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    "if db.changed or count > 0 then",
+	text:    "if db.changed or db.again and count > 0 then",
 	gone:    "if db.changed then",
 	by:      "TestWhomAChangeWaitsFor",
 }, {

@@ -140,7 +140,8 @@ local function read(run)
     log = parse_log(head[6]),
     said = head[7],  -- the field m, as it was
     members = parse_members(head[7]),
-    waits = false,   -- whether the operation waits for other members
+    waits = false,   -- or up to which serial number the operation waits for other members
+    again = false,   -- whether what was changed before is announced again
     registered = false, -- whether the caller is by this request
     items = {},      -- what this call clears and deletes
     count = 0,       -- of the keys and caches in items
@@ -346,14 +347,17 @@ function operations.sync(db)
 end
 
 -- wait asks whether the members are gone that were registered when a change was made.
--- ARGV: 7 the epoch and 8 the serial number that the change has returned.
+-- ARGV: 7 the epoch and 8 the serial number that the change has returned, 9 "1" if it is
+-- to be announced again where members are left.
 function operations.wait(db)
+  db.again = ARGV[9] == '1'
   db.waits = ARGV[7] == db.epoch and tonumber(ARGV[8]) or db.members.serial
 end
 
 -- fence places or renews a fence. ARGV: 7 id, 8 time to live in milliseconds, 9 all, and
--- 10 what is to be cleared and deleted, each item after a space.
+-- 10 what is to be cleared and deleted, each item after a space, 11 "1" as 9 of wait.
 function operations.fence(db)
+  db.again = ARGV[11] == '1'
   local id, ttl, all, names = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
   local old = lift(db, id)
   if not old or old.all ~= all or old.names ~= names then change(db) end
@@ -423,7 +427,7 @@ local function finish(db)
   if db.changed or lines ~= db.lines or not db.said then redis.call('HSET', key, 'n', redis.call('HLEN', key)) end
   local count, more = 0, false
   if db.waits then count, more = others(db, db.waits) end
-  if db.changed or count > 0 then -- again, to those who have not heard of it
+  if db.changed or db.again and count > 0 then
     local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both)
     if type(sent) == 'table' then return sent end
   end
