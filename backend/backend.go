@@ -204,6 +204,9 @@ type Stats struct {
 	Failures   uint64        // requests that were not served
 	Syncs      uint64        // requests for the state of a database; one may serve several calls of Sync
 	SyncTime   time.Duration // that they took together
+	Waits      uint64        // changes that waited until others used no earlier state
+	WaitTime   time.Duration // that they waited together
+	WaitedOut  uint64        // those that waited for one that did not answer until it could use none any more
 	Removed    uint64        // values removed because their database was dropped or their generation is over
 	Garbage    int64         // values of generations that are over, about, which are still there
 	Open       bool          // a breaker is open: calls are refused, as the authority does not answer

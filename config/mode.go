@@ -3,12 +3,16 @@ package config
 import "time"
 
 // Sync says how a server learns of the clears of the others: SyncBegin,
-// SyncChannel, or a duration such as "5m": caches are then at most that stale.
+// SyncLease, SyncChannel, or a duration such as "5m": caches are then at most that stale.
 type Sync string
 
 const (
 	// SyncBegin makes sure of the state at the begin of each transaction.
 	SyncBegin Sync = "begin"
+
+	// SyncLease is as exact as SyncBegin, and makes sure of the state but once in a
+	// while: whoever clears waits until no server uses an earlier state.
+	SyncLease Sync = "lease"
 
 	// SyncChannel listens to the clears of the others.
 	SyncChannel Sync = "channel"

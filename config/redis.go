@@ -31,6 +31,16 @@ type Redis struct {
 	// process loads for itself.
 	Lease time.Duration `toml:"lease"`
 
+	// Term is for how long, with SyncLease, a server uses a state without asking: from
+	// 1ms to half of Wait. Default 0, which stands for half of Wait.
+	Term time.Duration `toml:"term"`
+
+	// Wait is for how long, at most, a commit that clears waits for a server with
+	// SyncLease that does not answer: from 2ms to 20s, the same in all
+	// servers of a deployment, whatever their Sync, if any of them has SyncLease. Default 0,
+	// which stands for 2s, and says that no other server has SyncLease.
+	Wait time.Duration `toml:"wait"`
+
 	// Near keeps decoded values in the process too. Default true.
 	Near bool `toml:"near"`
 
@@ -62,6 +72,9 @@ type Redis struct {
 	Username string `toml:"username,omitempty"`
 	Password string `toml:"password,omitempty"`
 }
+
+// DefaultWait is the Wait that 0 stands for.
+const DefaultWait = 2 * time.Second
 
 // defaultLargestValue is the LargestValue that 0 stands for.
 const defaultLargestValue Bytes = 64_000_000

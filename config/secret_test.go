@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/config"
 )
@@ -212,6 +213,16 @@ func TestAnInvalidURIIsNotShown(t *testing.T) {
 	}
 }
 
+func TestStringHasTheTermThatIsUsed(t *testing.T) {
+	c := config.Default()
+	if c.Sync = config.SyncLease; !strings.Contains(c.String(), "term = \"1s\"\nwait = \"2s\"\n") {
+		t.Errorf("got\n%s", c)
+	}
+	if c.Redis.Wait = time.Second; !strings.Contains(c.String(), "term = \"500ms\"\nwait = \"1s\"\n") {
+		t.Errorf("got\n%s", c)
+	}
+}
+
 func TestStringIsTheConfigurationInEffect(t *testing.T) {
 	c := config.Default()
 	c.Class, c.ContextIgnoredKeys = "redis", []string{"${literal}"}
@@ -233,6 +244,8 @@ uri = "redis+sentinel://***@a:1,b:2/main/0?***"
 duration = "12h0m0s"
 fence = "1m0s"
 lease = "0s"
+term = "0s"
+wait = "0s"
 near = true
 dial_timeout = "200ms"
 timeout = "500ms"

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,6 +25,10 @@ func (c Config) String() string {
 		keys[i] = literal(key)
 	}
 	c.ContextIgnoredKeys = keys
+	if c.Sync == SyncLease {
+		c.Redis.Wait = cmp.Or(c.Redis.Wait, DefaultWait)
+		c.Redis.Term = cmp.Or(c.Redis.Term, c.Redis.Wait/2)
+	}
 	c.Redis, c.SQL = c.Redis.safe(), c.SQL.safe()
 	return encode(map[string]any{"cache": c})
 }

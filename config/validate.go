@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,10 +21,12 @@ var expected = map[string]string{
 	"cache.prefix":          `a name of the deployment such as "txcache"`,
 	"cache.size":            "a number of values, 1 or more",
 	"cache.overlay_size":    "a number of values, or 0 for the default",
-	"cache.sync":            `"begin", "channel" or a duration such as "5m"`,
+	"cache.sync":            `"begin", "lease", "channel" or a duration such as "5m"`,
 	"cache.outage":          `"refuse" or "commit"`,
 	"cache.redis.uri":       `a URI such as "redis://localhost:6379/0"; the schemes are ` + strings.Join(schemes, ", "),
 	"cache.redis.lease":     `a duration such as "2s", or "0s" for none`,
+	"cache.redis.term":      `a duration from 1ms to half of cache.redis.wait, or "0s" for that half`,
+	"cache.redis.wait":      `a duration from 2ms to 20s, or "0s" for the default`,
 	"cache.redis.pool_size": "a number of connections from 0 to 65535",
 
 	"cache.sql.dialect": `"postgres", "mysql" or "sqlite"`,
@@ -56,7 +59,7 @@ func (c *Config) problems() problems {
 	if c.OverlaySize < 0 {
 		report("cache.overlay_size", strconv.Itoa(c.OverlaySize), "is negative")
 	}
-	if s := c.Sync; s != SyncBegin && s != SyncChannel {
+	if s := c.Sync; s != SyncBegin && s != SyncLease && s != SyncChannel {
 		if _, wrong := parseDuration(string(s)); wrong != "" {
 			report("cache.sync", quote(string(s)), wrong)
 		} else if s.Every() < shortest {
@@ -86,6 +89,9 @@ func (c *Config) problems() problems {
 func tooLong(name string) string {
 	return fmt.Sprintf("has %d bytes, more than %d", len(name), limits.MaxName)
 }
+
+// longestWait is that of package redisbackend.
+const longestWait = 20 * time.Second
 
 // shortest is the unit of Redis for times to live; anything below would be 0.
 const shortest = time.Millisecond
@@ -117,6 +123,11 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 	}
 	if r.Lease != 0 && r.Lease < shortest {
 		report("cache.redis.lease", quote(formatDuration(r.Lease)), "is shorter than 1ms")
+	}
+	if r.Wait != 0 && (r.Wait < 2*shortest || r.Wait > longestWait) {
+		report("cache.redis.wait", quote(formatDuration(r.Wait)), "is out of range")
+	} else if half := cmp.Or(r.Wait, DefaultWait) / 2; r.Term != 0 && (r.Term < shortest || r.Term > half) {
+		report("cache.redis.term", quote(formatDuration(r.Term)), "is out of range")
 	}
 	if r.PoolSize < 0 || r.PoolSize > 65535 {
 		report("cache.redis.pool_size", strconv.Itoa(r.PoolSize), "is out of range")

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
@@ -44,6 +45,25 @@ type Options struct {
 	// the server was asked.
 	Channel bool
 
+	// Lease lets Sync return for a Term what the server has answered, without asking, and
+	// exact all the same: whoever changes the database, by any Backend, waits
+	// until this one has acknowledged that it no longer uses an earlier state, or its term is
+	// over. It is used where Sync is called often. Not together with Channel.
+	Lease bool
+
+	// Term is for how long, with Lease, an answer is used: from 1 ms to 10
+	// seconds, and at most half of Wait. Default half of Wait.
+	Term time.Duration
+
+	// Wait is for how long, at most, a change waits for a process with Lease
+	// that does not acknowledge: from 2 ms to 20 seconds, and the same in all
+	// processes of a deployment. A process without Lease sets it if others have
+	// it. Default 2 seconds.
+	//
+	// A process of which the clock stands still (a virtual machine that is paused)
+	// for longer than Wait without Term may use what is no longer right for so long.
+	Wait time.Duration
+
 	// Logger is told when the server becomes unreachable, when it is back, and
 	// what garbage was removed. Default slog.Default().
 	Logger *slog.Logger
@@ -58,6 +78,10 @@ type Backend struct {
 	layout  layout
 	options Options
 	started time.Time // the origin of now
+	self    string    // names this process as a member
+
+	requests       atomic.Uint64 // the number of the last that was to register the process
+	expectsMembers atomic.Bool   // there are processes with Options.Lease
 
 	// dials counts the connections that were made. What the process learnt of a
 	// database before the last of them must be checked by a script. uncounted
@@ -115,7 +139,7 @@ func newBackend(client redis.UniversalClient, opts *Options, onlyValues bool) (*
 	if client == nil {
 		return nil, errors.New("txcache: redisbackend: the client is nil")
 	}
-	b := &Backend{client: client, started: time.Now(), onlyValues: onlyValues}
+	b := &Backend{client: client, started: time.Now(), self: string(backend.NewToken()), onlyValues: onlyValues}
 	if opts != nil {
 		b.options = *opts
 	}
@@ -135,14 +159,16 @@ func newBackend(client redis.UniversalClient, opts *Options, onlyValues bool) (*
 	default:
 		b.uncounted = true
 	}
+	b.expectsMembers.Store(b.options.Lease || b.options.Wait > 0)
 	b.options.setDefaults()
 	b.options.Channel = b.options.Channel && !onlyValues
+	b.options.Lease = b.options.Lease && !onlyValues
 	b.bounded = boundedClient(client, b.options.Timeout)
 	b.layout = newLayout(b.options.Prefix)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.links.init(b)
 	b.garbage.init()
-	if b.options.Channel {
+	if b.options.Channel || b.options.Lease {
 		b.subscriber.start(b)
 	}
 	return b, nil
@@ -170,6 +196,9 @@ func (o *Options) check() error {
 			return fmt.Errorf("the option %s is %v; it must be %v at least, or 0 for the default", d.name, d.is, time.Millisecond)
 		}
 	}
+	if err := o.checkLease(); err != nil {
+		return err
+	}
 	if n := o.LargestValue; n < 0 || n > maxLargest {
 		return fmt.Errorf("the option LargestValue is %d; it must be from 1 to %d, or 0 for the default", n, maxLargest)
 	}
@@ -177,9 +206,29 @@ func (o *Options) check() error {
 }
 
 const (
+	longestWaitForMembers = 20 * time.Second // while which transactions hold their locks
+
 	defaultLargest = 64_000_000  // unless Options say otherwise
 	maxLargest     = 512_000_000 // that they may say; nothing larger is encoded
 )
+
+// checkLease checks what concerns Lease. A change waits for longer than a term lasts by as
+// much as a term: for so long a clock may stand still, or be slow.
+func (o *Options) checkLease() error {
+	wait := o.Wait
+	if wait == 0 {
+		wait = config.DefaultWait
+	}
+	switch {
+	case o.Lease && o.Channel:
+		return errors.New("the options Lease and Channel exclude each other")
+	case wait < 2*time.Millisecond || wait > longestWaitForMembers:
+		return fmt.Errorf("the option Wait is %v; it must be from %v to %v, or 0 for the default", wait, 2*time.Millisecond, longestWaitForMembers)
+	case o.Term != 0 && (o.Term < time.Millisecond || o.Term > wait/2):
+		return fmt.Errorf("the option Term is %v; it must be from %v to half of Wait, which is %v, or 0 for the default", o.Term, time.Millisecond, wait)
+	}
+	return nil
+}
 
 func (o *Options) setDefaults() {
 	if o.Prefix == "" {
@@ -190,6 +239,12 @@ func (o *Options) setDefaults() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 700 * time.Millisecond
+	}
+	if o.Wait == 0 {
+		o.Wait = config.DefaultWait
+	}
+	if o.Term == 0 {
+		o.Term = o.Wait / 2
 	}
 	if o.LargestValue == 0 {
 		o.LargestValue = defaultLargest
@@ -205,6 +260,9 @@ func (b *Backend) TTL() time.Duration { return b.options.Duration }
 // Close ends what the Backend does in the background and waits for it. It
 // closes the connections of a Backend that came from Open.
 func (b *Backend) Close() error {
+	if b.options.Lease && !b.closed.Load() {
+		b.leave()
+	}
 	b.mu.Lock()
 	first := !b.closed.Swap(true)
 	b.mu.Unlock()

@@ -48,6 +48,18 @@ func BenchmarkSync(b *testing.B) {
 	})
 }
 
+func BenchmarkSyncByTerm(b *testing.B) {
+	_, store := benched(b, config.SyncLease)
+	for !store.Stats().Listening {
+		runtime.Gosched()
+	}
+	for b.Loop() {
+		if _, err := store.Sync(b.Context(), "shop"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkSyncByChannel(b *testing.B) {
 	_, store := benched(b, config.SyncChannel)
 	for !store.Stats().Listening {

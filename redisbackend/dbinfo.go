@@ -17,6 +17,7 @@ type dbInfo struct {
 	hash      string                      // the key of its hash
 	announced string                      // what stands for it in messages
 	last      atomic.Pointer[cachedState] // nil: nothing; stored under mu
+	term      atomic.Pointer[term]        // nil: none; stored under mu
 
 	mu            sync.Mutex
 	gone          bool         // it was dropped
@@ -24,9 +25,11 @@ type dbInfo struct {
 	announcements uint64       // how often a change was announced or begun
 	lastAnnounced announcement // the last of them
 	fenceTimers   fenceTimers
+	membership    membership
+	notes         notes
 
-	current *syncCall // the request on its way
-	next    *syncCall // the one that those join who came too late for current
+	asking  *syncCall // the request on its way
+	next    *syncCall // the one that those join who came too late for asking
 	written map[string]tally
 }
 
@@ -61,6 +64,8 @@ type requestStart struct {
 	dials                        uint64
 	at                           time.Duration
 	expired                      string // the fences that a script may take to have expired
+	over                         string // the epoch and the serial number up to which registrations are over
+	request                      uint64 // its number, if it may register the process, else 0
 }
 
 // info returns what the process has learnt of the database called name.
@@ -98,6 +103,10 @@ func (b *Backend) requestStart(db *dbInfo) requestStart {
 	}
 	defer db.mu.Unlock()
 	start.db, start.last, start.changes, start.announcements, start.expired = db, db.last.Load(), db.changes, db.announcements, db.fenceTimers.expired(start.at)
+	start.over = "- 0"
+	if serial := db.notes.over(start.at, b.options.Wait); serial > 0 {
+		start.over = string(db.notes.epoch) + " " + strconv.FormatUint(serial, 10)
+	}
 	return start
 }
 
@@ -128,31 +137,50 @@ func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.gone {
+		if start.request > 0 {
+			b.spawn(func() { _ = b.acknowledge(b.ctx, db, start.request) })
+		}
 		return nil, nil
 	}
-	db.fenceTimers.observe(r.fences, b.now())
+	now := b.now()
+	db.fenceTimers.observe(r.fences, now)
+	if r.serial > 0 {
+		db.notes.add(r.epoch, r.serial, now, b.options.Wait)
+	}
+	changes := db.changes
+	state = b.newest(start, r, state, seq, runUnknown)
+	if b.options.Lease {
+		b.hold(start, r, db.changes != changes)
+	}
+	return state, nil
+}
+
+// newest is the second part of learn: what r says has been understood. state is nil if
+// the caller knew it when it asked. db.mu is held.
+func (b *Backend) newest(start *requestStart, r *reply, state *backend.State, seq uint64, runUnknown bool) *backend.State {
+	db := start.db
 	next := cachedState{version: r.version, versionField: string(r.epoch) + " " + strconv.FormatUint(r.version, 10), dials: start.dials, gaps: start.gaps, askedAt: start.at, unchanged: db.sawAll(start, r.epoch, r.version)}
 	last := db.last.Load()
 	if last != nil && last.state.Epoch == r.epoch {
 		switch {
 		case last.version > r.version:
-			return last.state, nil
+			return last.state
 		case last.version == r.version:
 			next.state, next.fenced, next.runUnknown = last.state, last.fenced, last.runUnknown
 			next.seq, next.read = last.seq, last.read
 			if start.at < last.askedAt { // an earlier request, answered later
-				return last.state, nil
+				return last.state
 			}
 			db.last.Store(&next)
-			return last.state, nil
+			return last.state
 		}
 	} else if db.changes != start.changes {
 		// Epochs have no order, but one that the process had learnt before the
 		// request was sent is the older.
-		return nil, nil
+		return nil
 	}
 	if state == nil {
-		return nil, nil // the caller knew more when it asked
+		return nil // the caller knew more when it asked
 	}
 	state.Version = b.versions.Add(1)
 	next.state, next.fenced, next.runUnknown = state, r.fences != "", runUnknown
@@ -160,7 +188,7 @@ func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 	db.changes++
 	db.last.Store(&next)
 	b.garbage.add(b, db.takeDead(state))
-	return state, nil
+	return state
 }
 
 // confirm takes note that at start, or later, the database was still at start.last.
@@ -198,18 +226,21 @@ func (db *dbInfo) sawAll(start *requestStart, epoch backend.Token, version uint6
 func (b *Backend) invalidate(name string, a announcement) {
 	for {
 		db, ok := b.databases.Load(name)
-		if !ok || db.(*dbInfo).invalidate(a) {
+		if !ok || db.(*dbInfo).invalidate(b, a) {
 			return
 		}
 	}
 }
 
 // invalidate is Backend's. It reports false, and does nothing, if the database is gone.
-func (db *dbInfo) invalidate(a announcement) bool {
+func (db *dbInfo) invalidate(b *Backend, a announcement) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.gone {
 		return false
+	}
+	if t := db.term.Load(); b.options.Lease && (t == nil || t.state.Epoch != a.epoch || t.version < a.version) {
+		db.drop(b)
 	}
 	last := db.last.Load()
 	if last != nil && last.state.Epoch == a.epoch && last.version >= a.version {
@@ -246,6 +277,7 @@ func (db *dbInfo) detach(all *sync.Map) bool {
 	}
 	db.gone = true
 	db.last.Store(nil)
+	db.term.Store(nil)
 	db.fenceTimers = nil
 	db.written = nil
 	all.CompareAndDelete(db.name, db)

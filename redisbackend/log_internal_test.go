@@ -150,10 +150,18 @@ func TestDifferencesThatDoNotFollow(t *testing.T) {
 }
 
 func TestRepliesThatNoScriptMakes(t *testing.T) {
+	said := func(epoch, version, fences, serial, members any, more ...any) []any {
+		return append([]any{epoch, version, fences, serial, members, "0", "0"}, more...)
+	}
+	if _, err := parseReply(said("e", "1", "", "1", "0")); err != nil {
+		t.Error(err)
+	}
 	for _, bad := range []any{
-		nil, "x", []any{}, []any{"e", "1"}, []any{"", "1", ""}, []any{"e", "x", ""}, []any{"e", "1", nil},
-		[]any{"e", "1", "", "since"}, []any{"e", "1", "", "since", nil}, []any{"e", "1", "", "whole", []any{"b"}},
-		[]any{"e", "1", "", "more", []any{}}, []any{"e", "1", "", nil, []any{}}, []any{"e", "1", "", "since", []any{}, "x"},
+		nil, "x", []any{}, []any{"e", "1"}, []any{"e", "1", ""},
+		said("", "1", "", "1", "0"), said("e", "x", "", "1", "0"), said("e", "1", nil, "1", "0"),
+		said("e", "1", "", "0", "0"), said("e", "1", "", "x", "0"), said("e", "1", "", "1", nil),
+		said("e", "1", "", "1", "0", "since"), said("e", "1", "", "1", "0", "since", nil), said("e", "1", "", "1", "0", "whole", []any{"b"}),
+		said("e", "1", "", "1", "0", "more", []any{}), said("e", "1", "", "1", "0", nil, []any{}), said("e", "1", "", "1", "0", "since", []any{}, "x"),
 	} {
 		if r, err := parseReply(bad); err == nil {
 			t.Errorf("%q is read as %+v", bad, r)

@@ -136,6 +136,7 @@ func (c *luaCheck) stmt(s ast.Stmt) {
 		})
 	case *ast.ReturnStmt:
 		c.exprs(s.Exprs)
+	case *ast.BreakStmt:
 	default:
 		c.report(s.Line(), "%T is not checked here", s)
 	}

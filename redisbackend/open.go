@@ -65,6 +65,9 @@ func open(ctx context.Context, cfg *config.Config, onlyValues bool) (*Backend, e
 		Duration: cfg.Redis.Duration,
 		Timeout:  cfg.Redis.DialTimeout + cfg.Redis.Timeout,
 		Channel:  cfg.Sync == config.SyncChannel,
+		Lease:    cfg.Sync == config.SyncLease,
+		Term:     cfg.Redis.Term,
+		Wait:     cfg.Redis.Wait,
 
 		LargestValue: int(cfg.Redis.LargestValue),
 	}, onlyValues)

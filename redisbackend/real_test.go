@@ -23,6 +23,9 @@ func rules(t *testing.T, uri string, mode config.Sync, staleness time.Duration) 
 	check := func(rule backendtest.Rule) error {
 		cfg := settings(uri)
 		cfg.Sync = mode
+		if mode == config.SyncLease {
+			cfg.Redis.Term, cfg.Redis.Wait = 20*time.Millisecond, 40*time.Millisecond
+		}
 		return rule.Check(t.Context(), backendtest.Authority{
 			Open:      func(ctx context.Context) (backend.Backend, error) { return redisbackend.Open(ctx, cfg) },
 			Lease:     time.Second,
@@ -91,6 +94,9 @@ func TestRulesOverSentinel(t *testing.T) {
 	rules(t, redistest.StartSentinels(t).URI(), config.SyncBegin, 0)
 }
 
+func TestRulesOverRedisByLease(t *testing.T) {
+	rules(t, redistest.Start(t).URI(), config.SyncLease, 0)
+}
 func TestRulesOverRedisByChannel(t *testing.T) {
 	rules(t, redistest.Start(t).URI(), config.SyncChannel, 200*time.Millisecond)
 }

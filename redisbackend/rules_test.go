@@ -45,6 +45,48 @@ func TestRulesOverMiniredis(t *testing.T) {
 	}
 }
 
+// And with terms, if each state is asked for twice, so that the second may begin one.
+func TestRulesOverMiniredisWithTerms(t *testing.T) {
+	for _, rule := range backendtest.Rules() {
+		t.Run(rule.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := bubbleServer(t)
+				err := rule.Check(t.Context(), backendtest.Authority{
+					Open: func(context.Context) (backend.Backend, error) {
+						p := over(t, dialing(server), &redisbackend.Options{Lease: true})
+						announced(t, p)
+						return &eager{p}, nil
+					},
+					Lease:   time.Minute,
+					Advance: time.Sleep,
+					Restart: func() {
+						server.FlushAll()
+						time.Sleep(time.Second) // until no term runs of before
+					},
+				})
+				if errors.Is(err, backendtest.ErrSkipped) {
+					t.Skip(err)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// An eager process asks for each state until it has a term, if it can have one.
+type eager struct{ *process }
+
+func (e *eager) Sync(ctx context.Context, name string) (*backend.State, error) {
+	for range 2 {
+		if _, err := e.process.Sync(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return e.process.Sync(ctx, name)
+}
+
 // bubbleServer returns a server that lives within a bubble of testing/synctest.
 func bubbleServer(t *testing.T) *miniredis.Miniredis {
 	server := miniredis.NewMiniRedis()

@@ -19,6 +19,8 @@ func newScript(source string) script {
 }
 
 var (
+	//go:embed scripts/ack.lua
+	ackLua string
 	//go:embed scripts/database.lua
 	databaseLua string
 	//go:embed scripts/drop.lua
@@ -28,6 +30,7 @@ var (
 	//go:embed scripts/swap.lua
 	swapLua string
 
+	ackScript      = newScript(ackLua)
 	databaseScript = newScript(databaseLua)
 	dropScript     = newScript(dropLua)
 	probeScript    = newScript(probeLua)
@@ -39,6 +42,7 @@ type operation string
 
 const (
 	opSync    operation = "sync"
+	opWait    operation = "wait"
 	opFence   operation = "fence"
 	opClear   operation = "clear"
 	opUnfence operation = "unfence"

@@ -17,7 +17,7 @@ func TestScriptsAreWhole(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
-	sent := []string{databaseScript.source, dropScript.source, probeScript.source, swapScript.source}
+	sent := []string{ackScript.source, databaseScript.source, dropScript.source, probeScript.source, swapScript.source}
 	for _, f := range files {
 		source, err := scriptFiles.ReadFile(path.Join("scripts", f.Name()))
 		if err != nil {
@@ -74,7 +74,7 @@ func TestOperationsAreThoseOfTheScript(t *testing.T) {
 			defined = append(defined, operation(name))
 		}
 	}
-	if want := []operation{opSync, opFence, opClear, opUnfence}; !slices.Equal(defined, want) {
+	if want := []operation{opSync, opWait, opFence, opClear, opUnfence}; !slices.Equal(defined, want) {
 		t.Errorf("the script has the operations %q, want %q", defined, want)
 	}
 }

@@ -10,6 +10,9 @@ import (
 type counters struct {
 	trips, commands, failures, removed, syncs atomic.Uint64
 	syncTime                                  atomic.Int64
+
+	waits, waitedOut atomic.Uint64 // changes that waited for members
+	waitTime         atomic.Int64
 }
 
 // Stats returns counts since the Backend was made, and its condition now.
@@ -21,6 +24,9 @@ func (b *Backend) Stats() backend.Stats {
 		Removed:    b.counters.removed.Load(),
 		Syncs:      b.counters.syncs.Load(),
 		SyncTime:   time.Duration(b.counters.syncTime.Load()),
+		Waits:      b.counters.waits.Load(),
+		WaitTime:   time.Duration(b.counters.waitTime.Load()),
+		WaitedOut:  b.counters.waitedOut.Load(),
 		Garbage:    b.garbage.dead.Load(),
 		Open:       b.links.first.breaker.refusal() != nil,
 	}
@@ -28,8 +34,10 @@ func (b *Backend) Stats() backend.Stats {
 		s.Open = s.Open || l.(*link).breaker.refusal() != nil
 		return true
 	})
-	if b.options.Channel {
+	if b.options.Channel || b.options.Lease {
 		s.Listening = b.subscriber.receiving(b.now())
+	}
+	if b.options.Channel {
 		s.Staleness = maxStaleness
 	}
 	return s

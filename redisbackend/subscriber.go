@@ -38,13 +38,14 @@ const (
 type subscriber struct {
 	gaps      atomic.Uint64 // how often announcements may have been missed
 	lastProbe atomic.Int64  // the monotonic time at which the last probe to arrive was sent
+	feed      atomic.Int64  // how long the last probe was on its way
 	self      string        // names this process in its probes
 	kick      chan struct{} // asks for a probe at once
 }
 
 // start begins to listen, until the Backend is closed.
 func (s *subscriber) start(b *Backend) {
-	s.self = string(backend.NewToken())
+	s.self = b.self
 	s.kick = make(chan struct{}, 1)
 	s.lastProbe.Store(int64(-probeLasts))
 	b.spawn(func() { s.listen(b) })
@@ -60,6 +61,11 @@ func (b *Backend) fresh(k *cachedState) (age time.Duration, ok bool) {
 	now := b.now()
 	age = now - k.askedAt
 	return age, age < maxStaleness && b.subscriber.receiving(now)
+}
+
+// quick reports whether announcements arrive, and soon.
+func (s *subscriber) quick(now time.Duration) bool {
+	return s.receiving(now) && time.Duration(s.feed.Load()) <= quickFeed
 }
 
 // receiving reports whether announcements arrive.
@@ -80,6 +86,7 @@ func (s *subscriber) listen(b *Backend) {
 			wait = 50 * time.Millisecond
 		}
 		s.gap()
+		b.missed()
 		if !b.pause(wait) {
 			return
 		}
@@ -113,6 +120,7 @@ func (s *subscriber) subscribe(b *Backend) (confirmed bool) {
 		case *redis.Message:
 			if !s.handle(b, m.Payload) {
 				s.gaps.Add(1)
+				b.missed()
 			}
 		}
 	}
@@ -148,6 +156,7 @@ func (s *subscriber) handle(b *Backend, message string) bool {
 	}
 	if name == "!" {
 		if sent := int64(version); epoch == s.self && sent > s.lastProbe.Load() && time.Duration(sent) <= b.now() {
+			s.feed.Store(int64(b.now()) - sent)
 			s.lastProbe.Store(sent)
 		}
 		return true

@@ -45,6 +45,14 @@ func (b *Backend) SyncAged(ctx context.Context, name string) (state *backend.Sta
 		return nil, 0, err
 	}
 	db := b.info(name)
+	if b.options.Lease {
+		if t := db.current(b); t != nil { // P3: the call has begun
+			if t.served.Load() < enoughBegins {
+				t.served.Add(1)
+			}
+			return t.state, 0, nil
+		}
+	}
 	if b.options.Channel {
 		if k := db.last.Load(); k != nil {
 			if age, ok := b.fresh(k); ok {
@@ -75,9 +83,9 @@ func (b *Backend) sync(ctx context.Context, db *dbInfo) (*backend.State, error) 
 func (db *dbInfo) join() (c *syncCall, first bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.current == nil {
-		db.current = &syncCall{done: make(chan struct{})}
-		return db.current, true
+	if db.asking == nil {
+		db.asking = &syncCall{done: make(chan struct{})}
+		return db.asking, true
 	}
 	if db.next == nil {
 		db.next = &syncCall{done: make(chan struct{})}
@@ -89,6 +97,16 @@ func (db *dbInfo) join() (c *syncCall, first bool) {
 func (b *Backend) beginSync(db *dbInfo, c *syncCall, inline bool) {
 	start := b.requestStart(db)
 	c.sent = start.at
+	if b.options.Lease {
+		if t := start.db.current(b); t != nil { // it began while the caller was on its way
+			db.finish(b, c, t.state, nil)
+			return
+		}
+		if b.register(&start) {
+			b.runSync(db, c, &start, inline)
+			return
+		}
+	}
 	if start.last == nil || start.expired != "" || start.last.runUnknown || start.last.dials != start.dials || b.uncounted {
 		b.runSync(db, c, &start, inline)
 		return
@@ -178,7 +196,7 @@ func (b *Backend) runSync(db *dbInfo, c *syncCall, start *requestStart, inline b
 		now := b.requestStart(db)
 		start = &now
 	}
-	b.run(db, opSync, start, nil, inline, func(state *backend.State, err error) {
+	b.run(db, opSync, start, nil, inline, func(state *backend.State, _ *reply, err error) {
 		switch {
 		case err != nil || state != nil:
 			db.finish(b, c, state, err)
@@ -186,7 +204,7 @@ func (b *Backend) runSync(db *dbInfo, c *syncCall, start *requestStart, inline b
 			db.finish(b, c, nil, errUnsettled)
 		default:
 			c.tries++
-			b.runSync(db, c, nil, false)
+			b.runSync(db, c, nil, false) // it does not register the process
 		}
 	})
 }
@@ -198,7 +216,14 @@ func (db *dbInfo) finish(b *Backend, c *syncCall, state *backend.State, err erro
 	b.counters.syncTime.Add(int64(b.now() - c.sent))
 	db.mu.Lock()
 	next := db.next
-	db.current, db.next = next, nil
+	db.asking, db.next = next, nil
+	t := db.current(b)
+	if next != nil && t != nil { // which is as good for them as for those who come now
+		db.asking = nil
+		next.state = t.state
+		close(next.done)
+		next = nil
+	}
 	db.mu.Unlock()
 	close(c.done)
 	if next != nil {
@@ -208,8 +233,8 @@ func (db *dbInfo) finish(b *Backend, c *syncCall, state *backend.State, err erro
 
 // run sends the script with the operation op, and learns from its reply. Then it
 // calls finish with the newest State, or with nil where there is no telling which
-// is the newest.
-func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any, inline bool, finish func(*backend.State, error)) {
+// is the newest, and with the reply, nil where that was not understood.
+func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any, inline bool, finish func(*backend.State, *reply, error)) {
 	l := b.links.of(db.hash)
 	known := ""
 	if start.last != nil {
@@ -218,7 +243,8 @@ func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any,
 	// A server that has not been told a password yet takes ten arguments and no more,
 	// else its answer does not say that a password is missing: opSync has ten.
 	all := append([]any{
-		string(backend.NewToken()), b.layout.channel(), db.announced, known, start.expired, string(op),
+		string(backend.NewToken()), b.layout.channel(), db.announced, known, start.expired,
+		string(op) + " " + b.self + " " + strconv.FormatUint(start.request, 10) + " " + start.over,
 	}, args...)
 	cmd := databaseScript.cached(db.hash, all...)
 	r := &request{key: db.hash, cmds: []redis.Cmder{cmd}}
@@ -235,12 +261,12 @@ func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any,
 			err = b.scriptError(cmd.Err())
 		}
 		if err != nil {
-			finish(nil, err)
+			finish(nil, nil, err)
 			return
 		}
 		reply, err := parseReply(cmd.Val())
 		if err != nil {
-			finish(nil, err)
+			finish(nil, nil, err)
 			return
 		}
 		state, err := b.learn(start, &reply)
@@ -248,7 +274,7 @@ func (b *Backend) run(db *dbInfo, op operation, start *requestStart, args []any,
 			b.discard(db, finish)
 			return
 		}
-		finish(state, nil)
+		finish(state, &reply, nil)
 	}
 	l.start(r, inline)
 }
@@ -269,12 +295,12 @@ func (b *Backend) scriptError(err error) error {
 
 // discard makes the next script start a new epoch, with the fences that stand,
 // as the hash holds what no script wrote (P6). Then it calls finish with nil.
-func (b *Backend) discard(db *dbInfo, finish func(*backend.State, error)) {
+func (b *Backend) discard(db *dbInfo, finish func(*backend.State, *reply, error)) {
 	cmd := redis.NewIntCmd(context.Background(), "hdel", db.hash, "e")
 	b.links.of(db.hash).start(&request{key: db.hash, cmds: []redis.Cmder{cmd}, finish: func(err error) {
 		if err == nil {
 			err = cmd.Err()
 		}
-		finish(nil, afterwards(err))
+		finish(nil, nil, afterwards(err))
 	}}, false)
 }

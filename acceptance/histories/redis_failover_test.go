@@ -37,7 +37,7 @@ func TestNoFailoverViolatesAPromise(t *testing.T) {
 			}
 		}},
 	} {
-		for _, sync := range []config.Sync{config.SyncBegin, config.SyncChannel} {
+		for _, sync := range []config.Sync{config.SyncBegin, config.SyncLease, config.SyncChannel} {
 			t.Run(site.name+"/"+string(sync), func(t *testing.T) {
 				t.Parallel()
 				s := newSpell(t)

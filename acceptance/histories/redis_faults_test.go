@@ -21,7 +21,7 @@ import (
 func TestNoFaultOfRedisViolatesAPromise(t *testing.T) {
 	storetest.Slow(t)
 	t.Parallel()
-	for _, sync := range []config.Sync{config.SyncBegin, "5ms", config.SyncChannel} {
+	for _, sync := range []config.Sync{config.SyncBegin, config.SyncLease, "5ms", config.SyncChannel} {
 		for _, driver := range drivers {
 			t.Run(string(sync)+"/"+driver.name, func(t *testing.T) {
 				t.Parallel()
@@ -50,7 +50,7 @@ func TestNoFaultOfRedisViolatesAPromise(t *testing.T) {
 func TestCachesAreUsedAgainAfterEachFaultOfRedis(t *testing.T) {
 	storetest.Slow(t)
 	t.Parallel()
-	for _, sync := range []config.Sync{config.SyncBegin, config.SyncChannel} {
+	for _, sync := range []config.Sync{config.SyncBegin, config.SyncLease, config.SyncChannel} {
 		t.Run(string(sync), func(t *testing.T) {
 			t.Parallel()
 			world, uris := redisTrouble(t, 1, long)

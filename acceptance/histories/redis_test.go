@@ -31,6 +31,9 @@ func redisSettings(uri string, sync config.Sync, near bool) config.Config {
 	cfg := config.Default()
 	cfg.Redis.URI, cfg.Sync, cfg.Redis.Near = uri, sync, near
 	cfg.Redis.DialTimeout, cfg.Redis.Timeout = 2*time.Second, 5*time.Second
+	if sync == config.SyncLease { // a history takes a second or so
+		cfg.Redis.Term, cfg.Redis.Wait = 20*time.Millisecond, 40*time.Millisecond
+	}
 	return *cfg
 }
 
@@ -50,7 +53,7 @@ func pause(d time.Duration) history.Fault {
 }
 
 // The promises hold between servers that share a Redis, of whatever kind, with
-// and without a near cache: strictly by sync = "begin"; by a duration, with
+// and without a near cache: strictly by sync = "begin" and sync = "lease"; by a duration, with
 // commits of other servers that much late; by sync = "channel", with those late
 // that nobody is bound to have heard of.
 func TestNoHistoryOverRedisViolatesAPromise(t *testing.T) {
@@ -66,6 +69,9 @@ func TestNoHistoryOverRedisViolatesAPromise(t *testing.T) {
 					world := history.World{Servers: 3}
 					t.Run("begin/"+name, func(t *testing.T) {
 						histories{open: subject.Redis(redisSettings(uri, config.SyncBegin, near)), world: world, drive: driver.drive}.check(t)
+					})
+					t.Run("lease/"+name, func(t *testing.T) {
+						histories{open: subject.Redis(redisSettings(uri, config.SyncLease, near)), world: world, drive: driver.drive}.check(t)
 					})
 					t.Run("poll/"+name, func(t *testing.T) {
 						world.Late = poll

@@ -74,6 +74,9 @@ func (p *program) connect(ctx context.Context) (inspect.Inspector, *txcache.Opti
 func (p *program) open(ctx context.Context, cfg *config.Config) (inspect.Inspector, *txcache.Options, error) {
 	slog.SetDefault(p.logger()) // the backend takes it from there
 	own := *cfg
+	if own.Sync == config.SyncLease && own.Redis.Wait == 0 {
+		own.Redis.Wait = config.DefaultWait // for the servers
+	}
 	own.Sync = config.SyncBegin // the state is wanted as it is now
 	b, opts, err := txcache.FromConfig(ctx, &own)
 	if err != nil {

@@ -159,7 +159,7 @@ var boundGuards = []guard{{
 	keeps:   "P3",
 	without: "An answer from before a drop, which is late, counts as newer than what was learnt since.",
 	file:    "redisbackend/dbinfo.go",
-	text:    "	if db.gone {\n		return nil, nil\n	}\n",
-	gone:    "",
+	text:    "		return nil, nil\n	}\n	now := b.now()\n",
+	gone:    "	}\n	now := b.now()\n",
 	by:      "TestADropOvertakesTheAnswerOfAScript",
 }}

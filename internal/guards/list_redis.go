@@ -78,7 +78,7 @@ var syncGuards = []guard{{
 	keeps:   "P3",
 	without: "A state of before a clear counts as the newest, since it was answered last.",
 	file:    "redisbackend/dbinfo.go",
-	text:    "		case last.version > r.version:\n			return last.state, nil\n",
+	text:    "		case last.version > r.version:\n			return last.state\n",
 	gone:    "",
 	by:      "TestAnOvertakenAnswerDoesNotGoBack",
 }, {
@@ -86,7 +86,7 @@ var syncGuards = []guard{{
 	keeps:   "P7",
 	without: "The state of a database that was dropped meanwhile counts as the newest.",
 	file:    "redisbackend/dbinfo.go",
-	text:    "		return nil, nil\n	}\n	if state == nil {",
+	text:    "		return nil\n	}\n	if state == nil {",
 	gone:    "	}\n	if state == nil {",
 	by:      "TestAnOvertakenAnswerDoesNotGoBack",
 }, {
@@ -177,8 +177,8 @@ var logGuards = []guard{{
 	keeps:   "P3",
 	without: "The log goes on after a change of an older release, and those who follow never see that.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    "catch_up(db)\nresolve(db)",
-	gone:    "resolve(db)",
+	text:    "catch_up(db)\nend_registrations(db)",
+	gone:    "end_registrations(db)",
 	by:      "TestAnOlderReleaseKeepsNoLog",
 }, {
 	name:    "script: a delete that is forgotten raises the floor",
@@ -276,7 +276,7 @@ var channelGuards = []guard{{
 	keeps:   "P3",
 	without: "What is announced while the process subscribes anew is never heard of.",
 	file:    "redisbackend/subscriber.go",
-	text:    "		s.gap()\n		if !b.pause(wait) {",
+	text:    "		s.gap()\n		b.missed()\n		if !b.pause(wait) {",
 	gone:    "		if !b.pause(wait) {",
 	by:      "TestAGapInTheAnnouncements",
 }, {
@@ -332,8 +332,8 @@ var channelGuards = []guard{{
 	keeps:   "P3",
 	without: "After a fence or clear whose answer was lost the state of before is relied on, until the announcement arrives.",
 	file:    "redisbackend/change.go",
-	text:    "		b.invalidate(name, announcement{})\n		return nil, err\n",
-	gone:    "		return nil, err\n",
+	text:    "		b.invalidate(name, announcement{})\n		return nil, nil, err\n",
+	gone:    "		return nil, nil, err\n",
 	by:      "TestAChangeWithoutAnAnswerIsAskedFor",
 }, {
 	name:    "channel: a change whose answer makes no sense is asked for",

@@ -6,8 +6,8 @@ var scriptGuards = []guard{{
 	keeps:   "P6",
 	without: "A server that has restarted with an old snapshot brings back what was cleared.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    `db.log and head[3] == run and`,
-	gone:    `db.log and`,
+	text:    `db.members and head[3] == run and`,
+	gone:    `db.members and`,
 	by:      "TestAnOlderSnapshotStartsANewEpoch",
 }, {
 	name:    "script: a server that was a replica is another run",

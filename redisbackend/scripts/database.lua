@@ -8,11 +8,16 @@
 --          4 the epoch and version that the caller knows, as in the field e, and
 --            the last entry of the log,
 --          5 the lines of fences that have expired by the clock of the caller,
---          6 the operation, which is one of those below; then its own arguments
+--          6 words: the operation, which is one of those below, the caller's name as a
+--            member, the number of its request if it wants to be registered, else 0, and the
+--            epoch and the serial number up to which it knows registrations to be over;
+--          then the operation's own arguments
 --
--- It returns the epoch, the version and the fences, and where epoch and version
--- are not those that the caller knows, "since" and the entries of the log that the
--- caller lacks, or "whole" and all fields of the hash.
+-- It returns the epoch, the version, the fences, the serial number of the last registration, for
+-- how many other members the operation has to wait, "1" if it also has to wait for
+-- members that the hash does not know, and "1" if the caller is registered by this request. Where
+-- epoch and version are not those that the caller knows, "since" and the entries of the
+-- log that the caller lacks follow, or "whole" and all fields of the hash.
 --
 -- Fields: e epoch and version, which one small read tells, b base token, r run,
 -- n number of all fields, f fences, one a line: id, deadline (by the server's
@@ -21,7 +26,9 @@
 -- c<cache> a token. The log of changes: w<number> an entry, which is the version of the change
 -- and what it cleared and deleted, s the version, the last entry, the last that was dropped, and
 -- how many keys and caches the others name; o<cache> the floor, which is the version
--- of the last delete of the cache that was dropped.
+-- of the last delete of the cache that was dropped. m the serial number of the last registration,
+-- and, one a line, in the order of their serial numbers, the members that may use
+-- a state without asking: name, number of the request, serial number.
 --
 -- Items after spaces say what is cleared or deleted: <cache> in a fence, and
 -- <cache>@<token> in the log, a clear; <cache>#<hash>#<hash> deletes of keys, or of tags if the
@@ -31,6 +38,9 @@ local key, fresh = KEYS[1], ARGV[1]
 -- most is how many keys and caches the log names, farthest how many entries are
 -- sent to a caller that lacks them, and batch how many fields a command is given.
 local most, farthest, batch = 16384, 1024, 1000
+
+local operation, member, request, over_epoch, over_serial = string.match(ARGV[6], '^(%S+) (%S+) (%d+) (%S+) (%d+)$')
+request, over_serial = tonumber(request), tonumber(over_serial)
 
 -- info returns a section of INFO, '' if the server does not tell it, and an error
 -- if the user may not ask for it.
@@ -90,6 +100,17 @@ local function parse_log(said)
   if log.head and log.tail <= log.head and log.head < 2 ^ 53 then return log end
 end
 
+-- unknown is the name of the members of whom the hash knows nothing, as it is new: they
+-- may be registered in a hash that was lost.
+local unknown = '?'
+
+-- parse_members returns the registrations that a field m tells of, and nothing if it cannot be
+-- understood. A hash that has none is new, or only older releases have written it.
+local function parse_members(said)
+  local serial, lines = string.match(said or '1\n' .. unknown .. ' 0 1', '^(%d+)(.*)$')
+  if serial and string.gsub(lines, '\n%S+ %d+ %d+', '') == '' then return { serial = tonumber(serial), lines = lines } end
+end
+
 -- deletes takes an item apart. It returns the cache and how many keys of it are
 -- deleted, nothing for a clear, and nil and true for what cannot be understood.
 local function deletes(item)
@@ -104,7 +125,7 @@ end
 -- stand, if the hash is missing, damaged, or of another run.
 local function read(run)
   local clock = redis.call('TIME')
-  local head = redis.pcall('HMGET', key, 'e', 'b', 'r', 'n', 'f', 's')
+  local head = redis.pcall('HMGET', key, 'e', 'b', 'r', 'n', 'f', 's', 'm')
   if head.err then head = {} end
   local epoch, version = string.match(head[1] or '', '^(%S+) (%d+)$')
   version = tonumber(version)
@@ -117,16 +138,22 @@ local function read(run)
     lines = head[5], -- the field f, as it was
     fences = {},     -- those that stand
     log = parse_log(head[6]),
+    said = head[7],  -- the field m, as it was
+    members = parse_members(head[7]),
+    waits = false,   -- or up to which serial number the operation waits for other members
+    again = false,   -- whether what was changed before is announced again
+    registered = false, -- whether the caller is by this request
     items = {},      -- what this call clears and deletes
     count = 0,       -- of the keys and caches in items
     changed = false,
   }
-  if version and db.base and db.lines and db.log and head[3] == run and tonumber(head[4]) == redis.call('HLEN', key) then return db end
+  if version and db.base and db.lines and db.log and db.members and head[3] == run and tonumber(head[4]) == redis.call('HLEN', key) then return db end
   redis.call('DEL', key)
   db.version = math.max(version or 0, tonumber(clock[1]) * 1000000 + tonumber(clock[2]))
   change(db)
   db.epoch, db.base, db.lines = token(db), token(db), db.lines or ''
   db.log = parse_log()
+  db.said, db.members = nil, parse_members()
   redis.call('HSET', key, 'b', db.base, 'r', run, 'n', 0)
   return db
 end
@@ -268,17 +295,73 @@ local function log_items(db)
   forget(db, most)
 end
 
+-- end_registrations removes those that the caller knows to be over. Serial numbers of
+-- another epoch mean nothing here.
+local function end_registrations(db)
+  if over_epoch ~= db.epoch then return end
+  local members, stop = db.members, 1
+  for serial, next in string.gmatch(members.lines, '\n%S+ %d+ (%d+)()') do
+    if tonumber(serial) > over_serial then break end
+    stop = next
+  end
+  members.lines = string.sub(members.lines, stop)
+end
+
+-- register makes the caller a member, in the step that reads the state. A request that is
+-- late, or is delivered twice, changes nothing: an earlier answer may still be in use.
+local function register(db)
+  local members = db.members
+  local from = string.find(members.lines, '\n' .. member .. ' ', 1, true)
+  if from then
+    local before, stop = string.match(members.lines, '^(%d+) %d+()', from + #member + 2)
+    db.registered = tonumber(before) == request
+    if tonumber(before) >= request then return end
+    members.lines = string.sub(members.lines, 1, from - 1) .. string.sub(members.lines, stop)
+  end
+  members.serial = members.serial + 1
+  members.lines = members.lines .. '\n' .. member .. ' ' .. text(request) .. ' ' .. text(members.serial)
+  db.registered = true
+end
+
+-- others counts the members other than the caller with serial numbers up to last, and says
+-- whether there may be some that the hash does not know.
+local function others(db, last)
+  local count, more = 0, false
+  for name, serial in string.gmatch(db.members.lines, '\n(%S+) %d+ (%d+)') do
+    if tonumber(serial) > last then break end
+    if name == unknown then
+      more = true
+    elseif name ~= member then
+      count = count + 1
+    end
+  end
+  return count, more
+end
+
 local operations = {}
 
--- sync makes sure of the hash, and no more.
-function operations.sync() end
+-- sync makes sure of the hash. It registers the caller if that wants it, but not while a
+-- fence stands: a state with a fence must not be used without asking.
+function operations.sync(db)
+  if request > 0 and #db.fences == 0 then register(db) end
+end
+
+-- wait asks whether the members are gone that were registered when a change was made.
+-- ARGV: 7 the epoch and 8 the serial number that the change has returned, 9 "1" if it is
+-- to be announced again where members are left.
+function operations.wait(db)
+  db.again = ARGV[9] == '1'
+  db.waits = ARGV[7] == db.epoch and tonumber(ARGV[8]) or db.members.serial
+end
 
 -- fence places or renews a fence. ARGV: 7 id, 8 time to live in milliseconds, 9 all, and
--- 10 what is to be cleared and deleted, each item after a space.
+-- 10 what is to be cleared and deleted, each item after a space, 11 "1" as 9 of wait.
 function operations.fence(db)
+  db.again = ARGV[11] == '1'
   local id, ttl, all, names = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
   local old = lift(db, id)
   if not old or old.all ~= all or old.names ~= names then change(db) end
+  db.waits = db.members.serial
   local deadline = string.format('%.0f', db.now + tonumber(ttl))
   local line = id .. ' ' .. deadline .. ' ' .. ttl .. ' ' .. all .. ' !' .. fresh .. names
   table.insert(db.fences, { id = id, all = all, names = names, line = line })
@@ -291,6 +374,7 @@ end
 function operations.clear(db)
   local id, all = ARGV[7], ARGV[8]
   local stood = lift(db, id)
+  db.waits = db.members.serial
   local unchanged, others = {}, ARGV[9]
   for i = 10, #ARGV, 2 do
     if stood and (redis.call('HGET', key, 'c' .. ARGV[i]) or db.base) == ARGV[i + 1] then
@@ -337,19 +421,30 @@ local function finish(db)
     log_items(db)
     local log = version .. ' ' .. text(db.log.head) .. ' ' .. text(db.log.tail) .. ' ' .. text(db.log.count)
     redis.call('HSET', key, 'e', both, 'f', lines, 's', log)
-    redis.call('HSET', key, 'n', redis.call('HLEN', key))
   end
-  if db.changed then
+  local members = text(db.members.serial) .. db.members.lines
+  if members ~= db.said then redis.call('HSET', key, 'm', members) end
+  if db.changed or lines ~= db.lines or not db.said then redis.call('HSET', key, 'n', redis.call('HLEN', key)) end
+  local count, more = 0, false
+  if db.waits then count, more = others(db, db.waits) end
+  if db.changed or db.again and count > 0 then
     local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both)
     if type(sent) == 'table' then return sent end
   end
-  local epoch, known, number = string.match(ARGV[4], '^(%S+) (%d+) (%d+)$')
+  local reply = {
+    db.epoch, version, lines, text(db.members.serial), text(count), more and '1' or '0', db.registered and '1' or '0',
+  }
+  local epoch, known, last = string.match(ARGV[4], '^(%S+) (%d+) (%d+)$')
   if epoch == db.epoch then
-    if known == version then return { db.epoch, version, lines } end
-    local entries = since(db, tonumber(number))
-    if entries then return { db.epoch, version, lines, 'since', entries } end
+    if known == version then return reply end
+    local entries = since(db, tonumber(last))
+    if entries then
+      reply[8], reply[9] = 'since', entries
+      return reply
+    end
   end
-  return { db.epoch, version, lines, 'whole', redis.call('HGETALL', key) }
+  reply[8], reply[9] = 'whole', redis.call('HGETALL', key)
+  return reply
 end
 
 local run, refused = current_run()
@@ -362,6 +457,7 @@ if type(poked) == 'table' and not string.find(poked.err, 'WRONGTYPE', 1, true) t
 
 local db = read(run)
 catch_up(db)
+end_registrations(db)
 resolve(db)
-operations[ARGV[6]](db)
+operations[operation](db)
 return finish(db)

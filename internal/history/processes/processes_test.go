@@ -112,6 +112,7 @@ func TestNoHistoryOfProcessesViolatesAPromise(t *testing.T) {
 	const poll = 50 * time.Millisecond
 	for _, p := range []Plan{
 		{Sync: "begin", Slow: rarely},
+		{Sync: "lease", Slow: rarely},
 		{Sync: "channel", Late: unproven},
 		{Sync: poll.String(), Late: poll},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
@@ -68,6 +69,9 @@ func openStore(ctx context.Context, p Plan, w *watched) (history.Server, func() 
 // machine may be busy.
 func setRedis(cfg *config.Config, p Plan) {
 	cfg.Redis.URI = p.Redis
+	if cfg.Sync == config.SyncLease { // many of them, as many commit
+		cfg.Redis.Term, cfg.Redis.Wait = 50*time.Millisecond, 100*time.Millisecond
+	}
 	if !p.Faults {
 		cfg.Redis.DialTimeout, cfg.Redis.Timeout = patience, patience
 	}

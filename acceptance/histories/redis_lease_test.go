@@ -1,0 +1,67 @@
+package histories_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/seed-dad15c92/txcache/internal/history"
+	"github.com/seed-dad15c92/txcache/internal/history/subject"
+	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
+)
+
+// shortTerm is for how long a server uses a state in these histories.
+const shortTerm = 20 * time.Millisecond
+
+// Servers that use a state for a term whenever they can violate no promise: nothing is late,
+// not even if what is announced is lost.
+func TestNoHistoryOfTermsViolatesAPromise(t *testing.T) {
+	t.Parallel()
+	for _, site := range []struct {
+		name  string
+		start func(t *testing.T) (addr string)
+	}{
+		{"miniredis", func(t *testing.T) string { return miniredis.RunT(t).Addr() }},
+		{"server", func(t *testing.T) string { return redistest.Start(t).Addr }},
+	} {
+		t.Run(site.name, func(t *testing.T) {
+			t.Parallel()
+			addrs := []string{site.start(t)}
+			for _, near := range []bool{true, false} {
+				for _, driver := range drivers {
+					for lose, name := range []string{"", "/deaf", "/hard of hearing"} {
+						t.Run(nearName(near)+"/"+driver.name+name, func(t *testing.T) {
+							histories{open: subject.Eager(addrs, near, 5*time.Second, shortTerm, lose), world: history.World{Servers: 3}, drive: driver.drive, steps: 1500}.check(t)
+						})
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestNoFaultBesideTermsViolatesAPromise(t *testing.T) {
+	storetest.Slow(t)
+	t.Parallel()
+	for _, driver := range drivers {
+		t.Run(driver.name, func(t *testing.T) {
+			t.Parallel()
+			world, uris := redisTrouble(t, 2, shortly, long)
+			for i, uri := range uris {
+				uris[i] = strings.TrimSuffix(strings.TrimPrefix(uri, "redis://"), "/0")
+			}
+			histories{
+				open:     subject.Eager(uris, true, 400*time.Millisecond, shortTerm, 0),
+				world:    world,
+				drive:    driver.drive,
+				steps:    1000 * min(5, historyFactor(t)),
+				length:   500,
+				hits:     0.05,
+				patience: time.Minute,
+			}.check(t)
+		})
+	}
+}
