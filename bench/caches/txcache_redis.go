@@ -11,7 +11,7 @@ import (
 )
 
 // OpenStore returns a store on the Redis server at addr. With sync = "channel"
-// it waits until announcements arrive.
+// or "lease" it waits until announcements arrive.
 func OpenStore(ctx context.Context, addr string, mode config.Sync, near bool) (*txcache.Store, error) {
 	cfg := config.Default()
 	cfg.Redis.URI, cfg.Sync = "redis://"+addr+"/0", mode
@@ -27,7 +27,7 @@ func OpenStore(ctx context.Context, addr string, mode config.Sync, near bool) (*
 		return nil, err
 	}
 	const patience = 10 * time.Second
-	for start := time.Now(); mode == config.SyncChannel && !b.Stats().Listening; time.Sleep(time.Millisecond) {
+	for start := time.Now(); mode != config.SyncBegin && !b.Stats().Listening; time.Sleep(time.Millisecond) {
 		if err := store.Sync(ctx, Database); err != nil {
 			return nil, err
 		}

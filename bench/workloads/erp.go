@@ -45,7 +45,7 @@ func requests(e Env) []measure.Pair {
 			if e.Redis == "" {
 				continue
 			}
-			for _, mode := range []config.Sync{config.SyncChannel, config.SyncBegin} {
+			for _, mode := range []config.Sync{config.SyncChannel, config.SyncLease, config.SyncBegin} {
 				subject := "txcache, Redis, sync = " + strconv.Quote(string(mode))
 				open := func(ctx context.Context) (*erp, error) {
 					store, err := caches.OpenStore(ctx, e.Redis, mode, true)

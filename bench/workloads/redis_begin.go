@@ -31,6 +31,11 @@ func begins(e Env) []measure.Pair {
 				Section: sectionBegin, Name: `begin and roll back, sync = "channel"`, Goroutines: goroutines,
 				Subject: beginning(e, config.SyncChannel), Peer: pinging(e),
 				Bars: []measure.Bar{{Of: measure.Time, Limit: 1000}},
+			},
+			measure.Pair{
+				Section: sectionBegin, Name: `begin and roll back, sync = "lease"`, Goroutines: goroutines,
+				Subject: beginning(e, config.SyncLease), Peer: pinging(e),
+				Bars: []measure.Bar{{Of: measure.Time, Limit: 1000}},
 			})
 	}
 	return pairs
