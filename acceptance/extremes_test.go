@@ -24,6 +24,7 @@ type setting struct {
 	least, most int64 // of those taken, besides 0 and what is negative; a float is a share, 0 to 1
 	zero        bool  // 0 is taken
 	negative    bool  // all that is negative is taken
+	waits       bool  // the first change waits for so long, so samples are tried beside each other
 
 	with txcache.CacheOptions // what else is set, so that the setting has a say
 	hits func(v reflect.Value) int
@@ -120,6 +121,8 @@ var numbers = map[reflect.Type]map[string]setting{
 		"Duration":     {least: millisecond, most: endless, zero: true, hits: lasting},
 		"Timeout":      {least: millisecond, most: endless, zero: true, hits: some},
 		"LargestValue": {least: 1, most: 512_000_000, zero: true, hits: some},
+		"Term":         {least: millisecond, most: int64(time.Second), zero: true, hits: all}, // half of Wait
+		"Wait":         {least: 2 * millisecond, most: int64(20 * time.Second), zero: true, waits: true, hits: all},
 	},
 	reflect.TypeFor[config.Config](): {
 		"OverlaySize": {least: 1, most: endless, zero: true, hits: all},
@@ -135,6 +138,8 @@ var numbers = map[reflect.Type]map[string]setting{
 		"Timeout":      {least: millisecond, most: int64(20 * time.Second), hits: some},
 		"PoolSize":     {least: 1, most: 65535, zero: true, hits: all},
 		"LargestValue": {least: 1, most: 512_000_000, zero: true, hits: some},
+		"Term":         {least: millisecond, most: int64(time.Second), zero: true, hits: all},
+		"Wait":         {least: 2 * millisecond, most: int64(20 * time.Second), zero: true, waits: true, hits: all},
 	},
 }
 
@@ -191,6 +196,9 @@ func try[T any](t *testing.T, open func(t *testing.T, field string, v reflect.Va
 		t.Run(field, func(t *testing.T) {
 			for _, v := range row.samples(f.Type) {
 				t.Run(fmt.Sprint(v), func(t *testing.T) {
+					if row.waits {
+						t.Parallel()
+					}
 					options := row.with
 					servers, err := open(t, field, v, &options)
 					tryOne(t, &row, field, v, servers, &options, err)
@@ -233,7 +241,7 @@ func ends(t *testing.T, work func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it hangs")
 	}
 }
