@@ -11,7 +11,7 @@ const (
 	SyncBegin Sync = "begin"
 
 	// SyncLease is as exact as SyncBegin, and makes sure of the state but once in a
-	// while: whoever clears waits until no server uses an earlier state.
+	// while: a server that clears waits until no other uses an earlier state.
 	SyncLease Sync = "lease"
 
 	// SyncChannel listens to the clears of the others.

@@ -73,9 +73,6 @@ type Redis struct {
 	Password string `toml:"password,omitempty"`
 }
 
-// DefaultWait is the Wait that 0 stands for.
-const DefaultWait = 2 * time.Second
-
 // defaultLargestValue is the LargestValue that 0 stands for.
 const defaultLargestValue Bytes = 64_000_000
 

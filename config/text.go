@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // hidden stands for what is not to be seen.
@@ -26,7 +28,7 @@ func (c Config) String() string {
 	}
 	c.ContextIgnoredKeys = keys
 	if c.Sync == SyncLease {
-		c.Redis.Wait = cmp.Or(c.Redis.Wait, DefaultWait)
+		c.Redis.Wait = cmp.Or(c.Redis.Wait, limits.DefaultWait)
 		c.Redis.Term = cmp.Or(c.Redis.Term, c.Redis.Wait/2)
 	}
 	c.Redis, c.SQL = c.Redis.safe(), c.SQL.safe()

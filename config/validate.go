@@ -90,9 +90,6 @@ func tooLong(name string) string {
 	return fmt.Sprintf("has %d bytes, more than %d", len(name), limits.MaxName)
 }
 
-// longestWait is that of package redisbackend.
-const longestWait = 20 * time.Second
-
 // shortest is the unit of Redis for times to live; anything below would be 0.
 const shortest = time.Millisecond
 
@@ -124,9 +121,9 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 	if r.Lease != 0 && r.Lease < shortest {
 		report("cache.redis.lease", quote(formatDuration(r.Lease)), "is shorter than 1ms")
 	}
-	if r.Wait != 0 && (r.Wait < 2*shortest || r.Wait > longestWait) {
+	if r.Wait != 0 && (r.Wait < 2*shortest || r.Wait > limits.LongestWait) {
 		report("cache.redis.wait", quote(formatDuration(r.Wait)), "is out of range")
-	} else if half := cmp.Or(r.Wait, DefaultWait) / 2; r.Term != 0 && (r.Term < shortest || r.Term > half) {
+	} else if half := cmp.Or(r.Wait, limits.DefaultWait) / 2; r.Term != 0 && (r.Term < shortest || r.Term > half) {
 		report("cache.redis.term", quote(formatDuration(r.Term)), "is out of range")
 	}
 	if r.PoolSize < 0 || r.PoolSize > 65535 {

@@ -12,7 +12,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
@@ -46,7 +45,7 @@ type Options struct {
 	Channel bool
 
 	// Lease lets Sync return for a Term what the server has answered, without asking, and
-	// exact all the same: whoever changes the database, by any Backend, waits
+	// exact all the same: a process that changes the database, by any Backend, waits
 	// until this one has acknowledged that it no longer uses an earlier state, or its term is
 	// over. It is used where Sync is called often. Not together with Channel.
 	Lease bool
@@ -58,7 +57,8 @@ type Options struct {
 	// Wait is for how long, at most, a change waits for a process with Lease
 	// that does not acknowledge: from 2 ms to 20 seconds, and the same in all
 	// processes of a deployment. A process without Lease sets it if others have
-	// it. Default 2 seconds.
+	// it. Default 0, which stands for 2 seconds, and in a process without Lease says that no
+	// other has it.
 	//
 	// A process of which the clock stands still (a virtual machine that is paused)
 	// for longer than Wait without Term may use what is no longer right for so long.
@@ -206,8 +206,6 @@ func (o *Options) check() error {
 }
 
 const (
-	longestWaitForMembers = 20 * time.Second // while which transactions hold their locks
-
 	defaultLargest = 64_000_000  // unless Options say otherwise
 	maxLargest     = 512_000_000 // that they may say; nothing larger is encoded
 )
@@ -217,13 +215,13 @@ const (
 func (o *Options) checkLease() error {
 	wait := o.Wait
 	if wait == 0 {
-		wait = config.DefaultWait
+		wait = limits.DefaultWait
 	}
 	switch {
 	case o.Lease && o.Channel:
 		return errors.New("the options Lease and Channel exclude each other")
-	case wait < 2*time.Millisecond || wait > longestWaitForMembers:
-		return fmt.Errorf("the option Wait is %v; it must be from %v to %v, or 0 for the default", wait, 2*time.Millisecond, longestWaitForMembers)
+	case wait < 2*time.Millisecond || wait > limits.LongestWait:
+		return fmt.Errorf("the option Wait is %v; it must be from %v to %v, or 0 for the default", wait, 2*time.Millisecond, limits.LongestWait)
 	case o.Term != 0 && (o.Term < time.Millisecond || o.Term > wait/2):
 		return fmt.Errorf("the option Term is %v; it must be from %v to half of Wait, which is %v, or 0 for the default", o.Term, time.Millisecond, wait)
 	}
@@ -241,7 +239,7 @@ func (o *Options) setDefaults() {
 		o.Timeout = 700 * time.Millisecond
 	}
 	if o.Wait == 0 {
-		o.Wait = config.DefaultWait
+		o.Wait = limits.DefaultWait
 	}
 	if o.Term == 0 {
 		o.Term = o.Wait / 2

@@ -22,7 +22,7 @@ const (
 
 // With Options.Lease a process is a member of the databases that it uses often: it
 // is registered in the hash of the database, and may return the state that it got with
-// the registration, without asking, for a term. Whoever changes the database waits until
+// the registration, without asking, for a term. A process that changes the database waits until
 // all members that were registered before have acknowledged, or their terms are over
 // (settle.go). So nothing rests on the arrival of a message, nor on a clock but that
 // of the process which measures a time.
@@ -142,7 +142,7 @@ func (b *Backend) acknowledge(ctx context.Context, db *dbInfo, number uint64) er
 	return err
 }
 
-// missed ends all terms, as announcements may have been missed: whoever changes a
+// missed ends all terms, as announcements may have been missed: others that change a
 // database would wait for a process that does not hear.
 func (b *Backend) missed() {
 	if !b.options.Lease {

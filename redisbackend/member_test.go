@@ -158,19 +158,25 @@ func TestMembersAcknowledge(t *testing.T) {
 // A term counts from before the request: nobody knows when the server has answered.
 func TestATermCountsFromTheRequest(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-		time.Sleep(shortTerm)
-		e.deaf.Store(true)
-		g := newGate(p.client)
-		release := g.hold(g.after, "evalsha")
-		go func() { _, _ = p.Sync(t.Context(), "shop") }()
-		synctest.Wait()
-		mustFence(t, other)
-		release()
-		synctest.Wait()
-		if !mustSync(t, p.Backend, "shop").IsFenced("a") {
+		if !answeredLate(t, p, e, other).IsFenced("a") {
 			t.Error("an answer that came late is used after the fence")
 		}
 	})
+}
+
+// answeredLate returns the state of p after it has asked, writer has placed a fence, and the answer of before
+// has come, and nothing was announced.
+func answeredLate(t *testing.T, p *process, e *ear, writer *process) *backend.State {
+	time.Sleep(shortTerm)
+	e.deaf.Store(true)
+	g := newGate(p.client)
+	release := g.hold(g.after, "evalsha")
+	go func() { _, _ = p.Sync(t.Context(), "shop") }()
+	synctest.Wait()
+	mustFence(t, writer)
+	release()
+	synctest.Wait()
+	return mustSync(t, p.Backend, "shop")
 }
 
 // Registrations that are made while a request is on its way are not over a wait after it was sent.
@@ -272,16 +278,7 @@ func TestOwnChangesEndTheTerm(t *testing.T) {
 		}
 	})
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, _ *process) {
-		time.Sleep(shortTerm)
-		e.deaf.Store(true)
-		g := newGate(p.client)
-		release := g.hold(g.after, "evalsha")
-		go func() { _, _ = p.Sync(t.Context(), "shop") }()
-		synctest.Wait()
-		mustFence(t, p)
-		release()
-		synctest.Wait()
-		if !mustSync(t, p.Backend, "shop").IsFenced("a") {
+		if !answeredLate(t, p, e, p).IsFenced("a") {
 			t.Error("an answer of before the process's own fence, which came after it, is used")
 		}
 	})

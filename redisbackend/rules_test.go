@@ -22,46 +22,35 @@ import (
 // Every rule of package backendtest holds over miniredis, in a bubble where
 // waiting costs nothing.
 func TestRulesOverMiniredis(t *testing.T) {
-	for _, rule := range backendtest.Rules() {
-		t.Run(rule.Name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := bubbleServer(t)
-				err := rule.Check(t.Context(), backendtest.Authority{
-					Open: func(context.Context) (backend.Backend, error) {
-						return over(t, dialing(server), nil), nil
-					},
-					Lease:   time.Minute,
-					Advance: time.Sleep,
-					Restart: server.FlushAll,
-				})
-				if errors.Is(err, backendtest.ErrSkipped) {
-					t.Skip(err)
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		})
-	}
+	rulesInBubbles(t, 0, func(t *testing.T, server *miniredis.Miniredis) backend.Backend {
+		return over(t, dialing(server), nil)
+	})
 }
 
 // And with terms, if each state is asked for twice, so that the second may begin one.
 func TestRulesOverMiniredisWithTerms(t *testing.T) {
+	const term = time.Second // after a loss none of before may run
+	rulesInBubbles(t, term, func(t *testing.T, server *miniredis.Miniredis) backend.Backend {
+		p := over(t, dialing(server), &redisbackend.Options{Lease: true, Term: term})
+		announced(t, p)
+		return &eager{p}
+	})
+}
+
+// rulesInBubbles runs each rule over a server of its own, which loses all and is then left alone for a while where a rule
+// asks for that.
+func rulesInBubbles(t *testing.T, alone time.Duration, open func(t *testing.T, server *miniredis.Miniredis) backend.Backend) {
 	for _, rule := range backendtest.Rules() {
 		t.Run(rule.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				err := rule.Check(t.Context(), backendtest.Authority{
-					Open: func(context.Context) (backend.Backend, error) {
-						p := over(t, dialing(server), &redisbackend.Options{Lease: true})
-						announced(t, p)
-						return &eager{p}, nil
-					},
+					Open:    func(context.Context) (backend.Backend, error) { return open(t, server), nil },
 					Lease:   time.Minute,
 					Advance: time.Sleep,
 					Restart: func() {
 						server.FlushAll()
-						time.Sleep(time.Second) // until no term runs of before
+						time.Sleep(alone)
 					},
 				})
 				if errors.Is(err, backendtest.ErrSkipped) {

@@ -22,28 +22,34 @@ import (
 // them: announcements a second time, in another order, garbled, or those of
 // somebody else.
 func TestNoAnnouncedHistoryViolatesAPromise(t *testing.T) {
+	onEachServer(t, func(t *testing.T, addr string) {
+		faults := hear(t, addr).faults()
+		for _, near := range []bool{true, false} {
+			for _, driver := range drivers {
+				t.Run(nearName(near)+"/"+driver.name, func(t *testing.T) {
+					histories{open: subject.Channel(addr, near), world: history.World{Servers: 3}, drive: driver.drive}.check(t)
+				})
+				t.Run(nearName(near)+"/disturbed/"+driver.name, func(t *testing.T) {
+					histories{open: subject.Channel(addr, near), world: history.World{Servers: 3, Faults: faults}, drive: driver.drive, steps: 2000}.check(t)
+				})
+			}
+		}
+	})
+}
+
+// onEachServer runs test over miniredis and over Redis, beside other tests.
+func onEachServer(t *testing.T, test func(t *testing.T, addr string)) {
 	t.Parallel()
-	for _, site := range []struct {
+	for _, server := range []struct {
 		name  string
 		start func(t *testing.T) (addr string)
 	}{
 		{"miniredis", func(t *testing.T) string { return miniredis.RunT(t).Addr() }},
 		{"server", func(t *testing.T) string { return redistest.Start(t).Addr }},
 	} {
-		t.Run(site.name, func(t *testing.T) {
+		t.Run(server.name, func(t *testing.T) {
 			t.Parallel()
-			addr := site.start(t)
-			faults := hear(t, addr).faults()
-			for _, near := range []bool{true, false} {
-				for _, driver := range drivers {
-					t.Run(nearName(near)+"/"+driver.name, func(t *testing.T) {
-						histories{open: subject.Channel(addr, near), world: history.World{Servers: 3}, drive: driver.drive}.check(t)
-					})
-					t.Run(nearName(near)+"/disturbed/"+driver.name, func(t *testing.T) {
-						histories{open: subject.Channel(addr, near), world: history.World{Servers: 3, Faults: faults}, drive: driver.drive, steps: 2000}.check(t)
-					})
-				}
-			}
+			test(t, server.start(t))
 		})
 	}
 }

@@ -5,11 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/history/subject"
-	"github.com/seed-dad15c92/txcache/internal/redistest"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
@@ -19,28 +16,18 @@ const shortTerm = 20 * time.Millisecond
 // Servers that use a state for a term whenever they can violate no promise: nothing is late,
 // not even if what is announced is lost.
 func TestNoHistoryOfTermsViolatesAPromise(t *testing.T) {
-	t.Parallel()
-	for _, site := range []struct {
-		name  string
-		start func(t *testing.T) (addr string)
-	}{
-		{"miniredis", func(t *testing.T) string { return miniredis.RunT(t).Addr() }},
-		{"server", func(t *testing.T) string { return redistest.Start(t).Addr }},
-	} {
-		t.Run(site.name, func(t *testing.T) {
-			t.Parallel()
-			addrs := []string{site.start(t)}
-			for _, near := range []bool{true, false} {
-				for _, driver := range drivers {
-					for lose, name := range []string{"", "/deaf", "/hard of hearing"} {
-						t.Run(nearName(near)+"/"+driver.name+name, func(t *testing.T) {
-							histories{open: subject.Eager(addrs, near, 5*time.Second, shortTerm, lose), world: history.World{Servers: 3}, drive: driver.drive, steps: 1500}.check(t)
-						})
-					}
+	onEachServer(t, func(t *testing.T, addr string) {
+		for _, near := range []bool{true, false} {
+			for _, driver := range drivers {
+				for lose, name := range []string{"", "/deaf", "/hard of hearing"} {
+					t.Run(nearName(near)+"/"+driver.name+name, func(t *testing.T) {
+						open := subject.Eager([]string{addr}, near, 5*time.Second, shortTerm, lose)
+						histories{open: open, world: history.World{Servers: 3}, drive: driver.drive, steps: 1500}.check(t)
+					})
 				}
 			}
-		})
-	}
+		}
+	})
 }
 
 func TestNoFaultBesideTermsViolatesAPromise(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/inspect"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 const module = "github.com/seed-dad15c92/txcache/"
@@ -75,7 +76,7 @@ func (p *program) open(ctx context.Context, cfg *config.Config) (inspect.Inspect
 	slog.SetDefault(p.logger()) // the backend takes it from there
 	own := *cfg
 	if own.Sync == config.SyncLease && own.Redis.Wait == 0 {
-		own.Redis.Wait = config.DefaultWait // for the servers
+		own.Redis.Wait = limits.DefaultWait // for the servers
 	}
 	own.Sync = config.SyncBegin // the state is wanted as it is now
 	b, opts, err := txcache.FromConfig(ctx, &own)

@@ -1,9 +1,18 @@
-// Package limits has the bound that several packages hold names to.
+// Package limits has the bounds that several packages hold names and settings to.
 package limits
 
 import (
 	"fmt"
+	"time"
 	"unicode/utf8"
+)
+
+// DefaultWait and LongestWait are for how long a change waits for a process that may use an earlier
+// state of Redis and does not answer: unless it is set, and at most, as a transaction
+// holds its locks meanwhile.
+const (
+	DefaultWait = 2 * time.Second
+	LongestWait = 20 * time.Second
 )
 
 // MaxName is how many bytes the name of a database or of a cache may have,
