@@ -97,6 +97,12 @@ func TestRulesOverSentinel(t *testing.T) {
 func TestRulesOverRedisByLease(t *testing.T) {
 	rules(t, redistest.Start(t).URI(), config.SyncLease, 0)
 }
+func TestRulesOverClusterByLease(t *testing.T) {
+	rules(t, redistest.StartCluster(t).URI(), config.SyncLease, 0)
+}
+func TestRulesOverSentinelByLease(t *testing.T) {
+	rules(t, redistest.StartSentinels(t).URI(), config.SyncLease, 0)
+}
 func TestRulesOverRedisByChannel(t *testing.T) {
 	rules(t, redistest.Start(t).URI(), config.SyncChannel, 200*time.Millisecond)
 }
