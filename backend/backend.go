@@ -114,6 +114,18 @@ type Aged interface {
 	SyncAged(ctx context.Context, database string) (state *State, age time.Duration, err error)
 }
 
+// Forgetter is implemented by a Backend that keeps something in the process for each
+// database that was used.
+type Forgetter interface {
+	Backend
+
+	// Forget lets go of what the process keeps of database, as that was not used for long. The
+	// database is as it was for every process, with one exception: where the process is
+	// the authority, the generations of all caches may be new ones. It returns false, and does
+	// nothing, if that cannot be, as a fence stands or a call is under way. It asks nobody.
+	Forget(database string) bool
+}
+
 // A Fence says that one transaction is about to commit clears and deletes.
 //
 // It is a value: a backend does not change what it refers to, nor keep

@@ -8,6 +8,8 @@ package memorybackend
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,14 +23,17 @@ type Backend struct {
 	closed atomic.Bool
 	states sync.Map // of database to *backend.State; stored under mu
 
+	born backend.Token // tells the epochs of databases that were never dropped
+
 	mu      sync.Mutex
+	dropped map[string]backend.Token                   // the epochs of the others, by database
 	version uint64                                     // of the newest state of any database
 	fences  map[string]map[backend.Token]backend.Fence // standing, by database and ID
 }
 
 // New returns a Backend that has seen no database yet.
 func New() *Backend {
-	return &Backend{fences: map[string]map[backend.Token]backend.Fence{}}
+	return &Backend{born: backend.NewToken(), dropped: map[string]backend.Token{}, fences: map[string]map[backend.Token]backend.Fence{}}
 }
 
 // Sync returns the state of database. It takes no lock for one seen before.
@@ -115,6 +120,7 @@ func (b *Backend) Drop(ctx context.Context, database string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.dropped[database] = backend.NewToken()
 	b.states.Delete(database)
 	delete(b.fences, database)
 	return nil
@@ -138,8 +144,12 @@ func (b *Backend) state(database string) *backend.State {
 	if s, ok := b.states.Load(database); ok {
 		return s.(*backend.State)
 	}
-	epoch := backend.NewToken()
-	return b.change(database, backend.State{Epoch: epoch, Base: epoch})
+	epoch, dropped := b.dropped[database]
+	if !dropped {
+		sum := sha256.Sum256([]byte(string(b.born) + database))
+		epoch = backend.Token(hex.EncodeToString(sum[:16]))
+	}
+	return b.change(database, backend.State{Epoch: epoch, Base: backend.NewToken()})
 }
 
 // change makes next, with the fences that stand, the state of database. b.mu is held.
@@ -158,6 +168,17 @@ func (b *Backend) change(database string, next backend.State) *backend.State {
 	next.Fenced = slices.Compact(next.Fenced)
 	b.states.Store(database, &next)
 	return &next
+}
+
+// Forget lets go of the state of database. Its next state has the same epoch, as it was not dropped.
+func (b *Backend) Forget(database string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.fences[database]) > 0 {
+		return false
+	}
+	b.states.CompareAndDelete(database, b.state(database))
+	return true
 }
 
 // removeFence removes f and reports whether it stood. b.mu must be held.

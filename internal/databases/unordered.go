@@ -100,13 +100,14 @@ func (db *Database) unorderedContents(c *Cache, token backend.Token, exact, keep
 	if g := u.generations[key]; g != nil {
 		return g.contents
 	}
-	contents := c.Contents.New(token, 0, true)
-	if keep && !db.dropped {
-		if u.generations == nil {
-			u.generations = map[ownKey]*generation{}
-		}
-		u.generations[key] = &generation{cache: c, token: token, contents: contents, made: u.made}
+	if !keep || db.dropped || db.left {
+		return c.Contents.New(token, 0, true, nil)
 	}
+	contents := c.Contents.New(token, 0, true, db)
+	if u.generations == nil {
+		u.generations = map[ownKey]*generation{}
+	}
+	u.generations[key] = &generation{cache: c, token: token, contents: contents, made: u.made}
 	return contents
 }
 

@@ -262,7 +262,7 @@ func TestClearLetsGoOfAllValues(t *testing.T) {
 		if m.Len() != 10 {
 			t.Fatalf("Len = %d; want the size", m.Len())
 		}
-		m.Clear()
+		m.Retire()
 		for i := range 20 {
 			if v, ok := m.Get(i, uint64(i)*0x9E3779B97F4A7C15>>32); ok {
 				t.Errorf("Get(%d) = %d after Clear; want a miss", i, v)
