@@ -119,10 +119,11 @@ type Aged interface {
 type Forgetter interface {
 	Backend
 
-	// Forget lets go of what the process keeps of database, as that was not used for long. The
-	// database is as it was for every process, with one exception: where the process is
-	// the authority, the generations of all caches may be new ones. It returns false, and does
-	// nothing, if that cannot be, as a fence stands or a call is under way. It asks nobody.
+	// Forget lets go of what the process keeps of database, as that was not used for long, and no
+	// transaction of the process uses it. The database is as it was for all others, with one
+	// exception: where the process is the authority, all caches may be at new generations, and the
+	// Epoch be another. It returns false, and does nothing, if a fence of the process stands or a call is under way. It
+	// asks nobody.
 	Forget(database string) bool
 }
 

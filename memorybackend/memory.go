@@ -23,17 +23,15 @@ type Backend struct {
 	closed atomic.Bool
 	states sync.Map // of database to *backend.State; stored under mu
 
-	born backend.Token // tells the epochs of databases that were never dropped
-
 	mu      sync.Mutex
-	dropped map[string]backend.Token                   // the epochs of the others, by database
+	series  backend.Token                              // with the name of a database it tells the next epoch of that; a drop begins another
 	version uint64                                     // of the newest state of any database
 	fences  map[string]map[backend.Token]backend.Fence // standing, by database and ID
 }
 
 // New returns a Backend that has seen no database yet.
 func New() *Backend {
-	return &Backend{born: backend.NewToken(), dropped: map[string]backend.Token{}, fences: map[string]map[backend.Token]backend.Fence{}}
+	return &Backend{series: backend.NewToken(), fences: map[string]map[backend.Token]backend.Fence{}}
 }
 
 // Sync returns the state of database. It takes no lock for one seen before.
@@ -120,7 +118,7 @@ func (b *Backend) Drop(ctx context.Context, database string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.dropped[database] = backend.NewToken()
+	b.series = backend.NewToken()
 	b.states.Delete(database)
 	delete(b.fences, database)
 	return nil
@@ -144,12 +142,8 @@ func (b *Backend) state(database string) *backend.State {
 	if s, ok := b.states.Load(database); ok {
 		return s.(*backend.State)
 	}
-	epoch, dropped := b.dropped[database]
-	if !dropped {
-		sum := sha256.Sum256([]byte(string(b.born) + database))
-		epoch = backend.Token(hex.EncodeToString(sum[:16]))
-	}
-	return b.change(database, backend.State{Epoch: epoch, Base: backend.NewToken()})
+	sum := sha256.Sum256([]byte(string(b.series) + database))
+	return b.change(database, backend.State{Epoch: backend.Token(hex.EncodeToString(sum[:16])), Base: backend.NewToken()})
 }
 
 // change makes next, with the fences that stand, the state of database. b.mu is held.
@@ -170,7 +164,8 @@ func (b *Backend) change(database string, next backend.State) *backend.State {
 	return &next
 }
 
-// Forget lets go of the state of database. Its next state has the same epoch, as it was not dropped.
+// Forget lets go of the state of database. Its next state has the same epoch, if no database was
+// dropped meanwhile.
 func (b *Backend) Forget(database string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,14 +5,13 @@ import (
 	"weak"
 )
 
-// A database that was not used for long leaves the registry, with its values, and the backend
-// forgets what it knows of it in the process. Transactions that have begun before go on: they share
-// nothing with others any more. As long as there are such, or the garbage collector has not been there,
-// the database comes back as the same one when it is used again, so that what concerns it later, a drop
-// for instance, concerns them.
+// A database that was not used for long leaves the registry, with its values. Transactions that have
+// begun before go on, and share nothing with others any more. As long as there are such, and the
+// garbage collector has not been there, the database comes back as the same one when it is
+// used again: so what concerns it later, a drop for instance, concerns them. When nobody refers to it
+// any more, the backend forgets what it knows of it in the process.
 
-// leave makes db leave. It returns false, and does nothing, if commits hold caches of it, or
-// the backend needs to know it.
+// leave makes db leave. It returns false, and does nothing, if commits hold caches of it.
 func (r *Registry) leave(db *Database) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -20,7 +19,7 @@ func (r *Registry) leave(db *Database) bool {
 	switch {
 	case db.dropped:
 		return true
-	case len(v.held) > 0, r.forgetter != nil && !r.forgetter.Forget(db.Name):
+	case len(v.held) > 0:
 		return false
 	}
 	db.left = true
@@ -28,12 +27,21 @@ func (r *Registry) leave(db *Database) bool {
 	db.newest.Store(newView(v.State, nil)) // another one: what others have resolved is of no use
 	here := weak.Make(db)
 	r.away.Store(db.Name, here)
-	runtime.AddCleanup(db, func(name string) { r.away.CompareAndDelete(name, here) }, db.Name)
+	runtime.AddCleanup(db, func(name string) { r.forget(name, here) }, db.Name)
 	r.byName.CompareAndDelete(db.Name, db)
 	return true
 }
 
-// back returns the database of that name that has left, if there still is one.
+// forget makes the backend forget a database that has left, and to which nobody refers.
+func (r *Registry) forget(name string, here weak.Pointer[Database]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away.CompareAndDelete(name, here) && r.forgetter != nil && !r.closed.Load() {
+		r.forgetter.Forget(name)
+	}
+}
+
+// back returns the database of that name that has left, if there still is one. r.mu is held.
 func (r *Registry) back(name string) *Database {
 	here, ok := r.away.LoadAndDelete(name)
 	if !ok {
@@ -45,6 +53,9 @@ func (r *Registry) back(name string) *Database {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.dropped { // while it left
+		return nil
+	}
 	db.left = false
 	return db
 }
