@@ -8,8 +8,6 @@ package memorybackend
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,14 +22,13 @@ type Backend struct {
 	states sync.Map // of database to *backend.State; stored under mu
 
 	mu      sync.Mutex
-	series  backend.Token                              // with the name of a database it tells the next epoch of that; a drop begins another
 	version uint64                                     // of the newest state of any database
 	fences  map[string]map[backend.Token]backend.Fence // standing, by database and ID
 }
 
 // New returns a Backend that has seen no database yet.
 func New() *Backend {
-	return &Backend{series: backend.NewToken(), fences: map[string]map[backend.Token]backend.Fence{}}
+	return &Backend{fences: map[string]map[backend.Token]backend.Fence{}}
 }
 
 // Sync returns the state of database. It takes no lock for one seen before.
@@ -118,7 +115,6 @@ func (b *Backend) Drop(ctx context.Context, database string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.series = backend.NewToken()
 	b.states.Delete(database)
 	delete(b.fences, database)
 	return nil
@@ -142,8 +138,8 @@ func (b *Backend) state(database string) *backend.State {
 	if s, ok := b.states.Load(database); ok {
 		return s.(*backend.State)
 	}
-	sum := sha256.Sum256([]byte(string(b.series) + database))
-	return b.change(database, backend.State{Epoch: backend.Token(hex.EncodeToString(sum[:16])), Base: backend.NewToken()})
+	epoch := backend.NewToken()
+	return b.change(database, backend.State{Epoch: epoch, Base: epoch})
 }
 
 // change makes next, with the fences that stand, the state of database. b.mu is held.
@@ -164,15 +160,14 @@ func (b *Backend) change(database string, next backend.State) *backend.State {
 	return &next
 }
 
-// Forget lets go of the state of database. Its next state has the same epoch, if no database was
-// dropped meanwhile.
+// Forget lets go of the state of database. Its next state has another epoch.
 func (b *Backend) Forget(database string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.fences[database]) > 0 {
 		return false
 	}
-	b.states.CompareAndDelete(database, b.state(database))
+	b.states.Delete(database)
 	return true
 }
 

@@ -1,7 +1,6 @@
 package databases
 
 import (
-	"container/list"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -27,12 +26,12 @@ type budget struct {
 	unit     int64         // bytes for each tick
 	used     atomic.Int64  // bytes now
 	grown    atomic.Int64  // bytes that came, ever
-	tick     atomic.Uint64 // grown in units
+	tick     atomic.Uint32 // grown in units
 	left     atomic.Uint64 // databases that left
 
 	mu    sync.Mutex
-	fresh list.List // of *Database, those that are met next first
-	kept  list.List
+	fresh line
+	kept  line
 	gone  []uint32 // marks of those that have left lately, by hash of their name; nil: none have
 }
 
@@ -67,7 +66,7 @@ func (db *Database) Account(n int) {
 	db.bytes.Add(int64(n))
 	b.used.Add(int64(n))
 	if n > 0 {
-		b.tick.Store(uint64(b.grown.Add(int64(n)) / b.unit))
+		b.tick.Store(uint32(b.grown.Add(int64(n)) / b.unit))
 	}
 }
 
@@ -94,7 +93,7 @@ func (b *budget) relieve(by *Database) {
 	// Each database is met a few times at most: all of its values have gone by then, but those that
 	// are in use all the time.
 	for n := 8 * (b.len() + 1); n > 0 && b.used.Load() > enough; n-- {
-		if by.place != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
+		if by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
 			b.trim(by, ownSlots, enough)
 			if b.used.Load() <= enough {
 				return
@@ -107,13 +106,13 @@ func (b *budget) relieve(by *Database) {
 // advance decides about the next database.
 func (b *budget) advance(enough int64) {
 	q := &b.kept
-	if b.fresh.Len() > 0 && (b.kept.Len() == 0 || b.fresh.Len() > b.len()/freshShare) {
+	if b.fresh.len > 0 && (b.kept.len == 0 || b.fresh.len > b.len()/freshShare) {
 		q = &b.fresh
 	}
-	if q.Len() == 0 {
+	db := q.first
+	if db == nil {
 		return
 	}
-	db := q.Front().Value.(*Database)
 	used := db.seen.Load() >= db.passed // it may be used all the time, and the hand come by often
 	if q == &b.fresh {
 		used = db.seen.Load() > db.passed
@@ -128,8 +127,8 @@ func (b *budget) advance(enough int64) {
 		at, mark := b.markOf(db)
 		b.gone[at] = mark
 	case q == &b.fresh || b.trim(db, 0, enough): // else it goes on there next time
-		q.Remove(db.place)
-		db.place, db.in = b.kept.PushBack(db), &b.kept
+		q.remove(db)
+		b.kept.add(db)
 		db.passed = b.tick.Load()
 	}
 }
@@ -139,7 +138,7 @@ func (b *budget) advance(enough int64) {
 // end of db.
 func (b *budget) trim(db *Database, slots int, enough int64) (end bool) {
 	all := db.all()
-	for looked := 0; db.trimmed < len(all); looked += trimSlots {
+	for looked := 0; int(db.trimmed) < len(all); looked += trimSlots {
 		if slots > 0 && looked >= slots || b.used.Load() <= enough {
 			return false
 		}
@@ -156,13 +155,13 @@ func (b *budget) join(db *Database) {
 	b.touch(db)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if db.place == nil {
+	if db.line == nil {
 		db.passed = b.tick.Load()
-		db.in = &b.fresh
 		if at, mark := b.markOf(db); b.gone != nil && b.gone[at] == mark {
-			db.in = &b.kept
+			b.kept.add(db)
+		} else {
+			b.fresh.add(db)
 		}
-		db.place = db.in.PushBack(db)
 		db.Account(databaseBytes)
 	}
 }
@@ -177,17 +176,16 @@ func (b *budget) markOf(db *Database) (at int, mark uint32) {
 func (b *budget) part(db *Database) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if db.place != nil {
+	if db.line != nil {
 		b.remove(db)
 	}
 }
 
 // remove removes a database that was joined. b.mu is held.
 func (b *budget) remove(db *Database) {
-	db.in.Remove(db.place)
-	db.place = nil
+	db.line.remove(db)
 	db.Account(-databaseBytes)
 }
 
 // len returns how many databases there are. b.mu is held.
-func (b *budget) len() int { return b.fresh.Len() + b.kept.Len() }
+func (b *budget) len() int { return b.fresh.len + b.kept.len }

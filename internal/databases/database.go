@@ -2,7 +2,7 @@ package databases
 
 import (
 	"cmp"
-	"container/list"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -59,25 +59,29 @@ type Database struct {
 	synced atomic.Int64
 
 	budget *budget
-	bytes  atomic.Int64  // that the process keeps of it, about
-	seen   atomic.Uint64 // the tick of the budget when it was last used
+	bytes  atomic.Int64 // that the process keeps of it, about
 
 	// Guarded by the budget's mu:
-	place   *list.Element // in one of the budget's lists; nil: in none
-	in      *list.List    // that list
-	passed  uint64        // the tick when the hand passed it, or it came
-	trimmed int           // the generation that is trimmed next
+	line          *line // in which it is; nil: in none
+	before, after *Database
+	trimmed       int32  // the generation that is trimmed next
+	passed        uint32 // the tick when the hand passed it, or it came
 
-	mu          sync.Mutex
-	dropped     bool
-	left        bool          // it is in no registry, until it is used again
+	seen atomic.Uint32 // the tick of the budget when it was last used
+
+	dropped, left bool // left: it is in no registry, until it is used again
+
+	mu          sync.Mutex    // for those two, and what follows
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used
 
-	unordered unordered // used in place of the newest view and the generations if states are unordered
+	unordered *unordered // used in place of the newest view and the generations if states are unordered; else nil
 }
 
 func newDatabase(name string, held []*backend.Fence, b *budget) *Database {
 	db := &Database{Name: name, budget: b}
+	if b.registry.Enlister != nil {
+		db.unordered = &unordered{}
+	}
 	db.newest.Store(newView(nil, held))
 	return db
 }
@@ -229,7 +233,9 @@ func (db *Database) discardAll() {
 		g.discard()
 	}
 	db.generations = nil
-	db.unordered.discardAll()
+	if db.unordered != nil {
+		db.unordered.discardAll()
+	}
 }
 
 // all returns the generations.
@@ -237,8 +243,8 @@ func (db *Database) all() []*generation {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	all := slices.Clone(db.generations)
-	for _, g := range db.unordered.generations {
-		all = append(all, g)
+	if db.unordered != nil {
+		all = slices.AppendSeq(all, maps.Values(db.unordered.generations))
 	}
 	return all
 }
@@ -270,6 +276,9 @@ func (db *Database) Holdings() []Holding {
 			h.Generation = v.State.Token(g.cache.Name)
 		}
 		all = append(all, h)
+	}
+	if db.unordered == nil {
+		return all
 	}
 	for _, g := range db.unordered.generations {
 		all = append(all, Holding{Cache: g.cache, Generation: g.token, Values: g.cache.Contents.Len(g.contents)})

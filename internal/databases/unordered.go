@@ -46,7 +46,7 @@ func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	u := &db.unordered
+	u := db.unordered
 	i := slices.IndexFunc(u.views, func(v *View) bool { return v.State == s && v.Exact == exact })
 	var v *View
 	if i < 0 {
@@ -95,7 +95,7 @@ func (u *unordered) used(key ownKey, g *generation) bool {
 // unorderedContents returns the contents of c under a token. They are kept only if keep is
 // set: a view that is not kept any more keeps what it resolves to itself.
 func (db *Database) unorderedContents(c *Cache, token backend.Token, exact, keep bool) any {
-	u := &db.unordered
+	u := db.unordered
 	key := ownKey{c.ID, token, exact}
 	if g := u.generations[key]; g != nil {
 		return g.contents

@@ -29,15 +29,13 @@ type Map[K comparable, V any] struct {
 
 	owner Owner[K, V] // nil: none
 
-	mu        sync.Mutex // for all that follows, and for changing the table
-	size      int
-	count     int
-	policy    *policy // nil until the map is full and wants room
-	evictions uint64
-	weight    int // of all entries, as the owner weighs them; see removed
-	told      int // bytes of which the owner knows
-	swept     int // the slot that Trim looks at next
-	retired   bool
+	mu     sync.Mutex // for all that follows, and for changing the table
+	size   int
+	count  int
+	policy *policy // nil until the map is full and wants room
+	weight int     // of all entries, as the owner weighs them; see removed
+	told   int     // bytes of which the owner knows
+	swept  int     // the slot that Trim looks at next
 }
 
 // New returns an empty Map that keeps at most size values; a size below 1
@@ -128,10 +126,9 @@ func (m *Map[K, V]) evict(t *table[K, V]) {
 	m.evicted()
 }
 
-// evicted counts an eviction.
+// evicted tells the owner of an eviction.
 func (m *Map[K, V]) evicted() {
-	m.evictions++
-	if m.owner != nil {
+	if m.owner != nil && m.told != nothingMore {
 		m.owner.Evicted()
 	}
 }
@@ -152,14 +149,6 @@ func (m *Map[K, V]) Len() int {
 	return m.count
 }
 
-// Evictions returns how many values have been pushed out so far because there
-// was no room.
-func (m *Map[K, V]) Evictions() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.evictions
-}
-
 // Retire lets go of all values. They do not count as evicted. The owner is told of nothing more.
 func (m *Map[K, V]) Retire() {
 	m.mu.Lock()
@@ -168,5 +157,5 @@ func (m *Map[K, V]) Retire() {
 	values := m.count
 	m.count, m.weight, m.policy = 0, 0, nil
 	m.tell(-values)
-	m.retired = true
+	m.told = nothingMore
 }

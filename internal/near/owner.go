@@ -1,6 +1,7 @@
 package near
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/seed-dad15c92/txcache/internal/memsize"
@@ -21,6 +22,9 @@ type Owner[K comparable, V any] interface {
 	Evicted()
 }
 
+// nothingMore is what an owner knows of a Map that was retired.
+const nothingMore = math.MinInt
+
 // weigh returns about how many bytes an entry takes.
 func (m *Map[K, V]) weigh(e *Entry[K, V]) int {
 	if m.owner == nil {
@@ -36,7 +40,7 @@ func (m *Map[K, V]) mean() int { return m.weight / max(1, m.count) }
 // tell tells the owner of so many more values, and of bytes once they have changed by a sixteenth:
 // then what others count need not change with every entry.
 func (m *Map[K, V]) tell(values int) {
-	if m.owner == nil || m.retired {
+	if m.owner == nil || m.told == nothingMore {
 		return
 	}
 	more := m.weight + m.table.Load().bytes() + m.policy.bytes() - m.told
