@@ -42,14 +42,17 @@ type term struct {
 	state   *backend.State
 	version uint64        // of the state, in Redis
 	until   time.Duration // by Backend.now
+	wall    time.Duration // the same by the wall clock
 	served  atomic.Uint32 // begins, as far as they are counted
 }
 
-// current returns the term of db if it has not ended. The caller's own call must have
-// begun before.
+// current returns the term of db if it has not ended by either clock. The caller's own call
+// must have begun before.
 func (db *dbInfo) current(b *Backend) *term {
-	if t := db.term.Load(); t != nil && b.now() < t.until {
-		return t
+	if t := db.term.Load(); t != nil {
+		if now, wall := b.clocks(); now < t.until && wall < t.wall {
+			return t
+		}
 	}
 	return nil
 }
@@ -96,7 +99,7 @@ func (b *Backend) hold(start *requestStart, r *reply, learnt bool) {
 	newest := last != nil && last.state.Epoch == r.epoch && last.version == r.version
 	switch {
 	case r.registered && newest && start.request == m.sent && start.request > m.acked:
-		db.term.Store(&term{state: last.state, version: last.version, until: start.at + b.options.Term})
+		db.term.Store(&term{state: last.state, version: last.version, until: start.at + b.options.Term, wall: start.wall + b.options.Term})
 	case start.request > 0:
 		// It may have arrived after its acknowledgement.
 		m.unsure = m.unsure || r.registered

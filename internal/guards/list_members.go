@@ -42,6 +42,22 @@ var memberGuards = []guard{{
 	gone:    "until: b.now() + b.options.Term",
 	by:      "TestATermCountsFromTheRequest",
 }, {
+	name:    "members: a term ends by the wall clock, too",
+	keeps:   "P3",
+	without: "A machine that was suspended uses after it what it knew before.",
+	file:    "redisbackend/member.go",
+	text:    "now < t.until && wall < t.wall",
+	gone:    "now < t.until && (wall < t.wall || true)",
+	by:      "TestATermEndsWhileTheMachineIsSuspended",
+}, {
+	name:    "members: a term ends by the monotonic clock, whatever the wall clock shows",
+	keeps:   "P3",
+	without: "A wall clock that is set back makes a term longer than others wait.",
+	file:    "redisbackend/member.go",
+	text:    "now < t.until && wall < t.wall",
+	gone:    "(now < t.until || true) && wall < t.wall",
+	by:      "TestTheWallClockMakesNoTermLonger",
+}, {
 	name:    "members: a registration is over a wait after the answer that tells of it",
 	keeps:   "P3",
 	without: "A process that registers while a request is on its way counts as gone before its term ends.",
