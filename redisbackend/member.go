@@ -49,12 +49,24 @@ type term struct {
 // current returns the term of db if it has not ended by either clock. The caller's own call
 // must have begun before.
 func (db *dbInfo) current(b *Backend) *term {
-	if t := db.term.Load(); t != nil {
-		if now, wall := b.clocks(); now < t.until && wall < t.wall {
-			return t
-		}
+	if t := db.term.Load(); t != nil && t.runs(b.clocks()) {
+		return t
 	}
 	return nil
+}
+
+func (t *term) runs(now, wall time.Duration) bool { return now < t.until && wall < t.wall }
+
+// terms returns in how many databases the process has a term now.
+func (b *Backend) terms() (n int) {
+	now, wall := b.clocks()
+	b.databases.Range(func(_, v any) bool {
+		if t := v.(*dbInfo).term.Load(); t != nil && t.runs(now, wall) {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 // register makes the request of start one that registers the process, if that is worth it. It
