@@ -10,19 +10,41 @@ import (
 
 // A machine that was suspended finds its monotonic clock within the term. Its process asks all the same.
 func TestATermEndsWhileTheMachineIsSuspended(t *testing.T) {
-	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-		e.deaf.Store(true)
-		fenced := make(chan struct{})
-		go func() {
-			defer close(fenced)
-			mustFence(t, other)
-		}()
-		p.StandStill(2 * shortWait)
-		<-fenced
-		if !mustSync(t, p.Backend, "shop").IsFenced("a") {
-			t.Error("a process whose monotonic clock stood still uses a state of before the fence")
-		}
+	t.Run("in its term", func(t *testing.T) {
+		withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
+			suspended(t, p, e, other)
+			if !mustSync(t, p.Backend, "shop").IsFenced("a") {
+				t.Error("after its machine was suspended a process uses a state of before the fence")
+			}
+		})
 	})
+	t.Run("while it asks", func(t *testing.T) {
+		withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
+			time.Sleep(shortTerm)
+			g := newGate(p.client)
+			release := g.hold(g.after, "evalsha")
+			go func() { _, _ = p.Sync(t.Context(), "shop") }()
+			synctest.Wait()
+			suspended(t, p, e, other)
+			release()
+			synctest.Wait()
+			if !mustSync(t, p.Backend, "shop").IsFenced("a") {
+				t.Error("an answer that came before its machine was suspended is used after the fence")
+			}
+		})
+	})
+}
+
+// suspended lets the machine of p stand still while writer places a fence.
+func suspended(t *testing.T, p *process, e *ear, writer *process) {
+	e.deaf.Store(true)
+	fenced := make(chan struct{})
+	go func() {
+		defer close(fenced)
+		mustFence(t, writer)
+	}()
+	p.StandStill(2 * shortWait)
+	<-fenced
 }
 
 // So a wall clock that is set forward ends a term; one that is set back does not make it longer.
@@ -33,7 +55,6 @@ func TestTheWallClockMakesNoTermLonger(t *testing.T) {
 			mustSync(t, p.Backend, "shop")
 			return p.Stats().RoundTrips > trips
 		}
-		synctest.Wait()
 		p.SetWallClock(time.Hour)
 		if !asks() || asks() {
 			t.Error("when the wall clock was set forward no term ends, or none begins")
