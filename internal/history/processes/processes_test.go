@@ -135,7 +135,7 @@ func TestProcessesKilledAtEveryStep(t *testing.T) {
 func (r *run) killAtEveryStep(rounds int) {
 	for range rounds {
 		for _, p := range shuffled(r.random, r.plan.comesTo) {
-			r.Kill(p)
+			r.tries(func() bool { return r.Kill(p) })
 			time.Sleep(time.Duration(r.random.IntN(300)) * time.Millisecond)
 		}
 		r.recovers("processes were killed")
@@ -148,6 +148,15 @@ func (r *run) killAtEveryStep(rounds int) {
 		}
 	}
 	r.Logf("killed: %s", strings.Join(counts, ", "))
+}
+
+// tries tries what needs somebody to come by until it has been done.
+func (r *run) tries(do func() bool) {
+	for range 10 {
+		if do() {
+			return
+		}
+	}
 }
 
 // Scenario 9: processes are stopped beyond the lease, and resumed. Between the
@@ -165,7 +174,7 @@ func (r *run) stopAtEveryStep(rounds int) {
 			if p.inWindow() {
 				d = lease / 4
 			}
-			r.Freeze(p, d)
+			r.tries(func() bool { return r.Freeze(p, d) })
 		}
 		r.recovers("processes were stopped")
 	}

@@ -67,28 +67,26 @@ func (r *run) befall(faults []history.Fault, w web) {
 
 // withFaults is withTerms where Redis may be away, with a network before each worker unless
 // the servers are found otherwise.
-func withFaults(t *testing.T, s Servers, act func(*run, web)) {
+func withFaults(t *testing.T, usual time.Duration, s Servers, act func(*run, web)) {
 	var w web
 	if s.URI == "" {
 		w = networks(t, &s)
 	}
-	for _, term := range terms {
-		t.Run(term.String(), func(t *testing.T) {
-			p := termPlan(term)
-			p.Faults = true
-			play(t, s, p, func(r *run) { act(r, w) }).servedByTerms()
-		})
-	}
+	eachTerm(t, usual, func(t *testing.T, term time.Duration) {
+		p := termPlan(term)
+		p.Faults = true
+		playTerms(t, s, p, func(r *run) { act(r, w) })
+	})
 }
 
 // P6 and P8: nothing rests on what Redis remembers, nor on the arrival of a message.
 func TestTermsAmidFaultsOfRedis(t *testing.T) {
 	s := start(t)
-	withFaults(t, s, func(r *run, w web) { r.befall(redisFaults(s.Redis, lease), w) })
+	withFaults(t, longTerm, s, func(r *run, w web) { r.befall(redisFaults(s.Redis, lease), w) })
 }
 
 func TestTermsAmidFaultsOfNetworks(t *testing.T) {
-	withFaults(t, start(t), func(r *run, w web) { r.befall(w.faults(), w) })
+	withFaults(t, longTerm, start(t), func(r *run, w web) { r.befall(w.faults(), w) })
 }
 
 // Scenario 14: the clock of the server is set a quarter of an hour forward and back.
@@ -96,7 +94,7 @@ func TestTermsBesideAClockThatIsSet(t *testing.T) {
 	s := Servers{Postgres: postgrestest.Start(t)}
 	var clock *redistest.Clock
 	s.Redis, clock = redistest.StartWithClock(t)
-	withFaults(t, s, func(r *run, w web) {
+	withFaults(t, shortTerm, s, func(r *run, w web) {
 		for range 2 * factor(t) {
 			for _, by := range []time.Duration{15 * time.Minute, 0, -15 * time.Minute, r.plan.Term, 0} {
 				w[:1+r.random.IntN(len(w))].set(redistest.Deaf)
@@ -113,7 +111,7 @@ func TestTermsBesideAClockThatIsSet(t *testing.T) {
 // A replica takes over that has missed what its master knew of members, fences and clears.
 func TestTermsAcrossFailovers(t *testing.T) {
 	sentinels := redistest.StartSentinels(t)
-	withFaults(t, Servers{Postgres: postgrestest.Start(t), URI: sentinels.URI()}, func(r *run, _ web) {
+	withFaults(t, longTerm, Servers{Postgres: postgrestest.Start(t), URI: sentinels.URI()}, func(r *run, _ web) {
 		for i := range factor(t) {
 			if i%4 != 1 {
 				sentinels.Detach()
@@ -129,7 +127,7 @@ func TestTermsAcrossFailovers(t *testing.T) {
 // Slots with all that they hold move between the masters of a cluster, and replicas take over.
 func TestTermsInACluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)
-	withFaults(t, Servers{Postgres: postgrestest.Start(t), URI: cluster.URI()}, func(r *run, _ web) {
+	withFaults(t, shortTerm, Servers{Postgres: postgrestest.Start(t), URI: cluster.URI()}, func(r *run, _ web) {
 		for i := range 2 * factor(t) {
 			for _, master := range cluster.Masters {
 				for _, key := range master.Do("keys", r.plan.Prefix+"*:@").([]any) {

@@ -10,50 +10,66 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
 
-// terms are for how long processes use a state without asking: for less than most transactions take, and
+// For so long processes use a state without asking: for less than most transactions take, and
 // for much longer than any takes.
-var terms = []time.Duration{5 * time.Millisecond, 200 * time.Millisecond}
+const (
+	shortTerm = 5 * time.Millisecond
+	longTerm  = 200 * time.Millisecond
+)
 
 // termPlan is one of processes that have a term whenever they can.
 func termPlan(term time.Duration) Plan {
 	return Plan{Sync: "lease", Term: term, Databases: 2, Quick: true, Slow: 1000, Readers: 15}
 }
 
-// withTerms plays a history for each of the terms.
-func withTerms(t *testing.T, act func(*run)) {
-	s := start(t)
-	for _, term := range terms {
-		t.Run(term.String(), func(t *testing.T) { play(t, s, termPlan(term), act).servedByTerms() })
+// eachTerm runs test with the usual term, and in a longer run with the other one, too.
+func eachTerm(t *testing.T, usual time.Duration, test func(t *testing.T, term time.Duration)) {
+	for _, term := range []time.Duration{shortTerm, longTerm} {
+		if term == usual || factor(t) > 1 {
+			t.Run(term.String(), func(t *testing.T) { test(t, term) })
+		}
 	}
 }
 
-// a while is for what is undisturbed.
-func (r *run) aWhile() { time.Sleep(r.plan.Term + time.Duration(r.random.IntN(200))*time.Millisecond) }
+// withTerms plays histories with terms.
+func withTerms(t *testing.T, usual time.Duration, act func(*run)) {
+	s := start(t)
+	eachTerm(t, usual, func(t *testing.T, term time.Duration) { playTerms(t, s, termPlan(term), act) })
+}
 
 // Hits of all histories with terms so far, those in transactions that began by one, and changes that
 // waited for members.
 var termHits, unaskedHits, termWaits atomic.Uint64
 
-// servedByTerms is upright, and fails the test if terms did not matter.
-func (r *run) servedByTerms() {
-	r.Helper()
+// playTerms plays a history for as long as act takes, and until there was enough of everything to
+// show something of terms.
+func playTerms(t *testing.T, s Servers, p Plan, act func(*run)) {
+	r := play(t, s, p, func(r *run) {
+		act(r)
+		if !await(5*patience, func() bool {
+			total := r.Totals()
+			return total.TermHits > 5000 && total.Waits > 5 && total.Commits > 10 && total.Deletes > 10 && total.Tags > 10
+		}) {
+			t.Errorf("too little to show anything of terms")
+		}
+	})
 	r.upright()
 	total := r.Totals()
-	r.Logf("so far %d hits altogether, %d of them in transactions that began without a question; %d changes waited",
+	t.Logf("so far %d hits altogether, %d of them in transactions that began without a question; %d changes waited",
 		termHits.Add(total.Hits), unaskedHits.Add(total.TermHits), termWaits.Add(total.Waits))
-	if total.TermHits < total.Hits/20 || total.Waits == 0 {
-		r.Error("so few begins without a question, and waits, show nothing of terms")
-	}
 }
+
+// aWhile is for what is undisturbed.
+func (r *run) aWhile() { time.Sleep(r.plan.Term + time.Duration(r.random.IntN(200))*time.Millisecond) }
 
 // P3 without a question to the server.
 func TestTermsOfProcesses(t *testing.T) {
-	withTerms(t, func(r *run) { time.Sleep(3 * time.Second * time.Duration(factor(t))) })
+	withTerms(t, shortTerm, func(r *run) { time.Sleep(3 * time.Second * time.Duration(factor(t))) })
 }
 
 // P5: members and writers are killed at every step, also while they wait, and at any moment.
 func TestTermsOfProcessesThatAreKilled(t *testing.T) {
-	withTerms(t, func(r *run) {
+	withTerms(t, shortTerm, func(r *run) {
 		r.killAtEveryStep(factor(t))
 		for range 5 * factor(t) {
 			r.Strike(r.random.IntN(Workers), 0)
@@ -67,7 +83,7 @@ func TestTermsOfProcessesThatAreKilled(t *testing.T) {
 // fence lasts, and for a short time at any moment. What a process commits whose fence may have ended
 // meanwhile is excused until its clear has arrived.
 func TestTermsOfProcessesThatAreStopped(t *testing.T) {
-	withTerms(t, func(r *run) {
+	withTerms(t, shortTerm, func(r *run) {
 		for range factor(t) {
 			for _, p := range shuffled(r.random, r.plan.comesTo) {
 				d := 3 * r.plan.Term
@@ -77,7 +93,7 @@ func TestTermsOfProcessesThatAreStopped(t *testing.T) {
 				case r.random.IntN(4) == 0:
 					d = lease * 5 / 4
 				}
-				r.Freeze(p, d)
+				r.tries(func() bool { return r.Freeze(p, d) })
 			}
 			for range 10 {
 				r.Strike(r.random.IntN(Workers), time.Duration(r.random.Int64N(int64(lease/4))))
@@ -89,15 +105,19 @@ func TestTermsOfProcessesThatAreStopped(t *testing.T) {
 
 // A check that finds nothing where writers do not wait proves nothing about those that do.
 func TestWritersThatDoNotWaitAreCaught(t *testing.T) {
-	for name, traffic := range map[string]redistest.Traffic{"late": redistest.Late, "deaf": redistest.Deaf} {
-		t.Run(name, func(t *testing.T) {
-			s := start(t)
-			n := networks(t, &s)
-			p := termPlan(200 * time.Millisecond)
-			p.Scheme = NoWait
+	s := start(t)
+	w := networks(t, &s)
+	for _, term := range []time.Duration{shortTerm, longTerm} {
+		t.Run(term.String(), func(t *testing.T) {
+			p := termPlan(term)
+			p.Scheme, p.Faults = NoWait, true
 			r := play(t, s, p, func(r *run) {
-				n.set(traffic)
-				await(patience, func() bool { return r.Totals().Violations > 0 && r.Totals().Hits > 50_000 })
+				for r.Totals().Violations == 0 || r.Totals().Hits < 50_000 { // for as long as it takes
+					for _, hear := range []redistest.Traffic{redistest.Late, redistest.Deaf, redistest.Flowing} {
+						w.set(hear)
+						time.Sleep(300 * time.Millisecond)
+					}
+				}
 			})
 			stale := 0
 			for _, report := range r.Reports() {
