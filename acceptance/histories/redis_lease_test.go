@@ -15,6 +15,9 @@ import (
 // takes, and for much longer.
 var terms = []time.Duration{5 * time.Millisecond, 200 * time.Millisecond}
 
+// fewest is the least share of hits: a sixth is usual where changes wait for members that do not hear.
+const fewest = 0.08
+
 // A termCount counts what terms were good for in the histories of a test.
 type termCount struct{ begins, unasked, waits atomic.Uint64 }
 
@@ -50,7 +53,7 @@ func TestNoHistoryOfTermsViolatesAPromise(t *testing.T) {
 					for _, term := range terms {
 						t.Run(nearName(near)+"/"+driver.name+name+"/"+term.String(), func(t *testing.T) {
 							open := subject.Eager([]string{addr}, near, 5*time.Second, term, lose)
-							c.check(t, histories{open: open, world: history.World{Servers: 3}, drive: driver.drive, steps: 1500})
+							c.check(t, histories{open: open, world: history.World{Servers: 3}, drive: driver.drive, steps: 1000, hits: fewest})
 						})
 					}
 				}
