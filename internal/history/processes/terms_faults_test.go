@@ -34,7 +34,7 @@ func (w web) faults() (all []history.Fault) {
 		"loses messages": redistest.Deaf, "brings messages late": redistest.Late, "brings messages twice": redistest.Twice, "has no subscribers": redistest.Unsubscribed,
 	} {
 		for who, some := range map[string]web{"one": w[:1], "all": w} {
-			for _, d := range []time.Duration{100 * time.Millisecond, 500 * time.Millisecond} {
+			for _, d := range []time.Duration{100 * time.Millisecond, time.Second} {
 				all = append(all, history.Fault{Name: fmt.Sprintf("the network of %s %s for %v", who, what, d), Befall: func(context.Context) {
 					some.set(traffic)
 					time.Sleep(d)
@@ -58,6 +58,7 @@ func (r *run) befall(faults []history.Fault, w web) {
 			hear := []redistest.Traffic{redistest.Flowing, redistest.Deaf, redistest.Late}[r.random.IntN(3)]
 			w[:1+r.random.IntN(len(w))].set(hear)
 			r.Befall(faults[i].Unfences, func() { faults[i].Befall(r.Context()) })
+			time.Sleep(2 * r.plan.Term) // others wait for that long for who does not hear
 			r.aWhile()
 			w.set(redistest.Flowing)
 			r.recovers(faults[i].Name)
