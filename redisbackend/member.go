@@ -42,16 +42,31 @@ type term struct {
 	state   *backend.State
 	version uint64        // of the state, in Redis
 	until   time.Duration // by Backend.now
+	wall    time.Duration // the same by the wall clock
 	served  atomic.Uint32 // begins, as far as they are counted
 }
 
-// current returns the term of db if it has not ended. The caller's own call must have
-// begun before.
+// current returns the term of db if it has not ended by either clock. The caller's own call
+// must have begun before.
 func (db *dbInfo) current(b *Backend) *term {
-	if t := db.term.Load(); t != nil && b.now() < t.until {
+	if t := db.term.Load(); t != nil && t.runs(b.clocks()) {
 		return t
 	}
 	return nil
+}
+
+func (t *term) runs(now, wall time.Duration) bool { return now < t.until && wall < t.wall }
+
+// terms returns in how many databases the process has a term now.
+func (b *Backend) terms() (n int) {
+	now, wall := b.clocks()
+	b.databases.Range(func(_, v any) bool {
+		if t := v.(*dbInfo).term.Load(); t != nil && t.runs(now, wall) {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 // register makes the request of start one that registers the process, if that is worth it. It
@@ -96,7 +111,7 @@ func (b *Backend) hold(start *requestStart, r *reply, learnt bool) {
 	newest := last != nil && last.state.Epoch == r.epoch && last.version == r.version
 	switch {
 	case r.registered && newest && start.request == m.sent && start.request > m.acked:
-		db.term.Store(&term{state: last.state, version: last.version, until: start.at + b.options.Term})
+		db.term.Store(&term{state: last.state, version: last.version, until: start.at + b.options.Term, wall: start.wall + b.options.Term})
 	case start.request > 0:
 		// It may have arrived after its acknowledgement.
 		m.unsure = m.unsure || r.registered
