@@ -2,6 +2,7 @@ package txcache
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type Status struct {
 	Databases int           // those that this process has used and that have not left
 	Left      uint64        // databases that have left, as they were not used for long and others needed the memory; see Options.Memory
 	Memory    int64         // bytes that the databases take in the process, about
+	MemoryMax int64         // that they may take; 0: there is no limit
 	Staleness time.Duration // how late a transaction may learn what other processes commit, at most; 0: it knows as it begins
 
 	Backend *backend.Stats // nil if the backend keeps none
@@ -45,7 +47,9 @@ func (s *Store) Status() Status {
 		Staleness: s.opts.Poll,
 	}
 	status.Databases, status.Left = s.databases.Used()
-	status.Memory = s.databases.Memory()
+	if status.Memory = s.databases.Memory(); s.opts.Memory != math.MaxInt64 {
+		status.MemoryMax = s.opts.Memory
+	}
 	if b, ok := s.databases.Backend.(backend.Observed); ok {
 		stats := b.Stats()
 		status.Backend = &stats
