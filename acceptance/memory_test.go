@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
@@ -207,15 +208,24 @@ func TestATransactionOutlivesItsDatabasesLeave(t *testing.T) {
 		t.Run(fmt.Sprint("used again ", again), func(t *testing.T) {
 			store := storetest.NewStore(t, memorybackend.New(), txcache.Options{Memory: little})
 			c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+			other := storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
 			others := newCrowd(t, store, 4)
-			tx := storetest.Begin(t, store, "shop")
+			reader, tx := storetest.BeginReadOnly(t, store, "shop"), storetest.Begin(t, store, "shop")
+			c.Set(reader, "shared", 1)
 			c.Set(tx, "own", 1)
+			storetest.Hit(t, tx, c, "shared", 1, "another has loaded it")
 			others.push(t)
 			storetest.Hit(t, tx, c, "own", 1, "it has set it")
+			storetest.Miss(t, tx, c, "shared", "the database has left")
+			other.Set(reader, "late", 1)
 			if again {
-				storetest.Publish(t, store, "shop", c, "k", 2)
-				storetest.Hit(t, storetest.BeginReadOnly(t, store, "shop"), c, "k", 2, "another has published it")
+				second := storetest.BeginReadOnly(t, store, "shop")
+				c.Set(second, "k", 2)
+				storetest.Hit(t, storetest.BeginReadOnly(t, store, "shop"), c, "k", 2, "another has loaded it")
 				storetest.Hit(t, tx, c, "own", 1, "it has set it")
+				if n := c.Stats().Values; n != 1 {
+					t.Errorf("%d values are counted, want 1", n)
+				}
 			}
 			if err := store.Drop(t.Context(), "shop"); err != nil {
 				t.Fatal(err)
@@ -225,6 +235,9 @@ func TestATransactionOutlivesItsDatabasesLeave(t *testing.T) {
 				t.Fatal(err)
 			}
 			storetest.Miss(t, storetest.BeginReadOnly(t, store, "shop"), c, "own", "it was set before the drop")
+			if n := c.Stats().Values + other.Stats().Values; n != 0 {
+				t.Errorf("%d values are counted", n)
+			}
 		})
 	}
 }
@@ -254,32 +267,63 @@ func TestADatabaseThatLeavesLeavesNothing(t *testing.T) {
 	}
 }
 
-// P3, P5: a database in which a commit of this process is under way, or its clear waits, stays.
+// unheard is a backend that cannot be told of anything, but tells states.
+type unheard struct{ *storetest.Values }
+
+func (unheard) Fence(context.Context, string, backend.Fence) error {
+	return errors.New("it does not listen")
+}
+
+func (unheard) Clear(context.Context, string, backend.Fence) (*backend.State, error) {
+	return nil, errors.New("it does not listen")
+}
+
+// P3: a database in which a commit of this process is under way, or its clear waits, stays: nobody
+// but the process knows that its caches are private.
 func TestADatabaseWithAClearUnderWayStays(t *testing.T) {
-	backend := storetest.NewOutage()
-	store := storetest.NewStore(t, backend, txcache.Options{Memory: little, CommitOnOutage: true})
+	store := storetest.NewStore(t, unheard{storetest.NewValues()}, txcache.Options{Memory: little, CommitOnOutage: true})
 	c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
 	others := newCrowd(t, store, 4)
-	old := storetest.BeginReadOnly(t, store, "shop")
-	c.Set(old, "k", 1)
 	tx := storetest.Begin(t, store, "shop")
 	storetest.Clear(t, tx, c)
-	backend.SetDown(true)
-	if err := tx.CommitWith(t.Context(), func(context.Context) error { return nil }); err != nil {
+	use := func() {
+		left := store.Status().Left
+		for store.Status().Left < left+100 {
+			others.next++
+			others.visit(t, fmt.Sprint("other", others.next), 20)
+		}
+	}
+	err := tx.CommitWith(t.Context(), func(context.Context) error {
+		use()
+		c.Set(storetest.BeginReadOnly(t, store, "shop"), "k", 1) // the row of before
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if store.Waiting() != 1 {
-		t.Fatalf("%d clears wait", store.Waiting())
+	storetest.Miss(t, storetest.BeginReadOnly(t, store, "shop"), c, "k", "the commit is over, its clear waits")
+	use()
+	storetest.Miss(t, storetest.BeginReadOnly(t, store, "shop"), c, "k", "the commit is over, its clear still waits")
+}
+
+// Databases that come back again and again stay, though each time many others come in between.
+func TestDatabasesThatComeBackStay(t *testing.T) {
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{Memory: 8 << 20}) // of some 200
+	c := newCrowd(t, store, 20)
+	looked, hits := 0, 0
+	for i := range 6000 {
+		c.visit(t, fmt.Sprint("once", i), 20)
+		if i%10 != 0 {
+			continue
+		}
+		n := c.visit(t, fmt.Sprint("often", i/10%60), 20) // each after 600 others
+		if i >= 3000 {
+			looked, hits = looked+400, hits+n
+		}
 	}
-	backend.SetDown(false)
-	if store.Waiting() == 0 {
-		t.Skip("the clear was faster") // it is repeated after some time
+	if float64(hits) < 0.9*float64(looked) {
+		t.Errorf("%d of %d look-ups hit in databases that come back", hits, looked)
 	}
-	for range 60 {
-		others.next++
-		others.visit(t, fmt.Sprint("other", others.next), 20)
-	}
-	storetest.Miss(t, storetest.BeginReadOnly(t, store, "shop"), c, "k", "its clear waits, or was sent")
 }
 
 // Whatever many goroutines do in many databases while these leave, the sums are right in the end.
