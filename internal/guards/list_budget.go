@@ -65,7 +65,7 @@ var budgetGuards = []guard{{
 	file:    "internal/databases/budget.go",
 	text:    "		used = db.seen.Load() > db.passed\n",
 	gone:    "		used = true\n",
-	by:      "TestDatabasesInUseStay",
+	by:      "TestDatabasesThatComeBackStay",
 }, {
 	name:    "a database that comes back soon is kept",
 	keeps:   "P13",
