@@ -57,8 +57,20 @@ func Rows(seeds int, only string) ([]Row, error) {
 	return rows, nil
 }
 
+// row returns the row of t, which has keys different keys, for a cache of size.
+func (t trace) row(keys, size int) Row {
+	r := Row{t.name, keys, size, make([]float64, len(policies))}
+	for i, p := range policies {
+		r.Ratios[i] = hitRatio(p.open(size), t.keys)
+	}
+	return r
+}
+
 // hitRatio returns the share of accesses that hit, in per cent.
 func hitRatio(c cache, keys []uint64) float64 {
+	if c, ok := c.(io.Closer); ok {
+		defer c.Close()
+	}
 	hits := 0
 	for _, k := range keys {
 		if c.access(k) {
