@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,9 +32,9 @@ var recorded = []struct {
 }
 
 // Recorded returns, for each published trace of a real cache whose name contains only,
-// rows for caches of 1, 5, 12 and 33 per cent of the keys, and of 1024. The files must
-// be in dir, unpacked or as they are published.
-func Recorded(dir, only string) ([]Row, error) {
+// rows for caches of 1, 5, 12 and 33 per cent of the keys, and of 1024: the means of some
+// runs. The files must be in dir, unpacked or as they are published.
+func Recorded(dir, only string, runs int) ([]Row, error) {
 	var rows []Row
 	for _, r := range recorded {
 		if !strings.Contains(r.name, only) {
@@ -49,8 +50,9 @@ func Recorded(dir, only string) ([]Row, error) {
 			t.sizes = append(t.sizes, max(1, distinct*percent/100))
 		}
 		t.sizes = append(t.sizes, 1024)
-		for _, size := range t.sizes {
-			rows = append(rows, t.row(distinct, size))
+		slices.Sort(t.sizes)
+		for _, size := range slices.Compact(t.sizes) {
+			rows = append(rows, t.row(distinct, size, runs))
 		}
 	}
 	return rows, nil
@@ -112,7 +114,7 @@ func readBinary(r *bufio.Reader, width int, key func([]byte) uint64) ([]uint64, 
 	}
 }
 
-// readFirst reads one key a line. The traces of the LIRS paper end with a line "*".
+// readFirst reads one key a line. Traces of the LIRS paper may have lines of a star.
 func readFirst(r *bufio.Reader) ([]uint64, error) { return readLines(r, 0) }
 
 // readSecond reads lines of a time, a key and a size.
