@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"hash/maphash"
 
+	"github.com/Yiling-J/theine-go"
+	"github.com/hashicorp/golang-lru/arc/v2"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/maypok86/otter/v2"
 
@@ -34,6 +36,27 @@ var policies = []struct {
 			Executor:    func(task func()) { task() }, // the same result in each run
 		})}
 	}},
+	{"theine", func(size int) cache {
+		c, err := theine.NewBuilder[uint64, uint64](int64(size)).Build()
+		if err != nil {
+			panic(err) // only for a size below 1
+		}
+		return theineCache{c}
+	}},
+	{"ARC", func(size int) cache {
+		c, err := arc.NewARC[uint64, uint64](size)
+		if err != nil {
+			panic(err) // only for a size below 1
+		}
+		return hashicorpCache{c}
+	}},
+	{"2Q", func(size int) cache {
+		c, err := lru.New2Q[uint64, uint64](max(2, size)) // which refuses a size of 1
+		if err != nil {
+			panic(err) // only for a size below 2
+		}
+		return hashicorpCache{c}
+	}},
 }
 
 type nearCache struct {
@@ -50,9 +73,15 @@ func (c nearCache) access(key uint64) bool {
 	return false
 }
 
-type lruCache struct{ c *lru.Cache[uint64, uint64] }
+// A hashicorpCache is one of golang-lru.
+type hashicorpCache struct {
+	c interface {
+		Get(key uint64) (value uint64, ok bool)
+		Add(key, value uint64)
+	}
+}
 
-func (c lruCache) access(key uint64) bool {
+func (c hashicorpCache) access(key uint64) bool {
 	if _, ok := c.c.Get(key); ok {
 		return true
 	}
@@ -70,114 +99,28 @@ func (c otterCache) access(key uint64) bool {
 	return false
 }
 
-// sieve is SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024).
-type sieve struct {
-	size  int
-	queue *list.List // of *node, the newest in front
-	hand  *list.Element
-	at    map[uint64]*list.Element
-}
+type lruCache struct{ c *lru.Cache[uint64, uint64] }
 
-type node struct {
-	key  uint64
-	uses int
-}
-
-func (c *sieve) access(key uint64) bool {
-	if e := c.at[key]; e != nil {
-		e.Value.(*node).uses = 1
+func (c lruCache) access(key uint64) bool {
+	if _, ok := c.c.Get(key); ok {
 		return true
 	}
-	if c.queue.Len() == c.size {
-		c.evict()
-	}
-	c.at[key] = c.queue.PushFront(&node{key: key})
+	c.c.Add(key, key)
 	return false
 }
 
-func (c *sieve) evict() {
-	hand := c.hand
-	for {
-		if hand == nil {
-			hand = c.queue.Back()
-		}
-		n := hand.Value.(*node)
-		if n.uses == 0 {
-			c.hand = hand.Prev()
-			c.queue.Remove(hand)
-			delete(c.at, n.key)
-			return
-		}
-		n.uses = 0
-		hand = hand.Prev()
-	}
-}
+type theineCache struct{ c *theine.Cache[uint64, uint64] }
 
-// s3fifo is S3-FIFO (Yang et al., "FIFO Queues are All You Need for Cache
-// Eviction", SOSP 2023) with the paper's parameters: a tenth for the small
-// queue, as many ghosts as the main queue has entries.
-type s3fifo struct {
-	size, smallSize, ghostSize int
-	small, main                []*node
-	at                         map[uint64]*node
-	ghosts                     []uint64
-	isGhost                    map[uint64]int
-}
-
-func newS3FIFO(size int) *s3fifo {
-	small := max(1, size/10)
-	return &s3fifo{size: size, smallSize: small, ghostSize: size - small, at: map[uint64]*node{}, isGhost: map[uint64]int{}}
-}
-
-func (c *s3fifo) access(key uint64) bool {
-	if n := c.at[key]; n != nil {
-		n.uses = min(n.uses+1, 3)
+func (c theineCache) access(key uint64) bool {
+	if _, ok := c.c.Get(key); ok {
 		return true
 	}
-	for len(c.at) >= c.size {
-		if len(c.small) > c.smallSize || len(c.main) == 0 {
-			c.evictSmall()
-		} else {
-			c.evictMain()
-		}
-	}
-	n := &node{key: key}
-	c.at[key] = n
-	if c.isGhost[key] > 0 {
-		c.main = append(c.main, n)
-	} else {
-		c.small = append(c.small, n)
-	}
+	c.c.Set(key, key, 1)
+	c.c.Wait() // for its goroutine, which evicts
 	return false
 }
 
-func (c *s3fifo) evictSmall() {
-	n := c.small[0]
-	c.small = c.small[1:]
-	if n.uses > 0 && c.size > 1 {
-		n.uses = 0
-		c.main = append(c.main, n)
-		return
-	}
-	delete(c.at, n.key)
-	c.ghosts = append(c.ghosts, n.key)
-	c.isGhost[n.key]++
-	if len(c.ghosts) > c.ghostSize {
-		oldest := c.ghosts[0]
-		c.ghosts = c.ghosts[1:]
-		if c.isGhost[oldest]--; c.isGhost[oldest] == 0 {
-			delete(c.isGhost, oldest)
-		}
-	}
-}
-
-func (c *s3fifo) evictMain() {
-	n := c.main[0]
-	c.main = c.main[1:]
-	if n.uses > 0 {
-		n.uses--
-		c.main = append(c.main, n)
-		return
-	}
-	delete(c.at, n.key)
+func (c theineCache) Close() error {
+	c.c.Close()
+	return nil
 }

@@ -2,6 +2,7 @@ package near_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -72,4 +73,37 @@ func BenchmarkSetFull(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		m.Set(keys[i%n], hashes[i%n], nil, 0, 0)
 	}
+}
+
+// BenchmarkMixed gets keys of a skewed trace from a map that is too small for them all,
+// and sets those that are missing: one in four.
+func BenchmarkMixed(b *testing.B) {
+	const n = 1 << 14
+	keys, hashes := benchmarkKeys(n)
+	trace := skewed(n, 1<<16, 1)
+	m := near.New[string, any](n / 8)
+	step := func(i int) {
+		k := trace[i%len(trace)]
+		if _, ok := m.Get(keys[k], hashes[k]); !ok {
+			m.Set(keys[k], hashes[k], nil, 0, 0)
+		}
+	}
+	for i := range trace {
+		step(i)
+	}
+	b.Run("1", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			step(i)
+		}
+	})
+	b.Run("8", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for i := rand.IntN(len(trace)); pb.Next(); i++ {
+				step(i)
+			}
+		})
+	})
 }

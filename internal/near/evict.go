@@ -14,14 +14,11 @@ const maxUses = 3
 // sketch. That other entry is found by a hand that goes round the rest, the
 // main part, and passes whatever has been used since it last came by.
 //
-// The length of the window follows what LIRS compares (Jiang and Zhang, "LIRS:
-// An Efficient Low Inter-reference Recency Set Replacement Policy", 2002): how
-// soon a key comes back, with how long what is kept has gone unused. What the
-// hand stops at has gone unused for a round of the hand. A key that comes back
-// much sooner than that, after it had to leave, goes into the main part at once,
-// and the window grows by one entry; for each that has to leave it shrinks by
-// a fraction of one. In a loop longer than the cache no key comes back before
-// the hand does, as all of the main part is used meanwhile. So the window stays
+// The length of the window weighs two things that are seen on a miss: how soon keys
+// come back that had to leave, which a longer window would have kept; and how often the
+// entry with the least claim to the main part, which a longer window would push out, is
+// used all the same. Neither needs a count of the hits. In a loop longer than the cache
+// no key comes back before the entries of the main part are used. So the window stays
 // small there, and the main part is hit in each round.
 type policy struct {
 	size   int
@@ -32,27 +29,44 @@ type policy struct {
 	clock  uint32 // counts the entries put in: the policy's measure of time
 
 	slots, stride int
-	hand          int    // the slot of the main part that is looked at next
-	begun         uint32 // when the hand began its round
-	round         uint32 // how long the round before took
-	sweeper       int    // the slot that is next looked at for an expired entry
+	hand          int  // the slot of the main part that is looked at next
+	spared        bool // the entry there was unused, and stayed because its key was wanted more often
+
+	// waits counts the entries put in while a spared entry stayed, and saves how many
+	// times such an entry was used then. Both are halved from time to time.
+	waits, saves int
+
+	sweeper int // the slot that is next looked at for an expired entry
 }
 
+// The lengths are shares of the size.
 const (
-	minWindow    = 0.01 // of the size
-	maxWindow    = 0.5
-	shrink       = 0.1 // by how much the window shrinks for an entry that leaves it for good
-	returnFactor = 3   // how many times sooner than the hand a key must come back
-	maxSweep     = 4   // how many slots are searched for an expired entry, beyond those of the policy
+	startWindow = 0.01
+	minWindow   = 0.005
+	maxWindow   = 0.8
+
+	// A key that comes back after less than soon, in entries put in, lengthens the
+	// window by grow entries. One that comes back later needs a window so much longer;
+	// it lengthens the window by far entries times soon for each entry put in meanwhile.
+	// A save shortens the window by shrink: by nearly as much as the keys lengthen it
+	// that would come back if an entry of the window were used as often.
+	soon   = 0.1
+	grow   = 0.8
+	far    = 0.25
+	shrink = 0.07
+
+	returnFactor = 2 // how many times sooner than the next save a key must come back
+	maxRounds    = 2 // of the hand, after which an entry has no uses left
+	maxSweep     = 4 // how many slots are searched for an expired entry, beyond those of the policy
 )
 
 func newPolicy(size, slots int) *policy {
 	return &policy{
 		size:   size,
 		window: newWindow(max(1, int(maxWindow*float64(size))), slots),
-		target: minWindow * float64(size),
+		target: startWindow * float64(size),
 		sketch: newSketch(size),
-		ghosts: make(ghosts, max(1, size/2)),
+		ghosts: make(ghosts, max(1, size/3)),
 		slots:  slots,
 		stride: strideOf(slots),
 	}
@@ -89,9 +103,14 @@ func gcd(a, b int) int {
 func (p *policy) added(hash uint32, slot int) {
 	p.clock++
 	p.sketch.add(hash, 1)
-	if left, ok := p.ghosts.recall(hash); ok && p.isSoon(left) {
-		p.target = min(p.target+1, maxWindow*float64(p.size))
-		return // what is not in the window is in the main part
+	if left, ok := p.ghosts.recall(hash); ok {
+		away := int(p.clock - left)
+		p.returned(away)
+		// The way through the window counts too: it began about as long before as the
+		// window has entries.
+		if p.isSooner(away + p.window.len) {
+			return // what is not in the window is in the main part
+		}
 	}
 	if p.window.len == len(p.window.ring) { // others went, not by way of the window
 		p.window.pop()
@@ -99,20 +118,42 @@ func (p *policy) added(hash uint32, slot int) {
 	p.window.push(slot)
 }
 
-// isSoon reports whether an entry that is put in now, and left the window at the
-// moment left, was away for much less time than the hand takes for a round. The
-// way through the window counts too: it began about as long before left as the
-// window has entries.
-func (p *policy) isSoon(left uint32) bool {
-	away := p.clock - left + uint32(p.window.len)
-	unused := max(p.round, p.clock-p.begun)
-	return returnFactor*away < unused
+// returned notes that a key came back that had left the window for good, so many entries
+// before.
+func (p *policy) returned(away int) {
+	n := grow
+	if near := max(1, soon*float64(p.size)); float64(away) > near {
+		n = far * near / float64(away)
+	}
+	p.resize(n)
 }
 
-// rejected notes that an entry with hash left the window for good.
-func (p *policy) rejected(hash uint32) {
-	p.ghosts.remember(hash, p.clock)
-	p.target = max(p.target-shrink, minWindow*float64(p.size))
+// waited notes that the spared entry stayed while another was put in, and whether it was
+// used meanwhile.
+func (p *policy) waited(used bool) {
+	p.spared = false
+	p.waits++
+	if used {
+		p.saves++
+		p.resize(-max(shrink/soon, shrink*float64(p.size)))
+	}
+	if p.waits > 2*p.size {
+		p.waits /= 2
+		p.saves /= 2
+	}
+}
+
+// isSooner reports whether a key that was away for a time will be wanted sooner than a
+// spared entry, as far as is known. Before anything is known, a spared entry is taken to
+// be used once while as many are put in as there is room for.
+func (p *policy) isSooner(away int) bool {
+	return returnFactor*away*(4*p.saves+1) < 4*p.waits+p.size
+}
+
+// resize makes the window longer by n entries.
+func (p *policy) resize(n float64) {
+	size := float64(p.size)
+	p.target = min(max(p.target+n, minWindow*size), maxWindow*size)
 }
 
 // windowSize returns how many entries the window should hold: at least one, so
@@ -162,13 +203,19 @@ func (v *eviction[K, V]) victim() int {
 	if uses > 0 || expired || v.sketch.count(e.hash()) > v.sketch.count(v.table.slot(slot).Load().hash()) {
 		return slot
 	}
-	v.rejected(e.hash())
+	v.spared = true
+	v.ghosts.remember(e.hash(), v.clock)
 	return candidate
 }
 
-// unused moves the hand to an entry of the main part that has expired or has
-// not been used since the hand last passed it. There must be a main part.
+// unused moves the hand to an entry of the main part that has expired or has not been
+// used since the hand last passed it, or, if it had all the uses that count, in two
+// rounds. There must be a main part.
 func (v *eviction[K, V]) unused() (slot int, expired bool) {
+	if v.spared {
+		e := v.table.slot(v.hand).Load()
+		v.waited(e != nil && !v.window.has(v.hand) && e.uses() > 0)
+	}
 	for step := 0; ; step++ {
 		if e := v.table.slot(v.hand).Load(); e != nil && !v.window.has(v.hand) {
 			if v.expired(e) {
@@ -176,16 +223,14 @@ func (v *eviction[K, V]) unused() (slot int, expired bool) {
 			}
 			uses := e.uses()
 			// Hits that go on meanwhile must not keep the hand going round.
-			if uses == 0 || step >= v.slots {
+			if uses == 0 || step >= maxRounds*v.slots {
 				return v.hand, false
 			}
-			v.sketch.add(e.hash(), uses)
-			e.setUses(0)
+			left := uses / maxUses
+			v.sketch.add(e.hash(), uses-left)
+			e.setUses(left)
 		}
 		v.hand = (v.hand + v.stride) % v.slots
-		if v.hand == 0 {
-			v.begun, v.round = v.clock, v.clock-v.begun
-		}
 	}
 }
 
