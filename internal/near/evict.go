@@ -112,9 +112,6 @@ func (p *policy) added(hash uint32, slot int) {
 			return // what is not in the window is in the main part
 		}
 	}
-	if p.window.len == len(p.window.ring) { // others went, not by way of the window
-		p.window.pop()
-	}
 	p.window.push(slot)
 }
 

@@ -29,12 +29,11 @@ func (m *Map[K, V]) Trim(slots int) (end bool) {
 
 // spared reports whether the entry in a slot stays, and takes a use from it.
 func (m *Map[K, V]) spared(e *Entry[K, V], slot int, now int64) bool {
-	p := m.policy
-	if p != nil && p.window.has(slot) {
-		return true // the policy has not judged it yet
-	}
-	uses := e.uses()
+	p, uses := m.policy, e.uses()
 	if uses == 0 || e.ExpiredAt(now) {
+		if p != nil && p.window.has(slot) {
+			p.window.drop(slot)
+		}
 		return false
 	}
 	if p != nil {
