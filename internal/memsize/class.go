@@ -8,8 +8,8 @@ package memsize
 // that are at most an eighth apart (runtime/sizeclasses.go).
 func Class(n int) int {
 	switch {
-	case n <= 8:
-		return max(0, n+7&^7)
+	case n <= 0:
+		return 0
 	case n <= 32:
 		return (n + 7) &^ 7
 	case n <= 256:
