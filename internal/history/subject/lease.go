@@ -59,7 +59,7 @@ func (c *hardOfHearing) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
 		// A probe begins with an exclamation mark; without any there is no subscription.
-		if err != nil || c.lose == 0 || !bytes.Contains(p[:n], []byte(":@changes\r\n")) || bytes.Contains(p[:n], []byte("\r\n! ")) || !bytes.Contains(p[:n], []byte("message\r\n")) {
+		if err != nil || c.lose == 0 || !bytes.Contains(p[:n], []byte(":@changes")) || bytes.Contains(p[:n], []byte("\r\n! ")) || !bytes.Contains(p[:n], []byte("message\r\n")) {
 			return n, err
 		}
 		if c.count++; c.count%c.lose != 0 {
