@@ -45,7 +45,7 @@ func TestScriptFaultsAreFound(t *testing.T) {
 		{"local stood = lift(db, id)\n", "stood = lift(db, id)\n", "the global stood is set"},
 		{"start(db, all, others)", "start(db, all, items)", "items is not defined"},
 		{"return table.remove(", "return table.take(", "table.take is not defined"},
-		{"sent = redis.pcall(", "sent = redis.send(", "redis.send is not defined"},
+		{"local sent = redis.pcall(", "local sent = redis.send(", "redis.send is not defined"},
 		{"db.now + tonumber(ttl)", "db.time + tonumber(ttl)", "field time is read and never set"},
 		{"    changed = false,\n", "    changed = false,\n    more = 1,\n", "field more is set and never read"},
 	} {

@@ -442,15 +442,21 @@ local function since(db, number)
   return entries
 end
 
+-- publish returns an error if it is refused.
+local function publish(channel, message)
+  local sent = redis.pcall('PUBLISH', channel, message)
+  if type(sent) == 'table' then return sent end
+end
+
 -- largest is how long the items are of which members are told.
 local largest = 8192
 
--- tell tells members of a fence that waits for them, and of a whole one where the change
--- is another. It returns an error if it cannot.
+-- tell tells members of a fence that waits for them, as of a whole one where the change
+-- is none of keys. It returns an error if it is refused.
 local function tell(db, fence)
   local items = ' *'
   if operation == 'fence' and not whole(fence) and #fence.names <= largest then items = fence.names end
-  return redis.pcall('PUBLISH', ARGV[2] .. ':members', ARGV[3] .. ' ' .. db.epoch .. ' ' .. fence.placed .. items)
+  return publish(ARGV[2] .. ':members', ARGV[3] .. ' ' .. db.epoch .. ' ' .. fence.placed .. items)
 end
 
 -- finish writes and announces what changed, and returns the reply.
@@ -470,10 +476,10 @@ local function finish(db)
   if db.changed or lines ~= db.lines or not db.said then redis.call('HSET', key, 'n', redis.call('HLEN', key)) end
   local count, more = 0, false
   if db.waits then count, more = others(db, db.waits) end
-  local sent = 0
-  if count > 0 and (db.changed or db.again) then sent = tell(db, db.waits) end
-  if db.changed and type(sent) ~= 'table' then sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both) end
-  if type(sent) == 'table' then return sent end
+  local refused
+  if count > 0 and (db.changed or db.again) then refused = tell(db, db.waits) end
+  if db.changed then refused = refused or publish(ARGV[2], ARGV[3] .. ' ' .. both) end
+  if refused then return refused end
   local reply = {
     db.epoch, version, lines, text(db.members.serial), db.waits and db.waits.serial or '0',
     text(count), more and '1' or '0', db.registered and '1' or '0',
@@ -491,8 +497,8 @@ local function finish(db)
   return reply
 end
 
-local run, refused = current_run()
-if refused then return refused end
+local run, unfit = current_run()
+if unfit then return unfit end
 
 -- Once a script has written, it is not stopped for want of memory. So a server
 -- that is full of values still takes clears, which are small.
