@@ -10,8 +10,12 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
-// shortTerm is for how long a server uses a state in these histories.
-const shortTerm = 20 * time.Millisecond
+// For how long a server uses a state in these histories. A long term lasts for many steps. Fences of
+// keys do not end it, and where a server hears of nothing but fences, keys stay marked to its end.
+const (
+	shortTerm = 20 * time.Millisecond
+	longTerm  = 200 * time.Millisecond
+)
 
 // Servers that use a state for a term whenever they can violate no promise: nothing is late,
 // not even if what is announced is lost.
@@ -19,9 +23,13 @@ func TestNoHistoryOfTermsViolatesAPromise(t *testing.T) {
 	onEachServer(t, func(t *testing.T, addr string) {
 		for _, near := range []bool{true, false} {
 			for _, driver := range drivers {
-				for lose, name := range []string{"", "/deaf", "/hard of hearing"} {
-					t.Run(nearName(near)+"/"+driver.name+name, func(t *testing.T) {
-						open := subject.Eager([]string{addr}, near, 5*time.Second, shortTerm, lose)
+				for _, c := range []struct {
+					name string
+					term time.Duration
+					lose int
+				}{{"", shortTerm, 0}, {"/deaf", shortTerm, 1}, {"/hard of hearing", shortTerm, 2}, {"/long terms", longTerm, 0}, {"/fences alone", longTerm, subject.FencesAlone}} {
+					t.Run(nearName(near)+"/"+driver.name+c.name, func(t *testing.T) {
+						open := subject.Eager([]string{addr}, near, 5*time.Second, c.term, c.lose)
 						histories{open: open, world: history.World{Servers: 3}, drive: driver.drive, steps: 1500}.check(t)
 					})
 				}

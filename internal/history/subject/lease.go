@@ -17,7 +17,7 @@ import (
 
 // Eager opens stores on the single Redis servers at addrs, one for each store or one for all, that
 // use states for a term, whether that is worth it or not. Each misses every lose-th
-// announcement, none if lose is 0. With near the stores keep decoded values.
+// announcement, none if lose is 0, or all that are no fences if it is FencesAlone. With near the stores keep decoded values.
 func Eager(addrs []string, near bool, timeout, term time.Duration, lose int) history.Open {
 	return Of(func(ctx context.Context, n int) (stores []*txcache.Store, err error) {
 		name := prefix()
@@ -49,6 +49,10 @@ func Eager(addrs []string, near bool, timeout, term time.Duration, lose int) his
 	})
 }
 
+// FencesAlone, in place of a number of announcements, makes stores hear of fences that wait for
+// them, and of nothing else.
+const FencesAlone = -1
+
 // A hardOfHearing connection loses some of the announcements that come by it.
 type hardOfHearing struct {
 	net.Conn
@@ -59,10 +63,10 @@ func (c *hardOfHearing) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
 		// A probe begins with an exclamation mark; without any there is no subscription.
-		if err != nil || c.lose == 0 || !bytes.Contains(p[:n], []byte(":@changes")) || bytes.Contains(p[:n], []byte("\r\n! ")) || !bytes.Contains(p[:n], []byte("message\r\n")) {
+		if err != nil || c.lose == 0 || c.lose == FencesAlone && bytes.Contains(p[:n], []byte(":@changes:members")) || !bytes.Contains(p[:n], []byte(":@changes")) || bytes.Contains(p[:n], []byte("\r\n! ")) || !bytes.Contains(p[:n], []byte("message\r\n")) {
 			return n, err
 		}
-		if c.count++; c.count%c.lose != 0 {
+		if c.count++; c.lose > 0 && c.count%c.lose != 0 {
 			return n, err
 		}
 	}
