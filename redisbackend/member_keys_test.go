@@ -161,6 +161,31 @@ func TestAnswersOfBeforeAFenceAreMarked(t *testing.T) {
 	})
 }
 
+// A term does not go on with a fence of a cache: who reads of one acknowledges, without being told.
+func TestAReadThatShowsAFenceOfACache(t *testing.T) {
+	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
+		g := newGate(p.client)
+		release := g.hold(g.before, "hmget")
+		mustClearFence(t, other, mustFenceKeys(t, other, 1))
+		unasked(t, p)
+		e.deaf.Store(true)
+		fenced := make(chan time.Duration, 1)
+		go func() {
+			start := time.Now()
+			mustFence(t, other)
+			fenced <- time.Since(start)
+		}()
+		synctest.Wait()
+		release()
+		if waited := <-fenced; waited > 100*time.Millisecond {
+			t.Errorf("the fence has waited %v for a process that has read of it", waited)
+		}
+		if !mustSync(t, p.Backend, "shop").IsFenced("a") {
+			t.Error("a member uses a state of before the fence")
+		}
+	})
+}
+
 // A process that deletes keys goes on with what its own calls have returned.
 func TestOwnDeletesEndNoTerm(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, _ *process) {

@@ -186,14 +186,6 @@ var memberGuards = []guard{{
 	gone:    "db.term.Store(b.extend(t, last, nil))",
 	by:      "TestAnswersOfBeforeAFenceAreMarked",
 }, {
-	name:    "members: marks stay until a state shows the fence or its end",
-	keeps:   "P3",
-	without: "The end of the fence ends the mark: the old value is good in the old state.",
-	file:    "redisbackend/term.go",
-	text:    "		if m.placed > last.version {",
-	gone:    "		if m.placed > last.version && !t.behind {",
-	by:      "TestAnswersOfBeforeAFenceAreMarked|TestMarksOutliveTheirFence",
-}, {
 	name:    "members: a newer state makes no term longer",
 	keeps:   "P3",
 	without: "The registration is removed as over while the process uses a state.",
@@ -203,12 +195,12 @@ var memberGuards = []guard{{
 	by:      "TestDeletesMakeNoTermLonger",
 }, {
 	name:    "members: no term goes on with a fence of a cache",
-	keeps:   "P3",
-	without: "The state is used without asking after the clear.",
+	keeps:   "operators",
+	without: "The fence waits for the term of a process that has seen it, and the cache is private there to its end.",
 	file:    "redisbackend/term.go",
 	text:    " || cacheFenced(last.state):",
 	gone:    ":",
-	by:      "TestOwnChangesEndTheTerm",
+	by:      "TestAReadThatShowsAFenceOfACache",
 }, {
 	name:    "members: a fence of a cache is none of keys",
 	keeps:   "P3",
