@@ -7,7 +7,7 @@ import (
 )
 
 // A process that has changed a database waits until no other may use a state of before
-// without asking: with a fence before its database commit, without one before its call
+// without asking, but one in which the keys are marked that are about to be deleted: with a fence before its database commit, without one before its call
 // returns. It waits whatever its own way to learn of changes is. // P3
 
 const (
