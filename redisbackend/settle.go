@@ -7,8 +7,9 @@ import (
 )
 
 // A process that has changed a database waits until no other may use a state of before
-// without asking, but one in which the keys are marked that are about to be deleted: with a fence before its database commit, without one before its call
-// returns. It waits whatever its own way to learn of changes is. // P3
+// without asking: with a fence before its database commit, without one before its call
+// returns. A state in which the keys of the fence are marked is none of before. It waits
+// whatever its own way to learn of changes is. // P3
 
 const (
 	// askAtOnce is how often it asks again without a pause: members that are well

@@ -14,8 +14,9 @@
 --          then the operation's own arguments
 --
 -- It returns the epoch, the version, the fences, the serial number of the last registration, that
--- up to which the operation has to wait for members, for how many others it has to,
--- "1" if it also has to for members that the hash does not know, and "1" if the caller is registered by this request. Where
+-- up to which the operation has to wait for members, for how many others it has to, "1" if
+-- it also has to for members that the hash does not know, and "1" if the caller is
+-- registered by this request. Where
 -- epoch and version are not those that the caller knows, "since" and the entries of the
 -- log that the caller lacks follow, or "whole" and all fields of the hash.
 --
@@ -23,7 +24,8 @@
 -- n number of all fields, f fences, one a line: id, deadline (by the server's
 -- clock, for people to read), time to live (milliseconds), all ("0" or "1"), "!"
 -- with the token of the last renewal, and, each after a "/", the version of the change that
--- placed the fence and the serial number of the last registration then, and what is to be cleared or deleted;
+-- placed the fence and the serial number of the last registration then, and what is to be
+-- cleared or deleted;
 -- c<cache> a token. The log of changes: w<number> an entry, which is the version of the change
 -- and what it cleared and deleted, s the version, the last entry, the last that was dropped, and
 -- how many keys and caches the others name; o<cache> the floor, which is the version
