@@ -76,10 +76,11 @@ func TestAFenceOfKeysEndsNoTerm(t *testing.T) {
 			}
 			before = s
 		}
-		if waited := time.Since(start); waited > 100*time.Millisecond || other.Stats().WaitedOut > 0 {
+		if waited := time.Since(start); waited > shortTerm || other.Stats().WaitedOut > 0 {
 			t.Errorf("the changes have waited, and took %v", waited)
 		}
-		if marks, reads := g.count("evalsha"), g.count("hmget"); marks != 20 || reads < 20 || reads > 40 {
+		// A fence is told again if its writer has asked four times before the member has heard.
+		if marks, reads := g.count("evalsha"), g.count("hmget"); marks < 20 || marks > 60 || reads < 20 || reads > 40 {
 			t.Errorf("for 20 deletes a member has run %d scripts and read %d times", marks, reads)
 		}
 	})
