@@ -207,7 +207,9 @@ type Stats struct {
 	SyncTime   time.Duration // that they took together
 	Waits      uint64        // changes that waited until others used no earlier state
 	WaitTime   time.Duration // that they waited together
+	LateWaits  uint64        // those that waited for one that did not answer soon, or not at all
 	WaitedOut  uint64        // those that waited for one that did not answer until it could use none any more
+	Terms      int           // databases of which Sync now returns a state without asking, which is the newest all the same
 	Removed    uint64        // values removed because their database was dropped or their generation is over
 	Garbage    int64         // values of generations that are over, about, which are still there
 	Open       bool          // a breaker is open: calls are refused, as the authority does not answer

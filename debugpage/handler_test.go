@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/debugpage"
+	"github.com/seed-dad15c92/txcache/memorybackend"
 	"github.com/seed-dad15c92/txcache/txcachetest"
 )
 
@@ -324,6 +326,30 @@ func TestABackendIsShown(t *testing.T) {
 	}
 	if page := get(t, h, "").Body.String(); !strings.Contains(page, "In reach") {
 		t.Error("the page does not say that the backend is in reach")
+	}
+}
+
+// A waiter is a backend that has waited for members.
+type waiter struct{ backend.Backend }
+
+func (waiter) Stats() backend.Stats {
+	return backend.Stats{Waits: 41, LateWaits: 7, WaitedOut: 5, Terms: 3}
+}
+
+func TestWaitsForMembersAreShown(t *testing.T) {
+	store, err := txcache.New(waiter{memorybackend.New()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	page := get(t, debugpage.Handler(store, nil), "").Body.String()
+	for _, want := range []string{"Waits for members</dt><dd>41<", "late</dt><dd>7<", `waited out</dt><dd class="warn">5<`, "with a term</dt><dd>3<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if page := get(t, debugpage.Handler(txcachetest.Redis(t), nil), "").Body.String(); strings.Contains(page, "Waits for members") {
+		t.Error("waits are shown where there are none")
 	}
 }
 

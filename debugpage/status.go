@@ -22,6 +22,11 @@ type backendStatus struct {
 	Syncs           uint64   `json:"syncs"`
 	SyncSeconds     float64  `json:"sync_seconds"`
 	MeanSyncSeconds *float64 `json:"mean_sync_seconds"`
+	Waits           uint64   `json:"waits"`
+	WaitSeconds     float64  `json:"wait_seconds"`
+	LateWaits       uint64   `json:"late_waits"`
+	WaitedOut       uint64   `json:"waited_out"`
+	Terms           int      `json:"terms"`
 	Removed         uint64   `json:"removed"`
 	Garbage         int64    `json:"garbage"`
 	BreakerOpen     bool     `json:"breaker_open"`
@@ -47,6 +52,11 @@ func newStatus(s txcache.Status) status {
 			Failures:    b.Failures,
 			Syncs:       b.Syncs,
 			SyncSeconds: b.SyncTime.Seconds(),
+			Waits:       b.Waits,
+			WaitSeconds: b.WaitTime.Seconds(),
+			LateWaits:   b.LateWaits,
+			WaitedOut:   b.WaitedOut,
+			Terms:       b.Terms,
 			Removed:     b.Removed,
 			Garbage:     b.Garbage,
 			BreakerOpen: b.Open,

@@ -61,8 +61,9 @@ type Options struct {
 	// it. Default 0, which stands for 2 seconds, and in a process without Lease says that no
 	// other has it.
 	//
-	// A process of which the clock stands still (a virtual machine that is paused)
-	// for longer than Wait without Term may use what is no longer right for so long.
+	// A process of which both clocks stand still (a virtual machine that is paused, and whose
+	// wall clock is set later) for longer than Wait without Term may use what is no longer right
+	// for so long.
 	Wait time.Duration
 
 	// Logger is told when the server becomes unreachable, when it is back, and
@@ -79,6 +80,7 @@ type Backend struct {
 	layout  layout
 	options Options
 	started time.Time // the origin of now
+	wall    int64     // the origin of clocks for the wall clock: the same moment, in Unix nanoseconds
 	self    string    // names this process as a member
 
 	requests       atomic.Uint64 // the number of the last that was to register the process
@@ -140,7 +142,8 @@ func newBackend(client redis.UniversalClient, opts *Options, onlyValues bool) (*
 	if client == nil {
 		return nil, errors.New("txcache: redisbackend: the client is nil")
 	}
-	b := &Backend{client: client, started: time.Now(), self: string(backend.NewToken()), onlyValues: onlyValues}
+	started := time.Now()
+	b := &Backend{client: client, started: started, wall: started.UnixNano(), self: string(backend.NewToken()), onlyValues: onlyValues}
 	if opts != nil {
 		b.options = *opts
 	}
@@ -309,6 +312,13 @@ func (b *Backend) usable(ctx context.Context) error {
 
 // now is a monotonic time.
 func (b *Backend) now() time.Duration { return time.Since(b.started) }
+
+// clocks returns now, and the same by the wall clock, which may be set. The monotonic clock
+// stands still while the machine is suspended; the wall clock shows afterwards that time has passed.
+func (b *Backend) clocks() (now, wall time.Duration) {
+	t := time.Now()
+	return t.Sub(b.started), time.Duration(t.UnixNano() - b.wall)
+}
 
 // revalidateAll makes a script check each database before what the process has
 // learnt of it is used again.

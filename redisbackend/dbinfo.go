@@ -62,10 +62,10 @@ type requestStart struct {
 	last                         *cachedState
 	changes, announcements, gaps uint64
 	dials                        uint64
-	at                           time.Duration
-	expired                      string // the fences that a script may take to have expired
-	over                         string // the epoch and the serial number up to which registrations are over
-	request                      uint64 // its number, if it may register the process, else 0
+	at, wall                     time.Duration // by Backend.clocks
+	expired                      string        // the fences that a script may take to have expired
+	over                         string        // the epoch and the serial number up to which registrations are over
+	request                      uint64        // its number, if it may register the process, else 0
 }
 
 // info returns what the process has learnt of the database called name.
@@ -96,7 +96,8 @@ func (b *Backend) nameOf(announced string) (name string, ok bool) {
 // requestStart returns what holds now, and the dbInfo that takes db's place if that
 // is gone.
 func (b *Backend) requestStart(db *dbInfo) requestStart {
-	start := requestStart{dials: b.dials.Load(), gaps: b.subscriber.gaps.Load(), at: b.now()}
+	start := requestStart{dials: b.dials.Load(), gaps: b.subscriber.gaps.Load()}
+	start.at, start.wall = b.clocks()
 	for db.mu.Lock(); db.gone; db.mu.Lock() {
 		db.mu.Unlock()
 		db = b.info(db.name)

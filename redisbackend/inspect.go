@@ -113,6 +113,7 @@ func describe(name string, fields map[string]string) inspect.Database {
 	}
 	state.Version = version
 	d.Kept, d.State, d.Deleted = true, state, log.deleted()
+	d.Members = registered(fields["m"])
 	for line := range strings.Lines(fields["f"]) {
 		parts := strings.Fields(line)
 		deadline, ok1 := number(parts[1]) // there are four, or state had failed
@@ -137,6 +138,18 @@ func describe(name string, fields map[string]string) inspect.Database {
 		d.Fences = append(d.Fences, f)
 	}
 	return d
+}
+
+// registered returns how many members are registered in the field m, as scripts/database.lua
+// describes it. Those that a new hash does not know are none.
+func registered(said string) (members int) {
+	_, lines, _ := strings.Cut(said, "\n")
+	for line := range strings.Lines(lines) {
+		if !strings.HasPrefix(line, "? ") {
+			members++
+		}
+	}
+	return members
 }
 
 // Sweep removes what a Backend removes by itself when it is much.

@@ -81,7 +81,7 @@ func (b *Backend) hold(start *requestStart, r *reply) {
 	newest := last != nil && last.state.Epoch == r.epoch && last.version == r.version
 	switch {
 	case r.registered && newest && start.request == m.sent && start.request > m.acked:
-		db.term.Store(&term{state: last.state, version: last.version, until: start.at + b.options.Term})
+		db.term.Store(&term{state: last.state, version: last.version, until: start.at + b.options.Term, wall: start.wall + b.options.Term})
 	case start.request > 0:
 		// It may have arrived after its acknowledgement.
 		m.unsure = m.unsure || r.registered

@@ -10,8 +10,10 @@ import (
 //
 // A registration is never given an end by a clock of the server. A process that got an answer with
 // a serial number knows that all registrations up to that number were made before the
-// answer came: once it has waited for Options.Wait, by its own clock, the terms of
-// all of them have ended. It says so with the next script, which removes them.
+// answer came: once it has waited for Options.Wait, by its own monotonic clock, the terms of
+// all of them have ended. It says so with the next script, which removes them. While that clock
+// stands still the wait only becomes longer; the wall clock, which may be set forward, could end
+// it too early.
 type notes struct {
 	epoch backend.Token
 	list  []note // serial numbers and times grow

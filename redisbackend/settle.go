@@ -37,7 +37,7 @@ func (b *Backend) settle(ctx context.Context, db *dbInfo, r *reply, ask func(ann
 		return nil
 	}
 	b.counters.waits.Add(1)
-	start, pause, unread, waitedOut := b.now(), time.Duration(0), 0, false
+	start, pause, unread, late, waitedOut := b.now(), time.Duration(0), 0, false, false
 	defer func() {
 		took := b.now() - start
 		b.counters.waitTime.Add(int64(took))
@@ -53,6 +53,10 @@ func (b *Backend) settle(ctx context.Context, db *dbInfo, r *reply, ask func(ann
 			}
 		}
 		if asked >= askAtOnce {
+			if r != nil && r.members > 0 && !late {
+				late = true
+				b.counters.lateWaits.Add(1)
+			}
 			pause = min(max(firstPause, 2*pause), longestPause)
 			b.waitFor(ctx, min(pause, db.nextOver(b)))
 		}

@@ -11,8 +11,8 @@ type counters struct {
 	trips, commands, failures, removed, syncs atomic.Uint64
 	syncTime                                  atomic.Int64
 
-	waits, waitedOut atomic.Uint64 // changes that waited for members
-	waitTime         atomic.Int64
+	waits, lateWaits, waitedOut atomic.Uint64 // changes that waited for members
+	waitTime                    atomic.Int64
 }
 
 // Stats returns counts since the Backend was made, and its condition now.
@@ -26,6 +26,7 @@ func (b *Backend) Stats() backend.Stats {
 		SyncTime:   time.Duration(b.counters.syncTime.Load()),
 		Waits:      b.counters.waits.Load(),
 		WaitTime:   time.Duration(b.counters.waitTime.Load()),
+		LateWaits:  b.counters.lateWaits.Load(),
 		WaitedOut:  b.counters.waitedOut.Load(),
 		Garbage:    b.garbage.dead.Load(),
 		Open:       b.links.first.breaker.refusal() != nil,
@@ -39,6 +40,9 @@ func (b *Backend) Stats() backend.Stats {
 	}
 	if b.options.Channel {
 		s.Staleness = maxStaleness
+	}
+	if b.options.Lease {
+		s.Terms = b.terms()
 	}
 	return s
 }

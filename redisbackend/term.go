@@ -19,9 +19,10 @@ import (
 // that the fence is gone does not end them, as the state of the term does not show the deletes. // P3
 type term struct {
 	state   *backend.State
-	version uint64 // of dbInfo.last, in Redis
-	marks   []mark // of fences that were placed after that version
-	until   time.Duration
+	version uint64        // of dbInfo.last, in Redis
+	marks   []mark        // of fences that were placed after that version
+	until   time.Duration // by Backend.now
+	wall    time.Duration // the same by the wall clock
 	served  atomic.Uint32 // begins since the last fence, as far as they are counted
 	idle    int           // how many fences in a row came before enoughBegins were served
 	behind  bool          // keys may be fenced no more which the state shows as fenced
@@ -41,19 +42,33 @@ const (
 	mostIdle = 4
 )
 
-// current returns the term of db if it has not ended. The caller's own call must have
-// begun before.
+// current returns the term of db if it has not ended by either clock. The caller's own call
+// must have begun before.
 func (db *dbInfo) current(b *Backend) *term {
-	if t := db.term.Load(); t != nil && b.now() < t.until {
+	if t := db.term.Load(); t != nil && t.runs(b.clocks()) {
 		return t
 	}
 	return nil
 }
 
+func (t *term) runs(now, wall time.Duration) bool { return now < t.until && wall < t.wall }
+
+// terms returns in how many databases the process has a term now.
+func (b *Backend) terms() (n int) {
+	now, wall := b.clocks()
+	b.databases.Range(func(_, v any) bool {
+		if t := v.(*dbInfo).term.Load(); t != nil && t.runs(now, wall) {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
 // extend returns a term in the place of t, which ends when t does, with the state of last,
 // and of marks those that it does not show.
 func (b *Backend) extend(t *term, last *cachedState, marks []mark) *term {
-	next := &term{state: last.state, version: last.version, until: t.until, idle: t.idle, behind: t.behind}
+	next := &term{state: last.state, version: last.version, until: t.until, wall: t.wall, idle: t.idle, behind: t.behind}
 	next.served.Store(t.served.Load())
 	for _, m := range marks {
 		if m.placed > last.version {

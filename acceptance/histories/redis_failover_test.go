@@ -1,6 +1,7 @@
 package histories_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -59,26 +60,41 @@ func TestNoFailoverViolatesAPromise(t *testing.T) {
 // back, no result changes.
 func TestNoClockViolatesAPromise(t *testing.T) {
 	t.Parallel()
-	for _, driver := range drivers {
-		t.Run(driver.name, func(t *testing.T) {
-			t.Parallel()
+	for _, site := range []struct {
+		name  string
+		start func(t *testing.T) (addr string, set func(time.Duration))
+	}{
+		{"miniredis", func(t *testing.T) (string, func(time.Duration)) {
 			server := miniredis.RunT(t)
-			s := newSpell(t)
-			world := smallWorld()
-			for _, jump := range []time.Duration{-15 * time.Minute, 0, 15 * time.Minute} {
-				world.Faults = append(world.Faults, history.Fault{
-					Name:   "the server's clock is wrong by " + jump.String(),
-					Befall: s.now(func() { server.SetTime(time.Now().Add(jump)) }),
+			return server.Addr(), func(by time.Duration) { server.SetTime(time.Now().Add(by)) }
+		}},
+		{"server", func(t *testing.T) (string, func(time.Duration)) {
+			server, clock := redistest.StartWithClock(t)
+			return server.Addr, clock.Set
+		}},
+	} {
+		for _, sync := range []config.Sync{config.SyncBegin, config.SyncLease} {
+			for _, driver := range drivers {
+				t.Run(site.name+"/"+string(sync)+"/"+driver.name, func(t *testing.T) {
+					t.Parallel()
+					addr, set := site.start(t)
+					world := smallWorld()
+					for _, jump := range []time.Duration{-15 * time.Minute, 0, 15 * time.Minute} {
+						world.Faults = append(world.Faults, history.Fault{
+							Name:   "the server's clock is wrong by " + jump.String(),
+							Befall: func(context.Context) { set(jump) },
+						})
+					}
+					world.Faults = append(world.Faults, pause(10*time.Millisecond))
+					cfg := redisSettings("redis://"+addr, sync, true)
+					histories{open: subject.Redis(cfg), world: world, drive: driver.drive}.check(t)
+					longest, fault, err := history.Recover(t.Context(), subject.Redis(cfg), world, storetest.Recovery)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Logf("the longest until the caches were in use again took %v: %s", longest, fault)
 				})
 			}
-			world.Faults = append(world.Faults, pause(10*time.Millisecond))
-			cfg := redisSettings("redis://"+server.Addr(), config.SyncBegin, true)
-			histories{open: subject.Redis(cfg), world: world, drive: driver.drive}.check(t)
-			longest, fault, err := history.Recover(t.Context(), subject.Redis(cfg), world, storetest.Recovery)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("the longest until the caches were in use again took %v: %s", longest, fault)
-		})
+		}
 	}
 }

@@ -158,6 +158,9 @@ func networkFaults(t *testing.T, i int, proxy *redistest.Proxy, durations []time
 		{"loses answers", redistest.Unanswered},
 		{"is slow", redistest.Slow},
 		{"loses announcements", redistest.Deaf},
+		{"brings announcements late", redistest.Late},
+		{"brings announcements twice", redistest.Twice},
+		{"has no subscribers", redistest.Unsubscribed},
 	} {
 		for _, d := range durations {
 			all = append(all, s.of("the network of server "+strconv.Itoa(i)+" "+trouble.name, d,
@@ -221,6 +224,7 @@ func redisFaults(server *redistest.Server) []history.Fault {
 		{Name: "the metadata is deleted", Befall: each("*:@", "del"), Unfences: true},
 		{Name: "fences are deleted", Befall: each("*:@", "hdel", "f"), Unfences: true},
 		{Name: "epochs are deleted", Befall: each("*:@", "hdel", "e")},
+		{Name: "registrations are deleted", Befall: each("*:@", "hdel", "m")},
 		{Name: "a generation is deleted", Befall: each("*:@", "hdel", "cwarm")},
 		{Name: "values are deleted", Befall: each("*@*:*:*", "del")},
 		{Name: "values are garbled", Befall: each("*@*:*:*", "setrange", "2", "\xff\xff\xff\xff")},

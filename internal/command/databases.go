@@ -17,6 +17,7 @@ type databaseResult struct {
 	Fences  int    `json:"fences"`
 	Values  int    `json:"values"`
 	Deletes int    `json:"deletes"` // of keys and tags, that are remembered
+	Members int    `json:"members"` // processes that are registered, which may use a state for a term
 }
 
 func (p *program) databasesCommand() *cobra.Command {
@@ -25,9 +26,10 @@ func (p *program) databasesCommand() *cobra.Command {
 		Short: "List the databases of which the server keeps something",
 		Long: `Databases lists the databases that the server keeps generations or values of, with
 the epoch, the version (it grows with each change), the number of fences, the number
-of values, dead ones included, and how many keys and tags have a delete or a clear
-that is remembered. A database without an epoch has lost its
-generations: all its values are dead.
+of values, dead ones included, how many keys and tags have a delete or a clear
+that is remembered, and how many processes are registered as members, which may use
+a state for a term without asking (sync = "lease"). A database without an epoch has
+lost its generations: all its values are dead.
 
 It walks over all keys of the server, gently.
 
@@ -58,7 +60,7 @@ stands for its name. Then one must be named, and what its table has is listed.`,
 				}
 				list := make([]databaseResult, len(found))
 				for i, d := range found {
-					list[i] = databaseResult{Name: d.Name, Fences: len(d.Fences), Values: d.Values}
+					list[i] = databaseResult{Name: d.Name, Fences: len(d.Fences), Values: d.Values, Members: d.Members}
 					if d.Kept {
 						list[i].Epoch, list[i].Version = string(d.State.Epoch), d.State.Version
 						for _, n := range remembered(&d) {
@@ -67,9 +69,9 @@ stands for its name. Then one must be named, and what its table has is listed.`,
 					}
 				}
 				return p.print(list, func(w io.Writer) {
-					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES", "DELETES"}}
+					t := table{{"DATABASE", "EPOCH", "VERSION", "FENCES", "VALUES", "DELETES", "MEMBERS"}}
 					for _, d := range list {
-						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values), strconv.Itoa(d.Deletes))
+						t.row(quoted(d.Name), quotedToken(d.Epoch), strconv.FormatUint(d.Version, 10), strconv.Itoa(d.Fences), strconv.Itoa(d.Values), strconv.Itoa(d.Deletes), strconv.Itoa(d.Members))
 					}
 					t.write(w)
 				})

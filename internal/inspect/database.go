@@ -25,6 +25,10 @@ type Database struct {
 	// process that has seen one for its time to live turns it into a clear.
 	Fences []PlacedFence
 
+	// Members is how many processes are registered as members, those included whose terms
+	// have ended and that nobody has removed yet.
+	Members int
+
 	// Values is the number of its values, dead ones included. Only
 	// [Inspector.Databases] counts them.
 	Values int

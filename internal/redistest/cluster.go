@@ -147,3 +147,31 @@ func (c *Cluster) URI() string {
 	}
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
+
+// Move moves the slot of a key, with all that is in it, from its master to another.
+func (c *Cluster) Move(key string) {
+	slot := c.Masters[0].Do("cluster", "keyslot", key)
+	var from, to *Server
+	for i, s := range c.Masters {
+		if s.Do("cluster", "countkeysinslot", slot) != int64(0) {
+			from, to = s, c.Masters[(i+1)%len(c.Masters)]
+		}
+	}
+	if from == nil {
+		return // there is nothing in it any more
+	}
+	host, port, _ := net.SplitHostPort(to.Addr)
+	target := to.Do("cluster", "myid")
+	to.Do("cluster", "setslot", slot, "importing", from.Do("cluster", "myid"))
+	from.Do("cluster", "setslot", slot, "migrating", target)
+	for {
+		keys := from.Do("cluster", "getkeysinslot", slot, 100).([]any)
+		if len(keys) == 0 {
+			break
+		}
+		from.Do(append([]any{"migrate", host, port, "", 0, patience.Milliseconds(), "replace", "keys"}, keys...)...)
+	}
+	for _, s := range append([]*Server{to, from}, c.Masters...) {
+		s.Do("cluster", "setslot", slot, "node", target)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
 
@@ -38,4 +40,33 @@ func TestClusterFailsOverAgainAndAgain(t *testing.T) {
 			t.Errorf("failover %d: they have not changed places", round)
 		}
 	}
+}
+
+// A slot that has moved, and moves on after a failover, has its keys.
+func TestASlotOfAClusterMoves(t *testing.T) {
+	c := redistest.StartCluster(t)
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{c.Masters[0].Addr}})
+	defer client.Close()
+	if err := client.Set(t.Context(), "x", "kept", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	owner := func() (at string) {
+		for _, s := range c.Masters {
+			if s.Do("cluster", "countkeysinslot", s.Do("cluster", "keyslot", "x")) == int64(1) {
+				at = s.Addr
+			}
+		}
+		return at
+	}
+	for range 4 {
+		before := owner()
+		c.Move("x")
+		if v, err := client.Get(t.Context(), "x").Result(); v != "kept" {
+			t.Errorf("after the slot has moved x is %q, %v", v, err)
+		}
+		if owner() == before {
+			t.Error("it has not moved")
+		}
+	}
+	c.Move("there is no such key")
 }

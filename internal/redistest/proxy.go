@@ -32,10 +32,21 @@ const (
 
 	// Deaf loses what comes for subscribers.
 	Deaf
+
+	// Late passes on everything, messages for subscribers a while later.
+	Late
+
+	// Twice passes on everything, and messages for subscribers once more a while later.
+	Twice
+
+	// Unsubscribed breaks the connections of subscribers, and lets none come about.
+	Unsubscribed
 )
 
-// slowness is how long Slow takes.
-const slowness = 100 * time.Millisecond
+const (
+	slowness = 100 * time.Millisecond // of Slow
+	lateness = 40 * time.Millisecond  // of messages
+)
 
 // A Proxy stands between clients and a server. It is safe for concurrent use.
 type Proxy struct {
@@ -96,7 +107,7 @@ func (p *Proxy) Set(traffic Traffic) {
 	defer p.mu.Unlock()
 	p.traffic = traffic
 	for line := range p.lines {
-		if traffic == Cut || line.broken {
+		if traffic == Cut || line.broken || traffic == Unsubscribed && line.subscribed {
 			line.close()
 		}
 	}
@@ -130,7 +141,7 @@ func (p *Proxy) connect(client net.Conn) {
 	})
 	both.Go(func() {
 		defer client.Close()
-		forward(client, server, func([]byte) bool { return p.answer(l) })
+		forward(client, server, func(data []byte) bool { return p.answer(l, data) })
 	})
 	both.Wait()
 	p.mu.Lock()
@@ -164,22 +175,43 @@ func (p *Proxy) ask(l *line, data []byte) bool {
 	if bytes.Contains(data, []byte("subscribe")) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		l.subscribed = true
+		if l.subscribed = true; p.traffic == Unsubscribed {
+			l.close()
+		}
 	}
 	return true
 }
 
 // answer reports whether to pass on what the server has sent.
-func (p *Proxy) answer(l *line) bool {
+func (p *Proxy) answer(l *line, data []byte) bool {
 	p.flowing()
 	p.mu.Lock()
-	slow, lost := p.traffic == Slow, p.traffic == Unanswered || p.traffic == Deaf && l.subscribed
+	traffic, subscribed := p.traffic, l.subscribed
+	lost := traffic == Unanswered || traffic == Deaf && subscribed
 	l.broken = l.broken || lost
 	p.mu.Unlock()
-	if slow {
+	if traffic == Slow {
 		time.Sleep(slowness)
 	}
+	if subscribed && (traffic == Late || traffic == Twice) && messages(data) {
+		data := bytes.Clone(data)
+		p.all.Go(func() {
+			time.Sleep(lateness)
+			_, _ = l.client.Write(data) // unless it is closed by then
+		})
+		return traffic == Twice
+	}
 	return !lost
+}
+
+// messages reports whether data is messages for a subscriber, whole ones, and nothing else.
+func messages(data []byte) bool {
+	for _, start := range []string{"*3\r\n$7\r\nmessage\r\n", ">3\r\n$7\r\nmessage\r\n"} {
+		if n := bytes.Count(data, []byte(start)); n > 0 && bytes.HasPrefix(data, []byte(start)) {
+			return bytes.Count(data, []byte("\r\n")) == 7*n && bytes.HasSuffix(data, []byte("\r\n"))
+		}
+	}
+	return false
 }
 
 // forward copies what comes, if it is wanted.

@@ -28,6 +28,9 @@ func TestProxyDoesWithTrafficWhatItSays(t *testing.T) {
 		{"unanswered", redistest.Unanswered, false, true, true},
 		{"slow", redistest.Slow, true, true, true},
 		{"deaf", redistest.Deaf, true, true, true},
+		{"late", redistest.Late, true, true, true},
+		{"twice", redistest.Twice, true, true, true},
+		{"no subscription", redistest.Unsubscribed, true, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			proxy := redistest.NewProxy(t, server.Addr)
@@ -60,26 +63,64 @@ func TestProxyDoesWithTrafficWhatItSays(t *testing.T) {
 	}
 }
 
-func TestDeafProxyLosesWhatComesForSubscribers(t *testing.T) {
+// What a subscriber hears through a proxy is what the traffic says.
+func TestProxyBeforeSubscribers(t *testing.T) {
 	server := redistest.Start(t)
-	proxy := redistest.NewProxy(t, server.Addr)
-	client := server.NewClient(&redis.Options{Addr: proxy.Addr})
-	sub := client.Subscribe(t.Context(), "c")
-	defer sub.Close()
-	if _, err := sub.Receive(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	heard := func() bool {
-		server.Do("publish", "c", "x")
-		m, err := sub.ReceiveTimeout(t.Context(), 300*time.Millisecond)
-		_, ok := m.(*redis.Message)
-		return err == nil && ok
-	}
-	if !heard() {
-		t.Error("a subscriber hears nothing")
-	}
-	proxy.Set(redistest.Deaf)
-	if heard() {
-		t.Error("a subscriber hears through a deaf proxy")
+	for _, test := range []struct {
+		name    string
+		traffic redistest.Traffic
+		hears   int  // of one message
+		late    bool // so that it is not there at once
+		again   bool // it can subscribe
+	}{
+		{"flowing", redistest.Flowing, 1, false, true},
+		{"deaf", redistest.Deaf, 0, false, false}, // as it does not hear that it has
+		{"late", redistest.Late, 1, true, true},
+		{"twice", redistest.Twice, 2, false, true},
+		{"unsubscribed", redistest.Unsubscribed, 0, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			proxy := redistest.NewProxy(t, server.Addr)
+			client := server.NewClient(&redis.Options{Addr: proxy.Addr})
+			subscribed := func() *redis.PubSub {
+				sub := client.Subscribe(t.Context(), test.name)
+				if _, err := sub.ReceiveTimeout(t.Context(), 300*time.Millisecond); err != nil {
+					sub.Close()
+					return nil
+				}
+				return sub
+			}
+			sub := subscribed()
+			if sub == nil {
+				t.Fatal("a subscriber is not confirmed")
+			}
+			defer sub.Close()
+			proxy.Set(test.traffic)
+			start := time.Now()
+			server.Do("publish", test.name, "x")
+			hears := 0
+			for {
+				m, err := sub.ReceiveTimeout(t.Context(), 300*time.Millisecond)
+				if err != nil {
+					break
+				}
+				if _, ok := m.(*redis.Message); ok {
+					hears++
+				}
+				if hears == 1 && test.late && time.Since(start) < 40*time.Millisecond {
+					t.Error("it hears at once")
+				}
+			}
+			if hears != test.hears {
+				t.Errorf("it hears %d times", hears)
+			}
+			again := subscribed()
+			if (again != nil) != test.again {
+				t.Errorf("it can subscribe again: %v", again != nil)
+			}
+			if again != nil {
+				again.Close()
+			}
+		})
 	}
 }

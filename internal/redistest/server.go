@@ -27,6 +27,7 @@ type Server struct {
 
 	t      testing.TB
 	args   []string
+	env    []string // besides that of the test
 	port   int
 	client *redis.Client // for the test's own commands
 	cmd    *exec.Cmd
@@ -106,6 +107,7 @@ func (s *Server) Restart(args ...string) {
 func (s *Server) RestartUnready(args ...string) {
 	s.t.Helper()
 	s.cmd = exec.Command("redis-server", append(append([]string{}, s.args...), args...)...)
+	s.cmd.Env = append(os.Environ(), s.env...)
 	dieWithTest(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

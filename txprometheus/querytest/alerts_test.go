@@ -52,6 +52,8 @@ func TestAlertsFire(t *testing.T) {
 		"TxcacheBadPayloads":           {`txcache_bad_payloads_total{cache="users"} 0+0x1490 3+0x8`, `txcache_bad_payloads_total{cache="users"} 3+0x1500`},
 		"TxcacheRemoteErrors":          {`txcache_remote_errors_total{cache="users"} 0+2x1500`, `txcache_remote_errors_total{cache="users"} 9+0x1500`},
 		"TxcacheNotListening":          {"txcache_backend_listening 1+0x1450 0+0x50", "txcache_backend_listening 0+0x1500"},
+		"TxcacheWaitedOut":             {"txcache_backend_waited_out_total 0+0x1490 1+0x8", "txcache_backend_waited_out_total 1+0x1500"},
+		"TxcacheLateAcknowledgements":  {waits("0+10x1500", "0+4x1500", "0+1x1500"), waits("0+10x1500", "0+4x1500", "0+2x1500")},
 		"TxcacheSyncSlow": {
 			"txcache_backend_sync_duration_seconds_sum 0+5x1500\ntxcache_backend_sync_duration_seconds_count 0+100x1500",
 			"txcache_backend_sync_duration_seconds_sum 0+1x1500\ntxcache_backend_sync_duration_seconds_count 0+1000x1500"},
@@ -85,9 +87,14 @@ func TestAlertsFire(t *testing.T) {
 			t.Error("there is no such alert")
 		})
 	}
-	if n := len(readRules(t)); n != 13 {
-		t.Errorf("%d alerts, 13 of which have cases here", n)
+	if n := len(readRules(t)); n != 15 {
+		t.Errorf("%d alerts, 15 of which have cases here", n)
 	}
+}
+
+// waits are those for members, those that were late, and those that were waited out.
+func waits(all, late, out string) string {
+	return "txcache_backend_waits_duration_seconds_count " + all + "\ntxcache_backend_late_waits_total " + late + "\ntxcache_backend_waited_out_total " + out
 }
 
 // series returns what promtool would take the lines for.

@@ -22,6 +22,7 @@ type actor struct {
 
 	// What it has counted since it last told the board.
 	lookups, hits uint64
+	termHits      uint64
 	shared        []uint64 // hits of values that others have set, by database
 }
 
@@ -36,12 +37,15 @@ func (a *actor) one(in int) bool { return a.IntN(in) == 0 }
 
 func (a *actor) pass(p Point) { a.board.pass(p, a.plan.Worker) }
 
+// someDatabase returns some database.
+func (a *actor) someDatabase() int { return a.IntN(a.plan.databases()) }
+
 // act does transactions until everybody is to end.
 func (a *actor) act(ctx context.Context) {
 	for a.board.Count(Halt) == 0 {
 		p, ok := a.board.wanted()
 		if a.one(3000) || ok && (p == BeforeDrop || p == AfterDrop) && a.one(10) {
-			a.drop(ctx, a.IntN(len(world.Databases)), false)
+			a.drop(ctx, a.someDatabase(), false)
 			continue
 		}
 		t, err := a.begin(ctx, !a.one(a.plan.Readers))
@@ -57,7 +61,8 @@ func (a *actor) act(ctx context.Context) {
 func (a *actor) tally() {
 	a.board.Add(Lookups, a.lookups)
 	a.board.Add(Hits, a.hits)
-	a.lookups, a.hits = 0, 0
+	a.board.Add(TermHits, a.termHits)
+	a.lookups, a.hits, a.termHits = 0, 0, 0
 	for i, n := range a.shared {
 		if n > 0 {
 			atomic.AddUint64(&a.board.shared[i], n)

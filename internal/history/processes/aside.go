@@ -15,12 +15,12 @@ import (
 // cache and database, into which is set what was missed, and which is deleted
 // after the commit. It is that at its best: what a read-write transaction sets is
 // its own, and keys are apart.
-func openAside(_ context.Context, p Plan, _ *Board) (history.Server, func() int, error) {
+func openAside(_ context.Context, p Plan, _ *Board) (*opened, error) {
 	options, err := redis.ParseURL(p.Redis)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &aside{redis.NewClient(options), p.Prefix}, func() int { return 0 }, nil
+	return &opened{server: &aside{redis.NewClient(options), p.Prefix}, waiting: func() int { return 0 }}, nil
 }
 
 type aside struct {

@@ -49,6 +49,12 @@ const (
 	Violations
 	Deletes    // of keys
 	Tags       // that were cleared
+	Unasked    // transactions whose begin has sent no question to the backend
+	TermHits   // hits in those
+	Waits      // changes that waited for members
+	WaitedOut  // and did not get an answer from all
+	WaitTime   // of these changes, in microseconds
+	Lapsed     // commits that others may not know of, as their fence may have ended before
 	Halt       // everybody is to end
 	Faults     // how often a fault that takes fences down began or ended
 	Ticket     // what is to happen to whoever comes to a certain point

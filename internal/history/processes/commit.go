@@ -17,7 +17,11 @@ func (t *transaction) commit(ctx context.Context) error {
 	}
 	how := whole
 	if written := len(t.session.own) > 0; written && t.session.tx != nil {
-		switch n := t.IntN(40); {
+		outcomes := 40
+		if t.plan.Quick {
+			outcomes = 800
+		}
+		switch n := t.IntN(outcomes); {
 		case n < 3:
 			if err := t.session.doom(ctx); err != nil {
 				return err
@@ -30,7 +34,7 @@ func (t *transaction) commit(ctx context.Context) error {
 	}
 	c := &commitment{transaction: t, how: how}
 	if len(t.session.own) > 0 {
-		ctx = passing(ctx)
+		ctx, c.passage = passing(ctx)
 	}
 	faults := t.board.Count(Faults)
 	err := t.tx.CommitWith(ctx, func(ctx context.Context) error {
@@ -46,10 +50,11 @@ func (t *transaction) commit(ctx context.Context) error {
 // A commitment is the end of a transaction.
 type commitment struct {
 	*transaction
-	how    cut
-	ran    bool
-	answer error // of the database
-	late   bool  // a fault may have taken the fence down before it took effect
+	how     cut
+	passage *passage // nil if it has written nothing
+	ran     bool
+	answer  error // of the database
+	late    bool  // a fault may have taken the fence down before it took effect
 }
 
 // database commits in the database.
@@ -60,6 +65,7 @@ func (c *commitment) database(ctx context.Context, faults uint64) error {
 	}
 	began := time.Now()
 	c.pass(BeforeCommit)
+	committing.RLock()
 	frozen := time.Since(began) > c.plan.Lease
 	p, ok := c.board.wanted()
 	slow := c.plan.Slow > 0 && (c.one(c.plan.Slow) || ok && (p == BeforeRenewal || p == AfterRenewal))
@@ -67,11 +73,16 @@ func (c *commitment) database(ctx context.Context, faults uint64) error {
 		time.Sleep(c.plan.Lease * time.Duration(50+c.IntN(100)) / 100)
 	}
 	c.linger()
+	if c.passage.lapsed(c.plan.Lease) { // the limit: nobody is bound to know of it before its clear has arrived
+		c.board.Add(Lapsed, 1)
+		faults |= 1
+	}
 	s.sending(faults)
 	if s.tx != nil {
 		lineOf(s.conn).cut.Store(int32(c.how))
 	}
 	err := s.commit(ctx)
+	committing.RUnlock()
 	if s.unknown && c.how != whole {
 		err = fmt.Errorf("%w: %w", errCut, err) // the driver does not always say so
 	}

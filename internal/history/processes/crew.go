@@ -32,6 +32,19 @@ const Workers = 4
 type Servers struct {
 	Postgres *postgrestest.Server
 	Redis    *redistest.Server
+	URI      string                    // of what there is in place of Redis
+	Networks [Workers]*redistest.Proxy // between each worker and Redis, if there are any
+}
+
+// uri returns where a worker finds Redis.
+func (s *Servers) uri(worker int) string {
+	switch {
+	case s.Networks[worker] != nil:
+		return s.Networks[worker].URI()
+	case s.URI != "":
+		return s.URI
+	}
+	return s.Redis.URI()
 }
 
 var crews atomic.Int64
@@ -40,9 +53,10 @@ var crews atomic.Int64
 type Crew struct {
 	Board *Board
 
-	t     testing.TB
-	plan  Plan
-	admin *pgx.Conn // to the database of the run
+	t       testing.TB
+	servers Servers
+	plan    Plan
+	admin   *pgx.Conn // to the database of the run
 
 	tickets uint64 // that were handed out
 
@@ -59,10 +73,9 @@ func StartCrew(t testing.TB, s Servers, p Plan) *Crew {
 	t.Helper()
 	ctx := context.Background()
 	p.Board = filepath.Join(t.TempDir(), "board")
-	p.Redis = s.Redis.URI()
 	p.Prefix = fmt.Sprintf("run%d", crews.Add(1))
 	p.Postgres = s.Postgres.URI(p.Prefix)
-	c := &Crew{t: t, plan: p}
+	c := &Crew{t: t, servers: s, plan: p}
 	root, err := pgx.Connect(ctx, s.Postgres.URI("postgres"))
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +108,7 @@ func (c *Crew) start(i int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.plan
-	p.Worker, p.Life = i, c.lives[i]
+	p.Worker, p.Life, p.Redis = i, c.lives[i], c.servers.uri(i)
 	c.lives[i]++
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), p.environment())
@@ -200,23 +213,6 @@ func await(limit time.Duration, ok func() bool) bool {
 		}
 	}
 	return ok()
-}
-
-// A Totals is what a run came to.
-type Totals struct{ Transactions, Commits, Ambiguous, Conflicts, Refused, Drops, Lookups, Hits, Violations, Deletes, Tags uint64 }
-
-// Totals returns what was counted up to now.
-func (c *Crew) Totals() Totals {
-	b := c.Board
-	return Totals{
-		b.Count(Transactions), b.Count(Commits), b.Count(Ambiguous), b.Count(Conflicts), b.Count(Refused), b.Count(Drops),
-		b.Count(Lookups), b.Count(Hits), b.Count(Violations), b.Count(Deletes), b.Count(Tags),
-	}
-}
-
-func (t Totals) String() string {
-	return fmt.Sprintf("%d transactions, %d of them wrote, %d with an unknown outcome, %d conflicts, %d refused, %d drops, %d deletes, %d tags cleared; %d look-ups, %d hits checked, %d violations",
-		t.Transactions, t.Commits, t.Ambiguous, t.Conflicts, t.Refused, t.Drops, t.Deletes, t.Tags, t.Lookups, t.Hits, t.Violations)
 }
 
 var _ history.Server = (*aside)(nil)

@@ -31,11 +31,24 @@
 // Where a store may be late, the lower bounds are those of so long ago for what other
 // processes did. A fault that may take fences down, if it comes between a
 // transaction's fence and its database's commit, delays what that has written,
-// for others, until its clear has arrived. Nothing else is forgiven.
+// for others, until its clear has arrived. So does a stop of its process for so long that
+// its fence may have ended. Nothing else is forgiven.
+//
+// # Terms
+//
+// With sync = "lease" each worker asks for the state of each database all the time, so that it has a term
+// whenever it can, and transactions begin without a question to Redis. Those are counted, and
+// the hits in them: where there are none, nothing is shown of terms. Terms are played that are
+// shorter than most transactions, and such as are much longer. Between each worker and Redis there can be a
+// network that loses messages, or brings them late or twice. The same plays with writers that do not
+// wait for members find hits that are stale.
 //
 // # Playing it again
 //
 // TXCACHE_SEED makes everybody choose as in an earlier run; in which order they
 // come to it is up to the scheduler, so that a violation may need some tries.
-// TXCACHE_HISTORY=n plays n times as long.
+// TXCACHE_HISTORY=n plays n times as long, and, from 2 on, terms of both lengths everywhere. This
+// plays some ten million hits with terms:
+//
+//	TXCACHE_HISTORY=6 go -C internal/history/processes test -count=1 -timeout 60m -v -run Terms .
 package processes

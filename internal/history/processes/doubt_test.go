@@ -42,9 +42,11 @@ func TestCommitThatTakesEffectAfterItsError(t *testing.T) {
 	plan := Plan{Redis: redis.URI(), Prefix: "doubt", Sync: "begin", Lease: 2 * time.Second}
 	var servers [2]history.Server
 	for i := range servers {
-		if servers[i], _, err = Schemes[Subject](ctx, plan, board); err != nil {
+		cache, err := Schemes[Subject](ctx, plan, board)
+		if err != nil {
 			t.Fatal(err)
 		}
+		servers[i] = cache.server
 		defer servers[i].Close()
 	}
 	stock := func() (n int) {

@@ -36,6 +36,7 @@ func redisFaults(server *redistest.Server, lease time.Duration) []history.Fault 
 		{Name: "the metadata is evicted", Befall: each("*:@", "unlink"), Unfences: true},
 		{Name: "fences are deleted", Befall: each("*:@", "hdel", "f"), Unfences: true},
 		{Name: "epochs are deleted", Befall: each("*:@", "hdel", "e")},
+		{Name: "registrations are deleted", Befall: each("*:@", "hdel", "m")},
 		{Name: "logs of changes are deleted", Befall: each("*:@", "hdel", "s")},
 		{Name: "values are deleted", Befall: each("*@*:*:*", "del")},
 		{Name: "values are garbled", Befall: each("*@*:*:*", "setrange", "2", "\xff\xff\xff\xff")},

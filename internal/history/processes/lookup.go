@@ -67,6 +67,9 @@ func (t *transaction) looked(s address, v history.Value, ok, detached bool) {
 		return
 	}
 	t.hits++
+	if t.unasked {
+		t.termHits++
+	}
 	if !t.filled && t.readOnly {
 		t.shared[t.database]++
 	}

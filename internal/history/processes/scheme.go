@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
@@ -13,23 +12,32 @@ import (
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
-// A Scheme opens the cache of a worker. Waiting returns how many clears have
-// not arrived yet.
-type scheme func(ctx context.Context, p Plan, b *Board) (server history.Server, waiting func() int, err error)
+// A scheme opens the cache of a worker.
+type scheme func(ctx context.Context, p Plan, b *Board) (*opened, error)
+
+// opened is the cache of a worker.
+type opened struct {
+	server  history.Server
+	waiting func() int // clears that the backend was not told of yet
+	backend *watched   // nil if the cache has none
+}
 
 // Schemes are the caches that can be tried, by name.
 var Schemes = map[string]scheme{
-	Subject: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
-		return openStore(ctx, p, &watched{pass: func(at Point) { b.pass(at, p.Worker) }})
+	Subject: func(ctx context.Context, p Plan, b *Board) (*opened, error) {
+		return openStore(ctx, p, &watched{pass: func(at Point) { b.pass(at, p.Worker) }, wanted: b.wanted})
 	},
-	NoFence: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
-		return openStore(ctx, p, &watched{pass: func(Point) {}, noFence: true})
+	NoFence: func(ctx context.Context, p Plan, b *Board) (*opened, error) {
+		return openStore(ctx, p, &watched{noFence: true})
 	},
-	NoKeyFence: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
-		return openStore(ctx, p, &watched{pass: func(Point) {}, noKeyFence: true})
+	NoKeyFence: func(ctx context.Context, p Plan, b *Board) (*opened, error) {
+		return openStore(ctx, p, &watched{noKeyFence: true})
 	},
-	NoRenewal: func(ctx context.Context, p Plan, b *Board) (history.Server, func() int, error) {
-		return openStore(ctx, p, &watched{pass: func(Point) {}, noRenewal: true})
+	NoRenewal: func(ctx context.Context, p Plan, b *Board) (*opened, error) {
+		return openStore(ctx, p, &watched{noRenewal: true})
+	},
+	NoWait: func(ctx context.Context, p Plan, b *Board) (*opened, error) {
+		return openStore(ctx, p, &watched{noWait: true})
 	},
 	CacheAside: openAside,
 }
@@ -40,17 +48,21 @@ const (
 	NoFence    = "txcache without fences" // what a backend must not be
 	NoKeyFence = "txcache without fences of keys"
 	NoRenewal  = "txcache without renewals"
-	CacheAside = "cache-aside" // set on a miss, delete after the commit
+	NoWait     = "txcache without waits" // for members, with a fence
+	CacheAside = "cache-aside"           // set on a miss, delete after the commit
 )
 
 // openStore opens a store over w.
-func openStore(ctx context.Context, p Plan, w *watched) (history.Server, func() int, error) {
+func openStore(ctx context.Context, p Plan, w *watched) (*opened, error) {
+	if w.pass == nil {
+		w.pass, w.wanted = func(Point) {}, func() (Point, bool) { return 0, false }
+	}
 	cfg := config.Default()
 	cfg.Class, cfg.Prefix, cfg.Sync = config.ClassRedis, p.Prefix, config.Sync(p.Sync)
 	setRedis(cfg, p)
 	var err error
 	if w.Backend, err = redisbackend.Open(ctx, cfg); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	options := subject.Options()
 	options.Poll, options.Fence, options.Logger = cfg.Sync.Every(), p.Lease, slog.Default()
@@ -60,17 +72,17 @@ func openStore(ctx context.Context, p Plan, w *watched) (history.Server, func() 
 		return []*txcache.Store{store}, err
 	})(ctx, 1, world.Caches)
 	if err != nil {
-		return nil, nil, fmt.Errorf("processes: %w", err)
+		return nil, fmt.Errorf("processes: %w", err)
 	}
-	return servers[0], store.Waiting, nil
+	return &opened{servers[0], store.Waiting, w}, nil
 }
 
 // setRedis sets how to reach Redis: with patience where it is never away, as the
 // machine may be busy.
 func setRedis(cfg *config.Config, p Plan) {
 	cfg.Redis.URI = p.Redis
-	if cfg.Sync == config.SyncLease { // many of them, as many commit
-		cfg.Redis.Term, cfg.Redis.Wait = 50*time.Millisecond, 100*time.Millisecond
+	if cfg.Sync == config.SyncLease {
+		cfg.Redis.Term, cfg.Redis.Wait = p.Term, 2*p.Term
 	}
 	if !p.Faults {
 		cfg.Redis.DialTimeout, cfg.Redis.Timeout = patience, patience

@@ -35,6 +35,22 @@ func (c *Crew) Freeze(p Point, d time.Duration) bool {
 	return true
 }
 
+// Strike kills a worker, wherever it is, or stops it for d if that is not 0. It must not be longer than
+// a fence can stand unrenewed.
+func (c *Crew) Strike(worker int, d time.Duration) {
+	c.mu.Lock()
+	process := c.workers[worker].Process
+	c.mu.Unlock()
+	if d == 0 {
+		_ = process.Kill()
+		return
+	}
+	if process.Signal(syscall.SIGSTOP) == nil { // unless it has ended
+		time.Sleep(d)
+		_ = process.Signal(syscall.SIGCONT)
+	}
+}
+
 // issue hands out a ticket until it is taken or nobody comes.
 func (c *Crew) issue(t ticket, taken func() bool) bool {
 	c.Board.set(Ticket, uint64(t))
@@ -55,7 +71,7 @@ func (c *Crew) Stops(p Point) uint64 { return atomic.LoadUint64(&c.Board.stops[p
 // beginning now, within the lease and a little more. It is said of what others
 // cached, as a transaction sees what it has set itself in any case.
 func (c *Crew) Recovers() bool {
-	before := make([]uint64, len(c.Board.shared))
+	before := make([]uint64, c.plan.databases())
 	for i := range before {
 		before[i] = atomic.LoadUint64(&c.Board.shared[i])
 	}

@@ -23,6 +23,7 @@ type transaction struct {
 	filled   bool            // it has set something
 	told     map[row]version // what it was told to have read last
 	ended    bool
+	unasked  bool // its begin has sent no question to the backend
 }
 
 var errUndo = errors.New("processes: the savepoint is undone")
@@ -33,7 +34,7 @@ func (a *actor) begin(ctx context.Context, readOnly bool) (*transaction, error) 
 	a.txs++
 	t := &transaction{
 		actor: a, who: name{a.plan.Worker, a.plan.Life, a.number, a.txs},
-		database: a.IntN(len(world.Databases)), readOnly: readOnly, belief: newBelief(), told: map[row]version{},
+		database: a.someDatabase(), readOnly: readOnly, belief: newBelief(), told: map[row]version{},
 	}
 	level := pgx.ReadCommitted
 	if a.one(2) {
@@ -42,13 +43,17 @@ func (a *actor) begin(ctx context.Context, readOnly bool) (*transaction, error) 
 	t.session = newSession(a.board, a.pool, t.who, t.database, level)
 	a.pass(Beginning)
 	a.horizon.look(a.lowerBound)
-	tx, err := a.server.Begin(ctx, world.Databases[t.database], readOnly)
+	tx, err := a.server.Begin(context.WithValue(ctx, unaskedKey{}, &t.unasked), world.Databases[t.database], readOnly)
 	if err != nil {
 		return nil, err
 	}
+	a.pass(Begun)
 	t.tx = tx
 	t.drops = a.drops[t.database].Load()
 	a.board.Add(Transactions, 1)
+	if t.unasked {
+		a.board.Add(Unasked, 1)
+	}
 	return t, nil
 }
 
@@ -95,7 +100,11 @@ func (t *transaction) body(ctx context.Context, tx history.Tx, depth int) error 
 		case n < 72 && !t.readOnly && depth < 2:
 			err = t.savepoint(ctx, tx, depth)
 		default:
-			err = t.gets(ctx, tx, at, 1+t.IntN(150))
+			most := 150
+			if t.plan.Quick {
+				most = 40
+			}
+			err = t.gets(ctx, tx, at, 1+t.IntN(most))
 		}
 		if err != nil {
 			return err

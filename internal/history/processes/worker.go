@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
@@ -28,15 +29,29 @@ type Plan struct {
 	Sync     string // as in the configuration of txcache
 	Late     time.Duration
 	Lease    time.Duration
+	Term     time.Duration // with sync = "lease"; the wait is twice that
 	Actors   int
 	Worker   int
 	Life     int // how many there were of this worker before
 	Seed     uint64
 
+	Databases    int  // how many of the world are used; 0: all
+	Quick        bool // transactions look up little, and seldom is a commit in doubt: begins are many, and fences do not stand for long
 	Readers      int  // of so many transactions all but one are read-only
 	Slow         int  // one of so many commits takes longer than the lease; 0: none
 	Faults       bool // Redis may be away
 	Terminations bool // connections to PostgreSQL may be ended
+}
+
+// comesTo reports whether there is anybody who comes to a point.
+func (p Plan) comesTo(at Point) bool { return at != Waiting || p.Term > 0 }
+
+// databases is how many databases are used.
+func (p Plan) databases() int {
+	if p.Databases > 0 {
+		return p.Databases
+	}
+	return len(world.Databases)
 }
 
 // environment is the variable that makes a process a worker.
@@ -71,11 +86,10 @@ func Work(out io.Writer) (code int, ok bool) {
 
 // A Worker is a process that uses the cache.
 type Worker struct {
-	plan    Plan
-	board   *Board
-	pool    *pgxpool.Pool
-	server  history.Server
-	waiting func() int // clears that the backend was not told of yet
+	plan  Plan
+	board *Board
+	pool  *pgxpool.Pool
+	*opened
 	horizon *horizon
 	drops   []atomic.Uint64 // of each database, by this process
 
@@ -107,7 +121,7 @@ func work(ctx context.Context, p Plan, out io.Writer) error {
 	if !ok {
 		return fmt.Errorf("there is no scheme %q", p.Scheme)
 	}
-	if w.server, w.waiting, err = scheme(ctx, p, w.board); err != nil {
+	if w.opened, err = scheme(ctx, p, w.board); err != nil {
 		return err
 	}
 	board.Add(Ready, 1)
@@ -115,11 +129,31 @@ func work(ctx context.Context, p Plan, out io.Writer) error {
 	for i := range p.Actors {
 		all.Go(func() { newActor(w, i).act(ctx) })
 	}
+	if p.Term > 0 && w.backend != nil {
+		all.Go(func() { w.keepAsking(ctx) })
+	}
 	all.Wait()
 	if err := w.server.Close(); err != nil && !(p.Faults && errors.Is(err, history.ErrRefused)) {
 		return err
 	}
 	return nil
+}
+
+// keepAsking asks for the state of each database all the time, as a process does that is busy: it has a
+// term whenever it can. It also tells the board of the waits of this process.
+func (w *Worker) keepAsking(ctx context.Context) {
+	var before backend.Stats
+	for w.board.Count(Halt) == 0 {
+		for _, name := range world.Databases[:w.plan.databases()] {
+			_, _, _ = w.backend.Backend.SyncAged(ctx, name)
+		}
+		s := w.backend.Stats()
+		w.board.Add(Waits, s.Waits-before.Waits)
+		w.board.Add(WaitedOut, s.WaitedOut-before.WaitedOut)
+		w.board.Add(WaitTime, uint64((s.WaitTime - before.WaitTime).Microseconds()))
+		before = s
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // report writes a paragraph for the one who has started the worker.
