@@ -214,8 +214,8 @@ var memberGuards = []guard{{
 	keeps:   "P3",
 	without: "The registration is removed as over while the process uses a state.",
 	file:    "redisbackend/term.go",
-	text:    "version: last.version, until: t.until,",
-	gone:    "version: last.version, until: b.now() + b.options.Term,",
+	text:    "until: t.until, wall: t.wall,",
+	gone:    "until: b.now() + b.options.Term, wall: t.wall + b.options.Term,",
 	by:      "TestDeletesMakeNoTermLonger",
 }, {
 	name:    "members: no term goes on with a fence of a cache",
