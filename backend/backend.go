@@ -46,7 +46,8 @@ type Backend interface {
 	// Sync returns the state of database.
 	//
 	// The state is at least as new as every change whose call, by anyone,
-	// anywhere, had returned before Sync was called. Where nothing has changed since the last State
+	// anywhere, had returned before Sync was called, but for keys and tags that it shows as
+	// fenced: a Backend may show them so for a while after their fence is gone. Where nothing has changed since the last State
 	// that this Backend returned for database, it returns that same pointer.
 	Sync(ctx context.Context, database string) (*State, error)
 

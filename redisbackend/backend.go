@@ -47,7 +47,8 @@ type Options struct {
 	// Lease lets Sync return for a Term what the server has answered, without asking, and
 	// exact all the same: a process that changes the database, by any Backend, waits
 	// until this one has acknowledged that it no longer uses an earlier state, or its term is
-	// over. It is used where Sync is called often. Not together with Channel.
+	// over. A fence of keys ends no term: a State shows them as fenced until the process has the
+	// next one, which it asks for in the background. It is used where Sync is called often. Not together with Channel.
 	Lease bool
 
 	// Term is for how long, with Lease, an answer is used: from 1 ms to 10

@@ -14,7 +14,7 @@ var errFence = errors.New("txcache: redis: a fence needs an ID, and a time to li
 
 // Fence places or renews f. After it returned, Sync of this Backend shows it,
 // whatever Options say, and no other process uses an earlier state on the strength
-// of Options.Lease.
+// of Options.Lease, or if f is of keys, none that does not show them as fenced.
 func (b *Backend) Fence(ctx context.Context, name string, f backend.Fence) error {
 	if f.ID == "" || f.Lease < time.Millisecond {
 		return errFence

@@ -148,10 +148,9 @@ func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 	if r.serial > 0 {
 		db.notes.add(r.epoch, r.serial, now, b.options.Wait)
 	}
-	changes := db.changes
 	state = b.newest(start, r, state, seq, runUnknown)
 	if b.options.Lease {
-		b.hold(start, r, db.changes != changes)
+		b.hold(start, r)
 	}
 	return state, nil
 }
@@ -240,8 +239,10 @@ func (db *dbInfo) invalidate(b *Backend, a announcement) bool {
 	if db.gone {
 		return false
 	}
-	if t := db.term.Load(); b.options.Lease && (t == nil || t.state.Epoch != a.epoch || t.version < a.version) {
+	if t := db.term.Load(); t != nil && t.state.Epoch != a.epoch {
 		db.drop(b)
+	} else if t != nil {
+		db.outdated(b, t, a.version)
 	}
 	last := db.last.Load()
 	if last != nil && last.state.Epoch == a.epoch && last.version >= a.version {

@@ -41,6 +41,9 @@ func (l layout) everything() string { return l.prefix + ":*" }
 // channel is where changes are announced.
 func (l layout) channel() string { return l.prefix + ":@changes" }
 
+// fences is where members hear of fences that wait for them. Scripts make this name of the other.
+func (l layout) fences() string { return l.channel() + ":members" }
+
 // announced is what stands for database in a message.
 func announced(database string) string {
 	name := escape(database)

@@ -151,7 +151,7 @@ func TestDifferencesThatDoNotFollow(t *testing.T) {
 
 func TestRepliesThatNoScriptMakes(t *testing.T) {
 	said := func(epoch, version, fences, serial, members any, more ...any) []any {
-		return append([]any{epoch, version, fences, serial, members, "0", "0"}, more...)
+		return append([]any{epoch, version, fences, serial, serial, members, "0", "0"}, more...)
 	}
 	if _, err := parseReply(said("e", "1", "", "1", "0")); err != nil {
 		t.Error(err)

@@ -37,7 +37,7 @@ func checkLua(source string, replies ...string) ([]string, error) {
 }
 
 // What Redis puts beside the libraries of Lua.
-var redisFunctions = []string{"call", "pcall", "error_reply"}
+var redisFunctions = []string{"call", "pcall", "error_reply", "sha1hex"}
 
 type luaLocal struct {
 	name string

@@ -2,12 +2,9 @@ package redisbackend
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/seed-dad15c92/txcache/backend"
 )
 
 const (
@@ -24,7 +21,7 @@ const (
 // is registered in the hash of the database, and may return the state that it got with
 // the registration, without asking, for a term. A process that changes the database waits until
 // all members that were registered before have acknowledged, or their terms are over
-// (settle.go). So nothing rests on the arrival of a message, nor on a clock but that
+// (settle.go). A fence of keys is acknowledged while the term goes on (term.go). So nothing rests on the arrival of a message, nor on a clock but that
 // of the process which measures a time.
 
 // A membership is what a process knows of its registrations in one database. It is
@@ -35,38 +32,6 @@ type membership struct {
 	unsure bool          // the acknowledgement of acked may not have arrived
 	begun  time.Duration // when Sync was last called, as far as that is noted
 	resume time.Duration // the process does not register before
-}
-
-// A term is a state that Sync may return without asking.
-type term struct {
-	state   *backend.State
-	version uint64        // of the state, in Redis
-	until   time.Duration // by Backend.now
-	wall    time.Duration // the same by the wall clock
-	served  atomic.Uint32 // begins, as far as they are counted
-}
-
-// current returns the term of db if it has not ended by either clock. The caller's own call
-// must have begun before.
-func (db *dbInfo) current(b *Backend) *term {
-	if t := db.term.Load(); t != nil && t.runs(b.clocks()) {
-		return t
-	}
-	return nil
-}
-
-func (t *term) runs(now, wall time.Duration) bool { return now < t.until && wall < t.wall }
-
-// terms returns in how many databases the process has a term now.
-func (b *Backend) terms() (n int) {
-	now, wall := b.clocks()
-	b.databases.Range(func(_, v any) bool {
-		if t := v.(*dbInfo).term.Load(); t != nil && t.runs(now, wall) {
-			n++
-		}
-		return true
-	})
-	return n
 }
 
 // register makes the request of start one that registers the process, if that is worth it. It
@@ -82,7 +47,7 @@ func (b *Backend) register(start *requestStart) bool {
 	db.term.Store(nil)
 	often := start.at-m.begun < b.options.Term
 	m.begun = start.at
-	if db.gone || !often || start.at < m.resume || start.last == nil || start.last.fenced || !b.subscriber.quick(start.at) {
+	if db.gone || !often || start.at < m.resume || start.last == nil || cacheFenced(start.last.state) || !b.subscriber.quick(start.at) {
 		return false
 	}
 	m.sent = b.requests.Add(1)
@@ -93,19 +58,24 @@ func (b *Backend) register(start *requestStart) bool {
 // ended takes note that t has ended, and when it was last of use at the latest. db.mu is held.
 func (db *dbInfo) ended(now, used time.Duration, t *term) {
 	m := &db.membership
-	if t.served.Load() > 0 {
-		m.begun = max(m.begun, used)
-	}
+	db.used(used, t)
 	if now < t.until && t.served.Load() < enoughBegins {
 		m.resume = t.until // changes are more frequent than begins
 	}
 }
 
+// used takes note of when t was last of use at the latest. db.mu is held.
+func (db *dbInfo) used(at time.Duration, t *term) {
+	if t.served.Load() > 0 {
+		db.membership.begun = max(db.membership.begun, at)
+	}
+}
+
 // hold begins a term with the newest state, if the answer r to the request of start has
-// registered the process and shows that state. Otherwise, if anything was learnt, it makes
-// sure that nobody waits for this process, and that this process, for which its own changes
-// do not wait, uses nothing of before them. db.mu is held.
-func (b *Backend) hold(start *requestStart, r *reply, learnt bool) {
+// registered the process and shows that state. Otherwise the term, if there is one, goes on
+// with the newest state: so this process, for which its own changes do not wait, uses nothing of
+// before them. db.mu is held.
+func (b *Backend) hold(start *requestStart, r *reply) {
 	db := start.db
 	m, last := &db.membership, db.last.Load()
 	newest := last != nil && last.state.Epoch == r.epoch && last.version == r.version
@@ -116,8 +86,8 @@ func (b *Backend) hold(start *requestStart, r *reply, learnt bool) {
 		// It may have arrived after its acknowledgement.
 		m.unsure = m.unsure || r.registered
 		db.drop(b)
-	case learnt || !newest:
-		db.drop(b)
+	default:
+		db.follow(b, r)
 	}
 }
 
@@ -140,19 +110,25 @@ func (db *dbInfo) drop(b *Backend) {
 
 // acknowledge tells the server that the process uses no answer to requests up to number.
 func (b *Backend) acknowledge(ctx context.Context, db *dbInfo, number uint64) error {
-	cmd := ackScript.cached(db.hash, b.self, number)
+	err := b.send(ctx, db, &ackScript, b.self, number)
+	if err != nil {
+		db.mu.Lock()
+		db.membership.unsure = true // the next fence is a reason to repeat it
+		db.mu.Unlock()
+	}
+	return err
+}
+
+// send runs s on the hash of db.
+func (b *Backend) send(ctx context.Context, db *dbInfo, s *script, args ...any) error {
+	cmd := s.cached(db.hash, args...)
 	err := b.do(ctx, db.hash, cmd)
 	if err == nil && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		cmd = ackScript.command(db.hash, b.self, number)
+		cmd = s.command(db.hash, args...)
 		err = b.do(ctx, db.hash, cmd)
 	}
 	if err == nil {
 		err = cmd.Err()
-	}
-	if err != nil {
-		db.mu.Lock()
-		db.membership.unsure = true // the next announcement is a reason to repeat it
-		db.mu.Unlock()
 	}
 	return err
 }

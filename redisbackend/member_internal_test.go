@@ -62,6 +62,27 @@ func (d *desk) ack(member string, number int) {
 	}
 }
 
+// listen returns a function that returns what was said on the two channels since its last call.
+func (d *desk) listen() (said func() []string) {
+	ear := d.server.NewSubscriber()
+	d.t.Cleanup(ear.Close)
+	ear.Subscribe("channel")
+	ear.Subscribe("channel:members")
+	heard := make(chan string, 100)
+	go func() {
+		for m := range ear.Messages() {
+			heard <- m.Channel + " " + m.Message
+		}
+	}()
+	return func() (all []string) {
+		d.server.Publish("channel", "end")
+		for m := <-heard; m != "channel end"; m = <-heard {
+			all = append(all, m)
+		}
+		return all
+	}
+}
+
 func (d *desk) members() string { return strings.ReplaceAll(d.server.HGet("hash", "m"), "\n", ";") }
 
 func (d *desk) expect(want string) {
@@ -124,22 +145,8 @@ func TestRegistrationsThatAreOver(t *testing.T) {
 // Changes are told for whom they have to wait, and make nobody register while a fence stands.
 func TestWhomAChangeWaitsFor(t *testing.T) {
 	d := newDesk(t)
-	ear := d.server.NewSubscriber()
-	defer ear.Close()
-	ear.Subscribe("channel")
-	heard := make(chan string, 100)
-	go func() {
-		for m := range ear.Messages() {
-			heard <- m.Message
-		}
-	}()
-	announced := func() (some bool) {
-		d.server.Publish("channel", "end")
-		for <-heard != "end" {
-			some = true
-		}
-		return some
-	}
+	said := d.listen()
+	announced := func() bool { return len(said()) > 0 }
 	epoch := string(d.run(opSync, "a 1 - 0").epoch)
 	announced()
 	d.run(opSync, "b 1 - 0")

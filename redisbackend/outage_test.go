@@ -182,7 +182,7 @@ func TestWithoutTheRightToAskForTheTime(t *testing.T) {
 // restrict makes a user of no more rights than docs/redis.md names.
 func restrict(server *redistest.Server, prefix string, more ...any) {
 	server.Do(append([]any{
-		"acl", "setuser", "app", "on", ">secret", "resetchannels", "&" + prefix + ":@changes", "~" + prefix + ":*", "nocommands",
+		"acl", "setuser", "app", "on", ">secret", "resetchannels", "&" + prefix + ":@changes*", "~" + prefix + ":*", "nocommands",
 		"+get", "+mget", "+set", "+pttl", "+hmget", "+eval", "+evalsha", "+hget", "+hset", "+hdel", "+hlen", "+hkeys", "+hgetall",
 		"+del", "+exists", "+unlink", "+scan", "+dbsize", "+info", "+time", "+publish", "+subscribe", "+unsubscribe", "+ping", "+hello", "+select",
 	}, more...)...)
@@ -213,6 +213,15 @@ func useWithin(t *testing.T, cfg *config.Config) {
 		}
 	}
 	awaitListening(t, b)
+	cfg.Sync = config.SyncLease
+	member := open(t, cfg)
+	awaitListening(t, member)
+	for range 5 {
+		mustSync(t, member, "shop")
+	}
+	if err := b.Fence(t.Context(), "shop", deleting("c", 1)); err != nil {
+		t.Errorf("a fence of a key: %v", err)
+	}
 }
 
 func awaitListening(t *testing.T, b *redisbackend.Backend) {

@@ -19,7 +19,8 @@ type reply struct {
 	since   []any  // the entries of the log that the caller lacks, nil if it lacks none, or must have the whole
 
 	serial     uint64 // of the last registration; 0 if a script was not asked
-	members    uint64 // how many others a change has to wait for
+	upTo       uint64 // up to which serial number a change has to wait for members
+	members    uint64 // how many others it has to wait for
 	unknown    bool   // it has to wait for members that the hash does not know, too
 	registered bool   // the request has registered the process
 }
@@ -29,27 +30,28 @@ var errReply = errors.New("txcache: redis: unexpected reply of a script")
 
 func parseReply(v any) (r reply, err error) {
 	parts, ok := v.([]any)
-	if !ok || len(parts) != 7 && len(parts) != 9 {
+	if !ok || len(parts) != 8 && len(parts) != 10 {
 		return r, errReply
 	}
 	epoch, ok1 := parts[0].(string)
 	version, ok2 := number(parts[1])
 	fences, ok3 := parts[2].(string)
 	serial, ok4 := number(parts[3])
-	members, ok5 := number(parts[4])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || epoch == "" || serial == 0 {
+	upTo, ok5 := number(parts[4])
+	members, ok6 := number(parts[5])
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || epoch == "" || serial == 0 {
 		return r, errReply
 	}
 	r = reply{
 		epoch: backend.Token(epoch), version: version, fences: fences,
-		serial: serial, members: members, unknown: parts[5] == "1", registered: parts[6] == "1",
+		serial: serial, upTo: upTo, members: members, unknown: parts[6] == "1", registered: parts[7] == "1",
 	}
-	if len(parts) == 9 {
-		more, ok := parts[8].([]any)
+	if len(parts) == 10 {
+		more, ok := parts[9].([]any)
 		switch {
-		case ok && parts[7] == "since":
+		case ok && parts[8] == "since":
 			r.since = more
-		case ok && parts[7] == "whole" && len(more)%2 == 0:
+		case ok && parts[8] == "whole" && len(more)%2 == 0:
 			r.fields = more
 		default:
 			return r, errReply

@@ -25,6 +25,8 @@ var (
 	databaseLua string
 	//go:embed scripts/drop.lua
 	dropLua string
+	//go:embed scripts/mark.lua
+	markLua string
 	//go:embed scripts/probe.lua
 	probeLua string
 	//go:embed scripts/swap.lua
@@ -33,6 +35,7 @@ var (
 	ackScript      = newScript(ackLua)
 	databaseScript = newScript(databaseLua)
 	dropScript     = newScript(dropLua)
+	markScript     = newScript(markLua)
 	probeScript    = newScript(probeLua)
 	swapScript     = newScript(swapLua)
 )

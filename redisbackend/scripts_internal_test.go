@@ -17,7 +17,7 @@ func TestScriptsAreWhole(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}
-	sent := []string{ackScript.source, databaseScript.source, dropScript.source, probeScript.source, swapScript.source}
+	sent := []string{ackScript.source, databaseScript.source, dropScript.source, markScript.source, probeScript.source, swapScript.source}
 	for _, f := range files {
 		source, err := scriptFiles.ReadFile(path.Join("scripts", f.Name()))
 		if err != nil {
@@ -43,7 +43,7 @@ func TestScriptFaultsAreFound(t *testing.T) {
 		{"local operations = {}\n", "local operations = {}\nlocal function more() end\n", "more is not used"},
 		{"local function resolve(db)\n", "local function resolve(db, more)\n", "more is not used"},
 		{"local stood = lift(db, id)\n", "stood = lift(db, id)\n", "the global stood is set"},
-		{"start(db, all, others)", "start(db, all, names)", "names is not defined"},
+		{"start(db, all, others)", "start(db, all, items)", "items is not defined"},
 		{"return table.remove(", "return table.take(", "table.take is not defined"},
 		{"local sent = redis.pcall(", "local sent = redis.send(", "redis.send is not defined"},
 		{"db.now + tonumber(ttl)", "db.time + tonumber(ttl)", "field time is read and never set"},

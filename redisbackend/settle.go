@@ -8,7 +8,8 @@ import (
 
 // A process that has changed a database waits until no other may use a state of before
 // without asking: with a fence before its database commit, without one before its call
-// returns. It waits whatever its own way to learn of changes is. // P3
+// returns. A state in which the keys of the fence are marked is none of before. It waits
+// whatever its own way to learn of changes is. // P3
 
 const (
 	// askAtOnce is how often it asks again without a pause: members that are well
@@ -86,23 +87,23 @@ func (db *dbInfo) nextOver(b *Backend) time.Duration {
 	return db.notes.next(b.now(), b.options.Wait)
 }
 
-// isOver reports whether all registrations that r tells of are known to be over.
+// isOver reports whether all registrations that a change has to wait for are known to be over.
 func (db *dbInfo) isOver(b *Backend, r *reply) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.notes.epoch == r.epoch && db.notes.over(b.now(), b.options.Wait) >= r.serial
+	return db.notes.epoch == r.epoch && db.notes.over(b.now(), b.options.Wait) >= r.upTo
 }
 
 // settleChange is settle for a change that was made, and answered with r.
 func (b *Backend) settleChange(ctx context.Context, name string, r *reply) error {
 	epoch, serial := "-", "0"
 	if r != nil {
-		epoch, serial = string(r.epoch), strconv.FormatUint(r.serial, 10)
+		epoch, serial = string(r.epoch), strconv.FormatUint(r.upTo, 10)
 	}
 	return b.settle(ctx, b.info(name), r, func(announce bool) (*reply, error) {
 		_, r, err := b.change(ctx, name, opWait, epoch, serial, flag(announce))
 		if r != nil && string(r.epoch) != epoch { // the hash was lost
-			epoch, serial = string(r.epoch), strconv.FormatUint(r.serial, 10)
+			epoch, serial = string(r.epoch), strconv.FormatUint(r.upTo, 10)
 		}
 		return r, err
 	})

@@ -100,7 +100,11 @@ func (s *subscriber) subscribe(b *Backend) (confirmed bool) {
 	sub := b.client.Subscribe(b.ctx)
 	defer sub.Close()
 	defer context.AfterFunc(b.ctx, func() { _ = sub.Close() })()
-	if err := sub.Subscribe(b.ctx, b.layout.channel()); err != nil {
+	channels := []string{b.layout.channel()}
+	if b.options.Lease {
+		channels = append(channels, b.layout.fences())
+	}
+	if err := sub.Subscribe(b.ctx, channels...); err != nil {
 		return false
 	}
 	for {
@@ -118,7 +122,11 @@ func (s *subscriber) subscribe(b *Backend) (confirmed bool) {
 			default:
 			}
 		case *redis.Message:
-			if !s.handle(b, m.Payload) {
+			handle := s.handle
+			if m.Channel != channels[0] {
+				handle = s.handleFence
+			}
+			if !handle(b, m.Payload) {
 				s.gaps.Add(1)
 				b.missed()
 			}
@@ -165,5 +173,30 @@ func (s *subscriber) handle(b *Backend, message string) bool {
 		return false
 	}
 	b.invalidate(name, announcement{backend.Token(epoch), version})
+	return true
+}
+
+// handleFence acts on what members are told of a fence: the database, the epoch, the version
+// of the change that placed it, and the items, or "*" for one that is not of keys alone.
+// It reports false for what it does not understand.
+func (s *subscriber) handleFence(b *Backend, message string) bool {
+	if len(message) > longestMessage {
+		return false
+	}
+	parts := strings.SplitN(message, " ", 4)
+	if len(parts) != 4 {
+		return false
+	}
+	name, ok1 := b.nameOf(parts[0])
+	placed, ok2 := number(parts[2])
+	f := placedFence{announcement: announcement{backend.Token(parts[1]), placed}}
+	ok3 := true
+	if parts[3] != "*" {
+		f.keys, f.digest, ok3 = fencedKeys(" " + parts[3]) // the scripts have the space in the items
+	}
+	if !ok1 || !ok2 || !ok3 {
+		return false
+	}
+	b.hear(name, &f)
 	return true
 }

@@ -16,11 +16,12 @@ import (
 // A syncCall is one request for the state of a database, for all callers of Sync
 // that came before it was sent.
 type syncCall struct {
-	done  chan struct{}
-	state *backend.State // both are set before done is closed
-	err   error
-	tries int
-	sent  time.Duration // when, by Backend.now
+	done      chan struct{}
+	state     *backend.State // both are set before done is closed
+	err       error
+	tries     int
+	refreshes bool          // nobody waits for it, and a term goes on
+	sent      time.Duration // when, by Backend.now
 }
 
 // maxTries bounds how often the server is asked anew because epochs changed
@@ -97,7 +98,7 @@ func (db *dbInfo) join() (c *syncCall, first bool) {
 func (b *Backend) beginSync(db *dbInfo, c *syncCall, inline bool) {
 	start := b.requestStart(db)
 	c.sent = start.at
-	if b.options.Lease {
+	if b.options.Lease && !c.refreshes {
 		if t := start.db.current(b); t != nil { // it began while the caller was on its way
 			db.finish(b, c, t.state, nil)
 			return
@@ -224,6 +225,7 @@ func (db *dbInfo) finish(b *Backend, c *syncCall, state *backend.State, err erro
 		close(next.done)
 		next = nil
 	}
+	db.refresh(b)
 	db.mu.Unlock()
 	close(c.done)
 	if next != nil {

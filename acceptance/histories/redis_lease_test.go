@@ -49,7 +49,7 @@ func TestNoHistoryOfTermsViolatesAPromise(t *testing.T) {
 		c := counted(t)
 		for _, near := range []bool{true, false} {
 			for _, driver := range drivers {
-				for lose, name := range []string{"", "/deaf", "/hard of hearing"} {
+				for name, lose := range map[string]int{"": 0, "/deaf": 1, "/hard of hearing": 2, "/fences alone": subject.FencesAlone} {
 					for _, term := range terms {
 						t.Run(nearName(near)+"/"+driver.name+name+"/"+term.String(), func(t *testing.T) {
 							open := subject.Eager([]string{addr}, near, 5*time.Second, term, lose)

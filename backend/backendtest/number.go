@@ -100,7 +100,6 @@ var numberRules = []Rule{{
 			f := fenceOnKeys(keys("a", uint64(i)))
 			writer.fence("shop", f)
 			writer.fence("shop", f)
-			check("after Fence")
 			writer.clear("shop", f)
 			check("after a delete")
 			reader.clear("shop", f)

@@ -29,6 +29,7 @@ type trial struct {
 	mu      sync.Mutex
 	servers []*server
 	failure error // the first
+	fences  fences
 }
 
 // failf notes the failure, unless there was one already, and ends the goroutine.
@@ -142,23 +143,33 @@ type server struct {
 	name string
 }
 
+// sync waits, for a while, where a key is shown as fenced whose fence is gone.
 func (s *server) sync(database string) *backend.State {
-	return s.state("Sync", database, func(ctx context.Context) (*backend.State, error) {
-		return s.Sync(ctx, database)
-	})
+	for tries := 0; ; tries++ {
+		state := s.state("Sync", database, func(ctx context.Context) (*backend.State, error) {
+			return s.Sync(ctx, database)
+		})
+		if tries == lingerTries || s.Advance == nil || !s.lingers(database, state) {
+			return state
+		}
+		s.Advance(lingerPause)
+	}
 }
 
 func (s *server) clear(database string, f backend.Fence) *backend.State {
+	defer s.lift(database, f)
 	return s.state("Clear", database, func(ctx context.Context) (*backend.State, error) {
 		return s.Clear(ctx, database, f)
 	})
 }
 
 func (s *server) fence(database string, f backend.Fence) {
+	s.place(database, f)
 	s.do("Fence", database, func(ctx context.Context) error { return s.Fence(ctx, database, f) })
 }
 
 func (s *server) unfence(database string, f backend.Fence) {
+	defer s.lift(database, f)
 	s.do("Unfence", database, func(ctx context.Context) error { return s.Unfence(ctx, database, f) })
 }
 

@@ -100,21 +100,19 @@ typedef Process {
 	byte sent, acked;	/* registering requests */
 	byte asking;		/* the request under way: 0 none, 1 registers, 2 does not */
 	bool older;		/* a fence or clear of this process has returned since */
-	byte since;		/* keys that were marked since */
 	bool registered;
 	byte replyEpoch;
 	byte leaseEpoch;
-	byte heard[W];		/* for each fence of keys, the placing that it has marked */
+	byte heard[W];		/* for each fence of keys, the placing that it has heard of */
 	byte noteEpoch, noteSerial, noteLeft	/* registrations that are over in noteLeft ticks */
 };
 Process process[P];
-OneState state[2*P + W];	/* those that processes have: of leases, of replies, of clears; number == 0: none */
+OneState state[2*P + W];	/* those that processes have: of leases, of replies, of replies to own fences and clears; number == 0: none */
 #define LEASE(p) (p)
 #define REPLY(p) (P + (p))
-#define CLEAR(w) (2*P + (w))
+#define OWN(w) (2*P + (w))
 byte returned, cleared[W];	/* writers whose call has returned, and the number of their delete */
 byte committing;		/* writers whose Fence has found nobody outstanding, up to their clear */
-byte marksOf[W];		/* keys that the process of a writer has marked since the writer has sent its clear */
 byte late;
 
 inline copy(to, from) {
@@ -229,9 +227,6 @@ inline lift(w) {
 	j = 0;
 	do
 	:: j < P ->
-#ifndef KEYREPLACED
-		process[j].heard[w] = 0; /* which has no use any more */
-#endif
 		member[j].marked = WITHOUT(member[j].marked, SET(w)); j++
 	:: else -> break
 	od;

@@ -24,7 +24,7 @@ inline drop(p) {
 }
 inline end_request(p) {
 	if :: USABLE(p) :: else -> process[p].left = 0 fi;
-	process[p].asking = 0; process[p].older = false; process[p].since = 0;
+	process[p].asking = 0; process[p].older = false;
 	forget(REPLY(p)); process[p].registered = false; process[p].replyEpoch = 0
 }
 inline send(p, kind) {
@@ -33,19 +33,25 @@ inline send(p, kind) {
 	if :: kind == 1 && !USABLE(p) -> process[p].left = TERM + 1 :: else fi
 }
 
-/* It keeps the state s, to which the keys that it has marked meanwhile belong. */
+/* It keeps the state s, with the keys of the fences that it has heard of and that were placed later. */
 inline keep(p, s, marks) {
 	copy(LEASE(p), s);
 	state[LEASE(p)].fenced = state[LEASE(p)].fenced | (marks)
 }
 
 #define WHOLEFENCED(s) ((state[s].fenced & 4) > 0)
-#if defined(KEYREPLY)	/* what a reply shows is not marked with the keys heard of since its request */
+#define LATER_KEYS(p, s, w) ((process[p].heard[w] > state[s].number) * writes[w])
+#if W == 1
+#define HEARD(p, s) LATER_KEYS(p, s, 0)
+#else
+#define HEARD(p, s) (LATER_KEYS(p, s, 0) | LATER_KEYS(p, s, 1))
+#endif
+#if defined(KEYREPLY)	/* what a reply shows is not marked with the keys of later fences */
 #define MARKS(p) 0
 #elif defined(KEYREFRESH)	/* ... of one that does not register */
-#define MARKS(p) (process[p].since * (process[p].asking == 1))
+#define MARKS(p) (HEARD(p, REPLY(p)) * (process[p].asking == 1))
 #else
-#define MARKS(p) process[p].since
+#define MARKS(p) HEARD(p, REPLY(p))
 #endif
 #ifdef LATEOLD	/* a reply is held although a fence or clear of the process has returned meanwhile */
 #define OLDER(p) false
@@ -66,7 +72,7 @@ inline answer(p) {
 		process[p].left = TERM + 1;
 #endif
 		process[p].leaseEpoch = process[p].replyEpoch
-	:: process[p].asking == 2 && !OLDER(p) && USABLE(p) && process[p].leaseEpoch == process[p].replyEpoch && state[LEASE(p)].number <= state[REPLY(p)].number ->
+	:: process[p].asking == 2 && USABLE(p) && process[p].leaseEpoch == process[p].replyEpoch && state[LEASE(p)].number <= state[REPLY(p)].number ->
 #ifdef KEYRENEW	/* a request that does not register renews the term */
 		process[p].left = TERM + 1;
 #endif
@@ -79,16 +85,10 @@ inline answer(p) {
 	end_request(p)
 }
 
-/* It hears of a fence of keys: it marks the keys, also for the reply that is under way. */
+/* It hears of a fence of keys: it marks the keys, if its state is of before. */
 inline mark(p, w) {
-	if :: state[LEASE(p)].number -> state[LEASE(p)].fenced = state[LEASE(p)].fenced | writes[w] :: else fi;
-	if :: process[p].asking -> process[p].since = process[p].since | writes[w] :: else fi;
-	i = 0;
-	do
-	:: i < W -> if :: HOME(i) == p && state[CLEAR(i)].number -> marksOf[i] = marksOf[i] | writes[w] :: else fi; i++
-	:: else -> break
-	od;
-	i = 0
+	process[p].heard[w] = fence[w].placed;
+	if :: state[LEASE(p)].number -> state[LEASE(p)].fenced = state[LEASE(p)].fenced | LATER_KEYS(p, LEASE(p), w) :: else fi
 }
 
 #ifdef KEYACKALL	/* an acknowledgement of a fence of keys ends the registration */
@@ -97,14 +97,13 @@ inline mark(p, w) {
 #define ACKNOWLEDGED(p, w) member[p].marked = member[p].marked | SET(w)
 #endif
 #ifdef KEYACKFIRST	/* a fence of keys is acknowledged before its keys are marked */
-#define MARK(p, w) skip
+#define MARK(p, w) process[p].heard[w] = fence[w].placed
 #else
 #define MARK(p, w) mark(p, w)
 #endif
 /* It hears of a fence, then its acknowledgement arrives. Each may happen again, or never. */
 #define hear(p, w) \
-	atomic { !process[p].dead && fence[w].keys && fence[w].keys != WHOLE && process[p].heard[w] != fence[w].placed -> d_step { \
-		MARK(p, w); process[p].heard[w] = fence[w].placed } }
+	atomic { !process[p].dead && fence[w].keys && fence[w].keys != WHOLE && process[p].heard[w] != fence[w].placed -> d_step { MARK(p, w) } }
 #define heard(p, w) \
 	atomic { member[p].request && fence[w].keys && !(member[p].marked & SET(w)) && NAMES(p, w) -> d_step { \
 		ACKNOWLEDGED(p, w) } }
@@ -165,19 +164,30 @@ end:	do
 
 #define home process[HOME(w)]
 
-#ifdef KEYOLDER	/* the state of a clear replaces a newer one */
+#ifdef KEYOLDER	/* the state of a fence or clear replaces a newer one */
 #define NEWER(w) false
 #else
-#define NEWER(w) (state[LEASE(HOME(w))].number > cleared[w])
+#define NEWER(w) (state[LEASE(HOME(w))].number > state[OWN(w)].number)
 #endif
-#ifdef KEYCLEAR	/* the state of a clear is not marked with the keys heard of since it was sent */
-#define MARKSOF(w) 0
+#ifdef KEYCLEAR	/* the state of a fence or clear is not marked with the keys of later fences */
+#define OWNMARKS(w) 0
 #else
-#define MARKSOF(w) marksOf[w]
+#define OWNMARKS(w) HEARD(HOME(w), OWN(w))
 #endif
 
+/* Fence or Clear returns, and its own process goes on with the state of the reply. */
+inline returns(w) {
+	if
+	:: NEWER(w)
+	:: !NEWER(w) && USABLE(HOME(w)) && home.leaseEpoch == answeredIn && !WHOLEFENCED(OWN(w)) ->
+		keep(HOME(w), OWN(w), OWNMARKS(w))
+	:: else -> drop(HOME(w))
+	fi;
+	if :: home.asking == 1 -> home.older = true :: else fi
+}
+
 proctype Writer(byte w) {
-	byte clearedIn;	/* the epoch of its clear */
+	byte answeredIn;	/* the epoch of the last reply */
 
 	/* What it writes. */
 	atomic {
@@ -194,6 +204,7 @@ ask:	/* Fence: place or renew, and see who is outstanding. */
 		:: home.dead -> goto died
 		:: else -> d_step {
 			place(w, writes[w]);
+			read(OWN(w)); answeredIn = epoch;
 			if :: MAYCOMMIT(w) -> committing = committing | SET(w) :: else fi }
 		fi
 	};
@@ -204,11 +215,9 @@ ask:	/* Fence: place or renew, and see who is outstanding. */
 		:: !(committing & SET(w)) -> goto unfence	/* It gives up. */
 		:: committing & SET(w) -> d_step { /* Fence returns: its own process shows the fence. */
 #ifndef OWNFENCE	/* it does not */
-			if
-			:: writes[w] == WHOLE -> drop(HOME(w)); home.older = home.asking
-			:: else -> mark(HOME(w), w)
-			fi;
+			returns(w);
 #endif
+			forget(OWN(w)); answeredIn = 0;
 			pending = pending | SET(w) }
 		fi
 	};
@@ -221,30 +230,25 @@ ask:	/* Fence: place or renew, and see who is outstanding. */
 		:: else -> d_step {
 			changed(); delete(writes[w]); lift(w); filled();
 			cleared[w] = number; committing = WITHOUT(committing, SET(w));
-			read(CLEAR(w)); clearedIn = epoch }
+			read(OWN(w)); answeredIn = epoch }
 		fi
 	};
 	atomic {
 		if
 		:: home.dead -> goto died
-		:: else -> d_step { /* Clear returns: its own process goes on with this state. */
+		:: else -> d_step { /* Clear returns: its own process shows it. */
 #ifndef OWNCLEAR	/* it goes on with the old one */
-			if
-			:: NEWER(w)
-			:: !NEWER(w) && USABLE(HOME(w)) && home.leaseEpoch == clearedIn && !WHOLEFENCED(CLEAR(w)) ->
-				keep(HOME(w), CLEAR(w), MARKSOF(w))
-			:: else -> drop(HOME(w))
-			fi;
+			returns(w);
 #endif
-			home.older = home.asking;
-			returned = returned | SET(w); forget(CLEAR(w)); marksOf[w] = 0; clearedIn = 0 }
+			returned = returned | SET(w); forget(OWN(w)); answeredIn = 0 }
 		fi
 	};
 	goto ended;
 
-unfence: atomic { if :: fence[w].keys -> d_step { changed(); lift(w); filled() } :: else fi };
+unfence: forget(OWN(w)); answeredIn = 0;
+	atomic { if :: fence[w].keys -> d_step { changed(); lift(w); filled() } :: else fi };
 	goto ended;
-died:	forget(CLEAR(w)); marksOf[w] = 0; /* Its fence expires when the commit can no longer take effect, and that is a clear. */
+died:	forget(OWN(w)); answeredIn = 0; /* Its fence expires when the commit can no longer take effect, and that is a clear. */
 	atomic { !(pending & SET(w)) -> if :: fence[w].keys -> d_step {
 		changed();
 #ifndef LAPSELIFT	/* it is lifted, and nothing is cleared */
@@ -259,7 +263,7 @@ ended:	skip
 #ifdef SURVIVE	/* a fence that survives the loss of the hash counts from before all registrations */
 #define SURVIVES 0
 #else
-#define SURVIVES 1
+#define SURVIVES fence[i].serial
 #endif
 inline lose(survive) {
 	epoch++; changed(); delete(WHOLE);

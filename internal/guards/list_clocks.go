@@ -30,8 +30,8 @@ var clockGuards = []guard{{
 	keeps:   "P3",
 	without: "A renewal in the same millisecond of a clock that was set back is not seen, and the fence lapses.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    `.. ' !' .. fresh .. names`,
-	gone:    `.. ' !0' .. names`,
+	text:    `.. ' !' .. fresh .. placing .. names`,
+	gone:    `.. ' !0' .. placing .. names`,
 	by:      "TestARenewalInTheSameMillisecondIsSeen",
 }, {
 	name:    "clock: a fence that was renewed since does not lapse",

@@ -9,7 +9,7 @@ redis.call('HDEL', key, '')
 local members = redis.call('HGET', key, 'm') or ''
 local from = string.find(members, '\n' .. member .. ' ', 1, true)
 if from then
-  local number, stop = string.match(members, '^(%d+) %d+()', from + #member + 2)
+  local number, stop = string.match(members, '^(%d+) %d+[ %d]*()', from + #member + 2)
   if number and tonumber(number) <= tonumber(ARGV[2]) then
     redis.call('HSET', key, 'm', string.sub(members, 1, from - 1) .. string.sub(members, stop))
   end

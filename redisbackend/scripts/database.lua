@@ -13,22 +13,26 @@
 --            epoch and the serial number up to which it knows registrations to be over;
 --          then the operation's own arguments
 --
--- It returns the epoch, the version, the fences, the serial number of the last registration, for
--- how many other members the operation has to wait, "1" if it also has to wait for
--- members that the hash does not know, and "1" if the caller is registered by this request. Where
+-- It returns the epoch, the version, the fences, the serial number of the last registration, that
+-- up to which the operation has to wait for members, for how many others it has to, "1" if
+-- it also has to for members that the hash does not know, and "1" if the caller is
+-- registered by this request. Where
 -- epoch and version are not those that the caller knows, "since" and the entries of the
 -- log that the caller lacks follow, or "whole" and all fields of the hash.
 --
 -- Fields: e epoch and version, which one small read tells, b base token, r run,
 -- n number of all fields, f fences, one a line: id, deadline (by the server's
 -- clock, for people to read), time to live (milliseconds), all ("0" or "1"), "!"
--- with the token of the last renewal, and what is to be cleared or deleted;
+-- with the token of the last renewal, and, each after a "/", the version of the change that
+-- placed the fence and the serial number of the last registration then, and what is to be
+-- cleared or deleted;
 -- c<cache> a token. The log of changes: w<number> an entry, which is the version of the change
 -- and what it cleared and deleted, s the version, the last entry, the last that was dropped, and
 -- how many keys and caches the others name; o<cache> the floor, which is the version
 -- of the last delete of the cache that was dropped. m the serial number of the last registration,
 -- and, one a line, in the order of their serial numbers, the members that may use
--- a state without asking: name, number of the request, serial number.
+-- a state without asking: name, number of the request, serial number, and of fences of
+-- keys that the member has acknowledged, the versions of the changes that placed them.
 --
 -- Items after spaces say what is cleared or deleted: <cache> in a fence, and
 -- <cache>@<token> in the log, a clear; <cache>#<hash>#<hash> deletes of keys, or of tags if the
@@ -104,11 +108,15 @@ end
 -- may be registered in a hash that was lost.
 local unknown = '?'
 
+-- registration takes a line of the field m apart: name, number of the request, serial number,
+-- the fences that are acknowledged, and where the next begins.
+local registration = '\n(%S+) (%d+) (%d+)([ %d]*)()'
+
 -- parse_members returns the registrations that a field m tells of, and nothing if it cannot be
 -- understood. A hash that has none is new, or only older releases have written it.
 local function parse_members(said)
   local serial, lines = string.match(said or '1\n' .. unknown .. ' 0 1', '^(%d+)(.*)$')
-  if serial and string.gsub(lines, '\n%S+ %d+ %d+', '') == '' then return { serial = tonumber(serial), lines = lines } end
+  if serial and string.gsub(lines, registration, '') == '' then return { serial = tonumber(serial), lines = lines } end
 end
 
 -- deletes takes an item apart. It returns the cache and how many keys of it are
@@ -140,7 +148,7 @@ local function read(run)
     log = parse_log(head[6]),
     said = head[7],  -- the field m, as it was
     members = parse_members(head[7]),
-    waits = false,   -- or up to which serial number the operation waits for other members
+    waits = false,   -- or the fence for which the operation waits for other members
     again = false,   -- whether what was changed before is announced again
     registered = false, -- whether the caller is by this request
     items = {},      -- what this call clears and deletes
@@ -266,6 +274,7 @@ local function resolve(db)
   local expired = '\n' .. ARGV[5] .. '\n'
   for line in string.gmatch(db.lines, '[^\n]+') do
     local id, deadline, ttl, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
+    local placed, serial = string.match(names or '', '^ !%w*/(%d+)/(%d+)')
     names = string.gsub(names or '', '^ !%S*', '')
     if not id or #ttl > 13 or #deadline > 15 or not readable(names) then
       start(db, '1', '')
@@ -273,10 +282,22 @@ local function resolve(db)
       if string.find(expired, '\n' .. line .. '\n', 1, true) then
         start(db, all, names)
       else
-        table.insert(db.fences, { id = id, all = all, names = names, line = line })
+        -- Who has placed it without these two waits for nobody.
+        placed, serial = placed or '0', serial or text(db.members.serial)
+        table.insert(db.fences, { id = id, all = all, names = names, placed = placed, serial = serial, line = line })
       end
     end
   end
+end
+
+-- whole reports whether a fence is not of keys alone. Who hears of such a one must not use any
+-- earlier state.
+local function whole(fence)
+  if fence.all == '1' then return true end
+  for item in string.gmatch(fence.names, '%S+') do
+    if not deletes(item) then return true end
+  end
+  return false
 end
 
 -- lift takes the fence id away and returns it, nil if it does not stand.
@@ -300,7 +321,7 @@ end
 local function end_registrations(db)
   if over_epoch ~= db.epoch then return end
   local members, stop = db.members, 1
-  for serial, next in string.gmatch(members.lines, '\n%S+ %d+ (%d+)()') do
+  for _, _, serial, _, next in string.gmatch(members.lines, registration) do
     if tonumber(serial) > over_serial then break end
     stop = next
   end
@@ -313,7 +334,7 @@ local function register(db)
   local members = db.members
   local from = string.find(members.lines, '\n' .. member .. ' ', 1, true)
   if from then
-    local before, stop = string.match(members.lines, '^(%d+) %d+()', from + #member + 2)
+    local _, before, _, _, stop = string.match(members.lines, registration, from)
     db.registered = tonumber(before) == request
     if tonumber(before) >= request then return end
     members.lines = string.sub(members.lines, 1, from - 1) .. string.sub(members.lines, stop)
@@ -323,27 +344,34 @@ local function register(db)
   db.registered = true
 end
 
--- others counts the members other than the caller with serial numbers up to last, and says
--- whether there may be some that the hash does not know.
-local function others(db, last)
+-- others counts the members other than the caller that were registered before a fence and have
+-- not acknowledged it, and says whether there may be some that the hash does not know.
+local function others(db, fence)
   local count, more = 0, false
-  for name, serial in string.gmatch(db.members.lines, '\n(%S+) %d+ (%d+)') do
-    if tonumber(serial) > last then break end
+  for name, _, serial, acknowledged in string.gmatch(db.members.lines, registration) do
+    if tonumber(serial) > tonumber(fence.serial) then break end
     if name == unknown then
       more = true
-    elseif name ~= member then
+    elseif name ~= member and not string.find(acknowledged .. ' ', ' ' .. fence.placed .. ' ', 1, true) then
       count = count + 1
     end
   end
   return count, more
 end
 
+-- everyone stands for a fence that was placed now and that nobody acknowledges by itself.
+local function everyone(db) return { placed = '0', serial = text(db.members.serial) } end
+
 local operations = {}
 
 -- sync makes sure of the hash. It registers the caller if that wants it, but not while a
--- fence stands: a state with a fence must not be used without asking.
+-- fence of a cache stands: a state with such a fence must not be used without asking.
 function operations.sync(db)
-  if request > 0 and #db.fences == 0 then register(db) end
+  if request == 0 then return end
+  for _, fence in ipairs(db.fences) do
+    if whole(fence) then return end
+  end
+  register(db)
 end
 
 -- wait asks whether the members are gone that were registered when a change was made.
@@ -351,7 +379,8 @@ end
 -- to be announced again where members are left.
 function operations.wait(db)
   db.again = ARGV[9] == '1'
-  db.waits = ARGV[7] == db.epoch and tonumber(ARGV[8]) or db.members.serial
+  db.waits = everyone(db)
+  if ARGV[7] == db.epoch then db.waits.serial = ARGV[8] end
 end
 
 -- fence places or renews a fence. ARGV: 7 id, 8 time to live in milliseconds, 9 all, and
@@ -359,12 +388,15 @@ end
 function operations.fence(db)
   db.again = ARGV[11] == '1'
   local id, ttl, all, names = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
-  local old = lift(db, id)
-  if not old or old.all ~= all or old.names ~= names then change(db) end
-  db.waits = db.members.serial
-  local deadline = string.format('%.0f', db.now + tonumber(ttl))
-  local line = id .. ' ' .. deadline .. ' ' .. ttl .. ' ' .. all .. ' !' .. fresh .. names
-  table.insert(db.fences, { id = id, all = all, names = names, line = line })
+  local fence = lift(db, id)
+  if not fence or fence.all ~= all or fence.names ~= names then
+    change(db)
+    fence = { id = id, all = all, names = names, placed = text(db.version), serial = text(db.members.serial) }
+  end
+  local placing = '/' .. fence.placed .. '/' .. fence.serial
+  fence.line = id .. ' ' .. text(db.now + tonumber(ttl)) .. ' ' .. ttl .. ' ' .. all .. ' !' .. fresh .. placing .. names
+  table.insert(db.fences, fence)
+  db.waits = fence
 end
 
 -- clear clears caches, deletes keys and lifts their fence. ARGV: 7 id, 8 all, 9 the
@@ -374,15 +406,17 @@ end
 function operations.clear(db)
   local id, all = ARGV[7], ARGV[8]
   local stood = lift(db, id)
-  db.waits = db.members.serial
-  local unchanged, others = {}, ARGV[9]
+  local unchanged, others, names = {}, ARGV[9], ''
   for i = 10, #ARGV, 2 do
+    names = names .. ' ' .. ARGV[i]
     if stood and (redis.call('HGET', key, 'c' .. ARGV[i]) or db.base) == ARGV[i + 1] then
       table.insert(unchanged, ARGV[i])
     else
       others = others .. ' ' .. ARGV[i]
     end
   end
+  db.waits = stood
+  if not stood or stood.all ~= all or stood.names ~= names .. ARGV[9] then db.waits = everyone(db) end
   if #db.items > 0 then -- of expired fences: the caller must not take these deletes for its own // P4
     log_items(db)
     db.items, db.count, db.version = {}, 0, db.version + 1
@@ -410,6 +444,23 @@ local function since(db, number)
   return entries
 end
 
+-- publish returns an error if it is refused.
+local function publish(channel, message)
+  local sent = redis.pcall('PUBLISH', channel, message)
+  if type(sent) == 'table' then return sent end
+end
+
+-- largest is how long the items are of which members are told.
+local largest = 8192
+
+-- tell tells members of a fence that waits for them, as of a whole one where the change
+-- is none of keys. It returns an error if it is refused.
+local function tell(db, fence)
+  local items = ' *'
+  if operation == 'fence' and not whole(fence) and #fence.names <= largest then items = fence.names end
+  return publish(ARGV[2] .. ':members', ARGV[3] .. ' ' .. db.epoch .. ' ' .. fence.placed .. items)
+end
+
 -- finish writes and announces what changed, and returns the reply.
 local function finish(db)
   local list = {}
@@ -427,28 +478,29 @@ local function finish(db)
   if db.changed or lines ~= db.lines or not db.said then redis.call('HSET', key, 'n', redis.call('HLEN', key)) end
   local count, more = 0, false
   if db.waits then count, more = others(db, db.waits) end
-  if db.changed or db.again and count > 0 then
-    local sent = redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. both)
-    if type(sent) == 'table' then return sent end
-  end
+  local refused
+  if count > 0 and (db.changed or db.again) then refused = tell(db, db.waits) end
+  if db.changed then refused = refused or publish(ARGV[2], ARGV[3] .. ' ' .. both) end
+  if refused then return refused end
   local reply = {
-    db.epoch, version, lines, text(db.members.serial), text(count), more and '1' or '0', db.registered and '1' or '0',
+    db.epoch, version, lines, text(db.members.serial), db.waits and db.waits.serial or '0',
+    text(count), more and '1' or '0', db.registered and '1' or '0',
   }
   local epoch, known, last = string.match(ARGV[4], '^(%S+) (%d+) (%d+)$')
   if epoch == db.epoch then
     if known == version then return reply end
     local entries = since(db, tonumber(last))
     if entries then
-      reply[8], reply[9] = 'since', entries
+      reply[9], reply[10] = 'since', entries
       return reply
     end
   end
-  reply[8], reply[9] = 'whole', redis.call('HGETALL', key)
+  reply[9], reply[10] = 'whole', redis.call('HGETALL', key)
   return reply
 end
 
-local run, refused = current_run()
-if refused then return refused end
+local run, unfit = current_run()
+if unfit then return unfit end
 
 -- Once a script has written, it is not stopped for want of memory. So a server
 -- that is full of values still takes clears, which are small.

@@ -18,7 +18,8 @@ import (
 
 // Eager opens stores on the single Redis servers at addrs, one for each store or one for all, that
 // use states for a term, whether that is worth it or not. Each misses every lose-th
-// announcement, none if lose is 0. With near the stores keep decoded values. What they count has the
+// announcement, none if lose is 0, and all that are no fences if it is FencesAlone, so that keys stay
+// marked. With near the stores keep decoded values. What they count has the
 // begins that the term of one before has served without a question as "Unasked".
 func Eager(addrs []string, near bool, timeout, term time.Duration, lose int) history.Open {
 	return func(ctx context.Context, servers int, specs []history.CacheSpec) ([]history.Server, error) {
@@ -78,6 +79,10 @@ func (c counting) Counts() map[string]uint64 {
 	return counts
 }
 
+// FencesAlone, in place of a number of announcements, makes stores hear of fences that wait for
+// them, and of nothing else.
+const FencesAlone = -1
+
 // A hardOfHearing connection loses some of the announcements that come by it.
 type hardOfHearing struct {
 	net.Conn
@@ -88,10 +93,10 @@ func (c *hardOfHearing) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
 		// A probe begins with an exclamation mark; without any there is no subscription.
-		if err != nil || c.lose == 0 || !bytes.Contains(p[:n], []byte(":@changes\r\n")) || bytes.Contains(p[:n], []byte("\r\n! ")) || !bytes.Contains(p[:n], []byte("message\r\n")) {
+		if err != nil || c.lose == 0 || c.lose == FencesAlone && bytes.Contains(p[:n], []byte(":@changes:members")) || !bytes.Contains(p[:n], []byte(":@changes")) || bytes.Contains(p[:n], []byte("\r\n! ")) || !bytes.Contains(p[:n], []byte("message\r\n")) {
 			return n, err
 		}
-		if c.count++; c.count%c.lose != 0 {
+		if c.count++; c.lose > 0 && c.count%c.lose != 0 {
 			return n, err
 		}
 	}
