@@ -65,7 +65,7 @@ type Config struct {
 	OverlaySize int `toml:"overlay_size"`
 
 	// Memory is how much the values in the process may take, of all databases together,
-	// by an estimate. Default "25%", which "" stands for too.
+	// by an estimate. Default "", which stands for "25%".
 	Memory Memory `toml:"memory"`
 
 	// Sync says how servers learn of each other's clears. Default SyncBegin.
@@ -99,7 +99,6 @@ func Default() *Config {
 		Class:  ClassMemory,
 		Prefix: "txcache",
 		Size:   1024,
-		Memory: defaultMemory,
 		Sync:   SyncBegin,
 		Outage: OutageRefuse,
 		Sizes:  map[string]int{},

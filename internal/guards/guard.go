@@ -11,7 +11,7 @@ import (
 // A guard is something that the code does so that a promise holds.
 type guard struct {
 	name    string
-	keeps   string // the promise, P1 to P11, or "operators" for what they rely on
+	keeps   string // the promise, P1 to P13, or "operators" for what they rely on
 	without string // what goes wrong where the guard is missing
 
 	file string // from the root of the module
