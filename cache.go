@@ -252,6 +252,21 @@ func (c *Cache[K, V]) TagBy(tags func(key K, value V) []string) {
 	c.inner.TagBy(tags)
 }
 
+// WeighBy sets the function that returns about how many bytes a key and a value refer to, besides
+// their own size: the length of a string, what a pointer leads to. It is for values of which the store's
+// own estimate is wrong, as they share what they refer to, or have a lock in them, so that the
+// estimate does not look into them; see [Options].Memory. It is called once, before the cache is used.
+//
+// weigh is called when a value is kept in the process. It may be called by several goroutines, and
+// must not use the store. A negative result counts as 0.
+func (c *Cache[K, V]) WeighBy(weigh func(key K, value V) int) {
+	c.made()
+	if weigh == nil {
+		panic("txcache: WeighBy needs a function")
+	}
+	c.inner.WeighBy(weigh)
+}
+
 // SyncSince reports whether the state that tx began with was synchronised
 // before t; see [Tx.SyncedAt]. If so, the transaction may not see here what was
 // committed at t or later.
@@ -260,11 +275,10 @@ func (c *Cache[K, V]) SyncSince(tx *Tx, t time.Time) bool {
 	return tx.SyncedAt().Before(t)
 }
 
-// Stats returns the cache's counts. It looks at every database that the process
-// has used; for all caches at once, Store.Stats does so once.
+// Stats returns the cache's counts.
 func (c *Cache[K, V]) Stats() Stats {
 	c.made()
-	return statsOf(c.inner.Core.Store.Databases, []*transaction.Core{&c.inner.Core})[0]
+	return counts(&c.inner.Core)
 }
 
 // KeyText returns the canonical form of key, in which the command txcache lists

@@ -26,6 +26,13 @@ type Options struct {
 	// CacheOptions.Size: the operator's configuration overrides the program's.
 	Sizes map[string]int
 
+	// Memory is about how many bytes the values of all databases may take in the process,
+	// with what belongs to them. Where there are more, values and whole databases go that
+	// were not used for longest. Values of a large tenant make room for it before those of others do. The
+	// default is a quarter of what the process may use: the least of the machine's memory, the limit
+	// of its control groups, and GOMEMLIMIT; math.MaxInt64 stands for no limit. See docs/memory.md.
+	Memory int64
+
 	// OverlaySize is the number of values of one cache that a transaction keeps to
 	// itself until it ends. Where a read-write transaction sets more, it drops any of
 	// them: it reads the keys of dropped values from the database again, and does not
@@ -116,6 +123,8 @@ func (o *Options) withDefaults() (Options, error) {
 	switch {
 	case opts.Size < 0:
 		return opts, fmt.Errorf("txcache: Options.Size is %d; it must not be negative", opts.Size)
+	case opts.Memory < 0:
+		return opts, fmt.Errorf("txcache: Options.Memory is %d; it must not be negative", opts.Memory)
 	case opts.OverlaySize < 0:
 		return opts, fmt.Errorf("txcache: Options.OverlaySize is %d; it must not be negative", opts.OverlaySize)
 	case opts.Poll < 0:
@@ -140,6 +149,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if opts.Size == 0 {
 		opts.Size = defaultSize
 	}
+	if opts.Memory == 0 {
+		opts.Memory = config.Memory("").Bytes()
+	}
 	if opts.Fence == 0 {
 		opts.Fence = defaultFence
 	}
@@ -157,6 +169,7 @@ func options(cfg *config.Config) *Options {
 	return &Options{
 		Size:               cfg.Size,
 		Sizes:              cfg.Sizes,
+		Memory:             cfg.Memory.Bytes(),
 		OverlaySize:        cfg.OverlaySize,
 		Poll:               cfg.Sync.Every(),
 		CommitOnOutage:     cfg.Outage == config.OutageCommit,

@@ -4,7 +4,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/seed-dad15c92/txcache/internal/databases"
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
@@ -38,6 +37,7 @@ type Stats struct {
 	Evictions      uint64        // values pushed out by the size limit
 	Overflows      uint64        // values that a transaction set and could not keep; see Options.OverlaySize
 	Values         int           // values in the process now; expired ones count until they are replaced
+	Bytes          int64         // that these take, about; see Options.Memory
 	RemoteErrors   uint64        // failed calls to the backend for values, reads and writes
 	BadPayloads    uint64        // remote values that could not be decoded: misses
 	Unencodable    uint64        // values that could not be encoded: kept in the process only
@@ -45,33 +45,16 @@ type Stats struct {
 }
 
 // Stats returns the counts of every cache, in the order in which they were
-// made. It looks at every database that the process has used.
+// made.
 func (s *Store) Stats() iter.Seq[Stats] {
 	s.made()
 	return func(yield func(Stats) bool) {
-		for _, stats := range statsOf(s.databases, s.inner.Caches()) {
-			if !yield(stats) {
+		for _, c := range s.inner.Caches() {
+			if !yield(counts(c)) {
 				return
 			}
 		}
 	}
-}
-
-func statsOf(used *databases.Registry, caches []*transaction.Core) []Stats {
-	stats := make([]Stats, len(caches))
-	byID := make(map[uint32]*Stats, len(caches))
-	for i, c := range caches {
-		stats[i] = counts(c)
-		byID[c.ID] = &stats[i]
-	}
-	for db := range used.All() {
-		db.Count(func(c *databases.Cache, values int) {
-			if s := byID[c.ID]; s != nil {
-				s.Values += values
-			}
-		})
-	}
-	return stats
 }
 
 func counts(c *transaction.Core) Stats {
@@ -103,6 +86,8 @@ func counts(c *transaction.Core) Stats {
 		BadPayloads:    n.BadPayloads.Load(),
 		Unencodable:    n.Unencodable.Load(),
 		Oversized:      n.Oversized.Load(),
+		Values:         n.Values(),
+		Bytes:          n.Bytes.Load(),
 	}
 	s.Hits, s.Misses = n.HitsAndMisses()
 	return s

@@ -2,6 +2,7 @@ package txcache
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,14 +23,16 @@ type Status struct {
 	Drops     uint64 // databases dropped by this store, failed attempts included
 
 	Waiting   int           // committed clears that the backend could not be told of yet
-	Databases int           // those that this process has used
+	Databases int           // those that this process has used and that have not left
+	Left      uint64        // databases that have left, as they were not used for long and others needed the memory; see Options.Memory
+	Memory    int64         // bytes that the databases take in the process, about
+	MemoryMax int64         // that they may take; 0: there is no limit
 	Staleness time.Duration // how late a transaction may learn what other processes commit, at most; 0: it knows as it begins
 
 	Backend *backend.Stats // nil if the backend keeps none
 }
 
-// Status returns the store's present status. It counts the databases that the process
-// has used.
+// Status returns the store's present status.
 func (s *Store) Status() Status {
 	s.made()
 	d := &s.databases.Counts
@@ -43,8 +46,9 @@ func (s *Store) Status() Status {
 		Waiting:   s.inner.Committer.Waiting(),
 		Staleness: s.opts.Poll,
 	}
-	for range s.databases.All() {
-		status.Databases++
+	status.Databases, status.Left = s.databases.Used()
+	if status.Memory = s.databases.Memory(); s.opts.Memory != math.MaxInt64 {
+		status.MemoryMax = s.opts.Memory
 	}
 	if b, ok := s.databases.Backend.(backend.Observed); ok {
 		stats := b.Stats()

@@ -41,6 +41,7 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 	s := &Store{opts: o}
 	s.databases = databases.New(databases.Options{
 		Backend: b, Log: quiet.New(o.Logger), Trace: s.trace, Polls: o.Poll > 0, CommitOnOutage: o.CommitOnOutage,
+		Memory: o.Memory,
 	})
 	s.inner = transaction.NewStore(transaction.Options{
 		Databases: s.databases, Logger: o.Logger, NoNear: o.NoNear, Ignored: o.ContextIgnoredKeys,

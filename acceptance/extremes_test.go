@@ -101,6 +101,7 @@ var numbers = map[reflect.Type]map[string]setting{
 	reflect.TypeFor[txcache.Options](): {
 		"Size":          {least: 1, most: endless, zero: true, hits: sized},
 		"Sizes":         {least: 1, most: endless, hits: sized},
+		"Memory":        {least: 1, most: endless, zero: true, hits: some},
 		"CommitTimeout": {least: 1, most: endless, zero: true, hits: some},
 		"OverlaySize":   {least: 1, most: endless, zero: true, hits: all},
 		"Poll":          {least: 1, most: endless, zero: true, hits: all},

@@ -115,6 +115,19 @@ type Aged interface {
 	SyncAged(ctx context.Context, database string) (state *State, age time.Duration, err error)
 }
 
+// Forgetter is implemented by a Backend that keeps something in the process for each
+// database that was used.
+type Forgetter interface {
+	Backend
+
+	// Forget lets go of what the process keeps of database, as that was not used for long, and no
+	// transaction of the process uses it. The database is as it was for all others, with one
+	// exception: where the process is the authority, all caches may be at new generations, and the
+	// Epoch be another. It returns false, and does nothing, if a fence of the process stands or a call is under way. It
+	// asks nobody.
+	Forget(database string) bool
+}
+
 // A Fence says that one transaction is about to commit clears and deletes.
 //
 // It is a value: a backend does not change what it refers to, nor keep

@@ -64,6 +64,10 @@ type Config struct {
 	// until it ends. Default 0, which is 65536, or the cache's size if that is more.
 	OverlaySize int `toml:"overlay_size"`
 
+	// Memory is how much the values in the process may take, of all databases together,
+	// by an estimate. Default "", which stands for "25%".
+	Memory Memory `toml:"memory"`
+
 	// Sync says how servers learn of each other's clears. Default SyncBegin.
 	Sync Sync `toml:"sync"`
 

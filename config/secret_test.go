@@ -234,6 +234,7 @@ class = "redis"
 prefix = "txcache"
 size = 1024
 overlay_size = 0
+memory = "25%"
 sync = "begin"
 outage = "refuse"
 context_ignored_keys = ["$${literal}"]

@@ -31,6 +31,7 @@ func (c Config) String() string {
 		c.Redis.Wait = cmp.Or(c.Redis.Wait, limits.DefaultWait)
 		c.Redis.Term = cmp.Or(c.Redis.Term, c.Redis.Wait/2)
 	}
+	c.Memory = cmp.Or(c.Memory, defaultMemory)
 	c.Redis, c.SQL = c.Redis.safe(), c.SQL.safe()
 	return encode(map[string]any{"cache": c})
 }

@@ -20,6 +20,7 @@ var expected = map[string]string{
 	"cache.class":           `"memory", "redis", "sql" or the import path of a registered backend`,
 	"cache.prefix":          `a name of the deployment such as "txcache"`,
 	"cache.size":            "a number of values, 1 or more",
+	"cache.memory":          `an amount of memory such as "256MB", a share of what there is such as "25%", or "unlimited"`,
 	"cache.overlay_size":    "a number of values, or 0 for the default",
 	"cache.sync":            `"begin", "lease", "channel" or a duration such as "5m"`,
 	"cache.outage":          `"refuse" or "commit"`,
@@ -58,6 +59,9 @@ func (c *Config) problems() problems {
 	}
 	if c.OverlaySize < 0 {
 		report("cache.overlay_size", strconv.Itoa(c.OverlaySize), "is negative")
+	}
+	if _, wrong := c.Memory.parse(); wrong != "" {
+		report("cache.memory", quote(string(c.Memory)), wrong)
 	}
 	if s := c.Sync; s != SyncBegin && s != SyncLease && s != SyncChannel {
 		if _, wrong := parseDuration(string(s)); wrong != "" {

@@ -33,8 +33,9 @@ var columns = []column{
 	{Key: "clears", Label: "Clears", Help: "commits that cleared the cache", value: func(c *cache) float64 { return float64(c.Clears) }, text: count},
 	{Key: "deletes", Label: "Deletes", Help: "keys that commits deleted", value: func(c *cache) float64 { return float64(c.Deletes) }, text: count},
 	{Key: "floored", Label: "Floored", Help: "values that were lost because deletes were forgotten", value: func(c *cache) float64 { return float64(c.Floored) }, text: count},
-	{Key: "evictions", Label: "Evictions", Help: "values pushed out by the size limit", value: func(c *cache) float64 { return float64(c.Evictions) }, text: count},
+	{Key: "evictions", Label: "Evictions", Help: "values pushed out by the size limit, or by that of memory", value: func(c *cache) float64 { return float64(c.Evictions) }, text: count},
 	{Key: "values", Label: "Values", Help: "values in the process now", value: func(c *cache) float64 { return float64(c.Values) }, text: count},
+	{Key: "memory", Label: "Memory", Help: "bytes that these take, about", value: func(c *cache) float64 { return float64(c.Bytes) }, text: memory},
 }
 
 func columnKeys() string {

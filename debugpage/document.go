@@ -74,6 +74,7 @@ type counts struct {
 	Evictions      uint64        `json:"evictions"`
 	Overflows      uint64        `json:"overflows"`
 	Values         int           `json:"values"`
+	Bytes          int64         `json:"bytes"`
 	RemoteErrors   uint64        `json:"remote_errors"`
 	BadPayloads    uint64        `json:"bad_payloads"`
 	Unencodable    uint64        `json:"unencodable"`

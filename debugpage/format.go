@@ -16,6 +16,7 @@ const none = "–"
 
 var functions = template.FuncMap{
 	"count":   func(n any) string { return count(float(n)) },
+	"bytes":   func(n any) string { return memory(float(n)) },
 	"number":  func(n any) string { return number(float(n)) },
 	"percent": func(n any) string { return percent(float(n)) },
 	"seconds": func(n any) string { return seconds(float(n)) },
@@ -50,6 +51,14 @@ func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // count returns a number with its digits in groups of three; from ten millions
 // on, three or four digits and a unit.
+func memory(v float64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	for len(units) > 1 && v >= 9999.5 {
+		v, units = v/1000, units[1:]
+	}
+	return grouped(strconv.FormatFloat(v, 'f', 0, 64)) + "\u00a0" + units[0]
+}
+
 func count(v float64) string {
 	units := []string{"M", "G", "T", "P", "E"}
 	switch {

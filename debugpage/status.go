@@ -11,6 +11,9 @@ type status struct {
 	InDoubt          uint64         `json:"in_doubt"`
 	Drops            uint64         `json:"drops"`
 	Waiting          int            `json:"waiting"`
+	Left             uint64         `json:"left"`
+	Memory           int64          `json:"memory"`
+	MemoryMax        int64          `json:"memory_max"`
 	StalenessSeconds float64        `json:"staleness_seconds"`
 	Backend          *backendStatus `json:"backend"`
 }
@@ -43,6 +46,9 @@ func newStatus(s txcache.Status) status {
 		InDoubt:          s.InDoubt,
 		Drops:            s.Drops,
 		Waiting:          s.Waiting,
+		Left:             s.Left,
+		Memory:           s.Memory,
+		MemoryMax:        s.MemoryMax,
 		StalenessSeconds: s.Staleness.Seconds(),
 	}
 	if b := s.Backend; b != nil {

@@ -160,6 +160,17 @@ func (b *Backend) change(database string, next backend.State) *backend.State {
 	return &next
 }
 
+// Forget lets go of the state of database. Its next state has another epoch.
+func (b *Backend) Forget(database string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.fences[database]) > 0 {
+		return false
+	}
+	b.states.Delete(database)
+	return true
+}
+
 // removeFence removes f and reports whether it stood. b.mu must be held.
 func (b *Backend) removeFence(database string, f backend.Fence) bool {
 	_, stood := b.fences[database][f.ID]

@@ -277,11 +277,16 @@ func (db *dbInfo) detach(all *sync.Map) bool {
 	if db.gone {
 		return false
 	}
+	db.remove(all)
+	return true
+}
+
+// remove removes db from all. db.mu is held.
+func (db *dbInfo) remove(all *sync.Map) {
 	db.gone = true
 	db.last.Store(nil)
 	db.term.Store(nil)
 	db.fenceTimers = nil
 	db.written = nil
 	all.CompareAndDelete(db.name, db)
-	return true
 }

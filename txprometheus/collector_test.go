@@ -73,7 +73,7 @@ txcache_near_values{cache="users"} 1
 # HELP txcache_fences_total Commits that placed a fence on what they cleared, as every commit with a clear does. No reason to worry; they grow with the changes of the data.
 # TYPE txcache_fences_total counter
 txcache_fences_total 1
-# HELP txcache_databases Databases, such as tenants, that this process has used and has caches of. Worry only about memory: each has near caches of its own.
+# HELP txcache_databases Databases, such as tenants, that this process has used and keeps something of. No reason to worry; those that are not used for long leave when others need the memory.
 # TYPE txcache_databases gauge
 txcache_databases 2
 # HELP txcache_backend_breaker_open 1 while the backend does not answer and calls to it are refused at once, else 0. Worry while it is 1: every read goes to the database, and commits with a clear are refused unless outage is commit.

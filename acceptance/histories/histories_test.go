@@ -85,6 +85,7 @@ var drivers = []struct {
 func TestNoHistoryViolatesAPromise(t *testing.T) {
 	const fewestHits = 0.1 // a sixth to a fourth is usual
 	deletes := []string{"Deletes", "Deleted"}
+	left := append([]string{"Left"}, deletes...)
 	floors := append([]string{"Floored", "Floors"}, deletes...)
 	factor := historyFactor(t)
 	type play struct {
@@ -102,6 +103,8 @@ func TestNoHistoryViolatesAPromise(t *testing.T) {
 		{"racing, random", subject.Memory(), 0, factor * 200_000, history.Race, deletes, history.World{}},
 		{"floors, interleaved", subject.Forgetful(), 0, factor * 30_000, history.Interleave, floors, history.World{}},
 		{"floors, racing", subject.Forgetful(), 0, factor * 30_000, history.Race, floors, history.World{}},
+		{"databases leave, interleaved", subject.Scarce(), 0, factor * 50_000, history.Interleave, left, manyDatabases()},
+		{"databases leave, racing", subject.Scarce(), 0, factor * 100_000, history.Race, left, manyDatabases()},
 		{"values, interleaved", overValues(false), 0, factor * 30_000, history.Interleave, deletes, history.World{}},
 		{"values without near, interleaved", overValues(true), 0, factor * 30_000, history.Interleave, deletes, history.World{}},
 		{"values without near, racing", overValues(true), 0, factor * 30_000, history.Race, deletes, history.World{}},
@@ -135,6 +138,13 @@ func TestNoHistoryViolatesAPromise(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyDatabases is a world in which not all databases are in use at once.
+func manyDatabases() history.World {
+	world := history.DefaultWorld()
+	world.Databases = []string{"a", "a:b", "b", "c"}
+	return world
 }
 
 // overValues opens stores over a backend in the process that keeps values.

@@ -16,7 +16,8 @@
 //
 // Each rule is a subtest; its failure tells what was seen and what a user would
 // suffer from it. The rules about values run for a Backend that implements
-// backend.Values as well, those about swaps for one that is a backend.Swapper. A Backend that panics or does not return fails the
+// backend.Values as well, those about swaps for one that is a
+// backend.Swapper, and that about forgetting for a backend.Forgetter. A Backend that panics or does not return fails the
 // rule it does so in, not the run.
 //
 // A test that moves time by testing/synctest runs every rule in a bubble of its

@@ -26,12 +26,13 @@ type broken struct {
 	set     func(context.Context, []backend.Value) error
 	swap    func(context.Context, []backend.Swap) ([][]byte, error)
 	timed   func(context.Context, []backend.Key) ([][]byte, []time.Duration, error)
+	forget  func(database string) bool
 }
 
 func newBroken(s *server, breakIt func(*broken)) *broken {
 	b := &broken{
 		server: s, sync: s.Sync, fence: s.Fence, clear: s.Clear, unfence: s.Unfence,
-		drop: s.Drop, close: s.Close, get: s.Get, set: s.Set, swap: s.Swap, timed: s.GetTimed,
+		drop: s.Drop, close: s.Close, get: s.Get, set: s.Set, swap: s.Swap, timed: s.GetTimed, forget: s.Forget,
 	}
 	breakIt(b)
 	return b
@@ -71,6 +72,8 @@ func (b *broken) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, []
 	return b.timed(ctx, keys)
 }
 
+func (b *broken) Forget(database string) bool { return b.forget(database) }
+
 // check runs one rule in a bubble on backends that breakIt has broken.
 func check(t *testing.T, rule backendtest.Rule, staleness time.Duration, breakIt func(*broken)) (err error) {
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +106,7 @@ func TestEveryRuleFindsWhoBreaksIt(t *testing.T) {
 		rules[rule.Name] = rule
 	}
 	found := map[string]bool{}
-	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenRestarts, brokenDrops, brokenNumbers, brokenDeletes, brokenKeyFences, brokenDifferences, brokenValues, brokenTimes, brokenSwaps, brokenCalls) {
+	for _, v := range slices.Concat(brokenStates, brokenFences, brokenClears, brokenLeases, brokenRestarts, brokenDrops, brokenNumbers, brokenDeletes, brokenKeyFences, brokenDifferences, brokenValues, brokenTimes, brokenSwaps, brokenForgets, brokenCalls) {
 		t.Run(strings.ReplaceAll(v.what, " ", "-"), func(t *testing.T) {
 			rule, ok := rules[v.rule]
 			if !ok {

@@ -259,3 +259,14 @@ func (a *authority) underTest(open func(*server) backend.Backend) backendtest.Au
 		Restart:   a.restart,
 	}
 }
+
+// Forget forgets a database without leases.
+func (s *server) Forget(database string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.leases[database]) > 0 {
+		return false
+	}
+	delete(s.known, database)
+	return s.generations.Forget(database)
+}

@@ -30,12 +30,13 @@ type needs struct {
 	values  bool // Backends that implement backend.Values
 	swaps   bool // and backend.Swapper
 	timed   bool // and backend.Timed
+	forgets bool // Backends that implement backend.Forgetter
 }
 
 // Rules returns all rules, in the order in which they are best read.
 func Rules() []Rule {
 	return slices.Concat(syncRules, stateRules, tokenRules, fenceRules, clearRules, leaseRules,
-		restartRules, dropRules, islandRules, numberRules, deleteRules, tagRules, keyFenceRules, differenceRules, valueRules, valueLifeRules, swapRules, closeRules, concurrentRules)
+		restartRules, dropRules, islandRules, numberRules, deleteRules, tagRules, keyFenceRules, differenceRules, valueRules, valueLifeRules, swapRules, forgetRules, closeRules, concurrentRules)
 }
 
 // Check holds the Backends of a to the rule. It returns nil if they keep it, an
@@ -68,6 +69,9 @@ func (r Rule) Check(ctx context.Context, a Authority) error {
 		}
 		if r.needs.timed {
 			t.requireTimed()
+		}
+		if r.needs.forgets {
+			t.requireForgets()
 		}
 		r.run(t)
 	})

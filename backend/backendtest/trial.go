@@ -123,6 +123,12 @@ func (t *trial) requireSwaps() {
 	}
 }
 
+func (t *trial) requireForgets() {
+	if _, ok := t.first.Backend.(backend.Forgetter); !ok {
+		t.failf("%w: the backend forgets no database", ErrSkipped)
+	}
+}
+
 func (t *trial) requireTimed() {
 	if _, ok := t.first.Backend.(backend.Timed); !ok {
 		t.failf("%w: the backend does not tell how long it keeps a value", ErrSkipped)

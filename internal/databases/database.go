@@ -2,6 +2,7 @@ package databases
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,9 +23,11 @@ type Cache struct {
 // opaque to other packages: only the cache knows the types of its keys and values.
 type Contents interface {
 	// New is never nil. number is that of a state with this token, 0 if states are unordered.
-	New(at backend.Token, number uint64, unordered bool) any
+	// What it keeps is accounted for in account, if that is not nil.
+	New(at backend.Token, number uint64, unordered bool, account *Database) any
 	Len(any) int
-	Empty(any) // removes all values; other goroutines may be reading and filling
+	Trim(contents any, slots int) (end bool) // as near.Map.Trim
+	Discard(any)                             // removes all values, and ends the account; other goroutines may be reading and filling
 }
 
 // A generation is what a cache holds in a database under one token.
@@ -55,15 +58,30 @@ type Database struct {
 	// near.Now counts; kept only for Options.Poll.
 	synced atomic.Int64
 
-	mu          sync.Mutex
-	dropped     bool
+	budget *budget
+	bytes  atomic.Int64 // that the process keeps of it, about
+
+	// Guarded by the budget's mu:
+	line          *line // in which it is; nil: in none
+	before, after *Database
+	trimmed       int32  // the generation that is trimmed next
+	passed        uint32 // the tick when the hand passed it, or it came
+
+	seen atomic.Uint32 // the tick of the budget when it was last used
+
+	dropped, left bool // left: it is in no registry, until it is used again
+
+	mu          sync.Mutex    // for those two, and what follows
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used
 
-	unordered unordered // used in place of the newest view and the generations if states are unordered
+	unordered *unordered // used in place of the newest view and the generations if states are unordered; else nil
 }
 
-func newDatabase(name string, held []*backend.Fence) *Database {
-	db := &Database{Name: name}
+func newDatabase(name string, held []*backend.Fence, b *budget) *Database {
+	db := &Database{Name: name, budget: b}
+	if b.registry.Enlister != nil {
+		db.unordered = &unordered{}
+	}
 	db.newest.Store(newView(nil, held))
 	return db
 }
@@ -92,6 +110,9 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 	if contents, marks, ok := Resolved[any](v, c.ID); ok { // another goroutine was faster
 		return contents, marks
 	}
+	if db.left && !v.Unordered {
+		return nil, nil
+	}
 	var contents any
 	marks := v.marks(c, nil)
 	if v.Unordered {
@@ -102,7 +123,7 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 		i, there := slices.BinarySearchFunc(db.generations, c.ID, compareID)
 		if !there {
 			number := v.State.Number
-			g := &generation{cache: c, token: token, contents: c.Contents.New(token, number, false), marks: marks, base: number}
+			g := &generation{cache: c, token: token, contents: c.Contents.New(token, number, false, db), marks: marks, base: number}
 			db.generations = slices.Insert(db.generations, i, g)
 		}
 		contents = db.generations[i].contents
@@ -112,7 +133,7 @@ func (db *Database) resolve(v *View, c *Cache) (any, *Marks) {
 }
 
 // install makes s the state of the newest view, if it is newer, and returns the
-// newest view, or nil if the database was dropped meanwhile.
+// newest view, or nil if the database was dropped or has left meanwhile.
 func (db *Database) install(s *backend.State) *View {
 	if v := db.newest.Load(); v.State == s {
 		return v
@@ -123,7 +144,7 @@ func (db *Database) install(s *backend.State) *View {
 }
 
 // hold and release do for this database what Registry.hold and Registry.release do.
-// They return false, and do nothing, if the database was dropped.
+// They return false, and do nothing, if the database was dropped or has left.
 func (db *Database) hold(f *backend.Fence) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -140,7 +161,7 @@ func (db *Database) release(f *backend.Fence, s *backend.State) bool {
 
 // change installs a view of the newer of s and the newest state. db.mu must be held.
 func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
-	if db.dropped {
+	if db.dropped || db.left {
 		return nil
 	}
 	v := db.newest.Load()
@@ -183,46 +204,56 @@ func (g *generation) remark(v *View) {
 
 // drop detaches all transactions and removes all values. It removes the database from
 // byName; while commits hold caches of it, it replaces the database by a new one that
-// holds them too.
-func (db *Database) drop(byName *sync.Map) {
+// holds them too, and returns that.
+func (db *Database) drop(byName *sync.Map) (next *Database) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.dropped {
-		return
+		return nil
 	}
 	db.dropped = true
 	if held := db.newest.Load().held; len(held) > 0 {
-		byName.CompareAndSwap(db.Name, db, newDatabase(db.Name, held))
+		next = newDatabase(db.Name, held, db.budget)
+		if !byName.CompareAndSwap(db.Name, db, next) {
+			next = nil
+		}
 	} else {
 		byName.CompareAndDelete(db.Name, db)
 	}
 	gone := newView(nil, nil)
 	gone.gone = true
 	db.newest.Store(gone)
+	db.discardAll()
+	return next
+}
+
+// discardAll lets all generations go. db.mu is held.
+func (db *Database) discardAll() {
 	for _, g := range db.generations {
 		g.discard()
 	}
 	db.generations = nil
-	db.unordered.discardAll()
+	if db.unordered != nil {
+		db.unordered.discardAll()
+	}
+}
+
+// all returns the generations.
+func (db *Database) all() []*generation {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	all := slices.Clone(db.generations)
+	if db.unordered != nil {
+		all = slices.AppendSeq(all, maps.Values(db.unordered.generations))
+	}
+	return all
 }
 
 // discard removes the values of a generation: transactions that still refer to its
 // contents must not read them any more.
-func (g *generation) discard() { g.cache.Contents.Empty(g.contents) }
+func (g *generation) discard() { g.cache.Contents.Discard(g.contents) }
 
 func compareID(g *generation, id uint32) int { return cmp.Compare(g.cache.ID, id) }
-
-// Count calls add with the number of values that the process has of each cache.
-func (db *Database) Count(add func(c *Cache, values int)) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for _, g := range db.generations {
-		add(g.cache, g.cache.Contents.Len(g.contents))
-	}
-	for _, g := range db.unordered.generations {
-		add(g.cache, g.cache.Contents.Len(g.contents))
-	}
-}
 
 // A Holding is what a process holds of one cache in one database.
 type Holding struct {
@@ -245,6 +276,9 @@ func (db *Database) Holdings() []Holding {
 			h.Generation = v.State.Token(g.cache.Name)
 		}
 		all = append(all, h)
+	}
+	if db.unordered == nil {
+		return all
 	}
 	for _, g := range db.unordered.generations {
 		all = append(all, Holding{Cache: g.cache, Generation: g.token, Values: g.cache.Contents.Len(g.contents)})

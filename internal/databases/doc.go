@@ -18,6 +18,9 @@
 // does not accept is repeated, and its caches stay held. A commit in doubt keeps its
 // fence for another lease; then its caches are cleared.
 //
+// A budget bounds what all databases take together: values go that nobody asks for, and databases
+// that were not used for long leave.
+//
 // The package knows a cache by its name and its number, and makes and counts its
 // contents by [Contents]; it does not look into these. It knows nothing of
 // transactions and loads.

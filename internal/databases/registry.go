@@ -20,6 +20,7 @@ type Options struct {
 	Trace          Trace
 	Polls          bool // Sync may be called with a poll that is positive
 	CommitOnOutage bool
+	Memory         int64 // about how many bytes the databases may take
 }
 
 // A Trace is called when an operation begins. It returns the context for the operation
@@ -45,13 +46,20 @@ type Registry struct {
 	aged    backend.Aged // nil if the backend always knows the newest state
 	numbers atomic.Bool  // the backend counts changes
 	closed  atomic.Bool
-	byName  sync.Map // of string to *Database; those that were used
+	byName  sync.Map   // of string to *Database; those that were used and have not left
+	away    sync.Map   // of string to weak.Pointer[Database]; those that have left, while anybody refers to them
+	mu      sync.Mutex // for adding to byName
+	budget  *budget
+
+	forgetter backend.Forgetter // nil if the backend keeps nothing of databases, or cannot forget it
 }
 
 // New returns a registry of no databases.
 func New(o Options) *Registry {
 	r := &Registry{Options: o}
+	r.budget = newBudget(r, o.Memory)
 	r.aged, _ = o.Backend.(backend.Aged)
+	r.forgetter, _ = o.Backend.(backend.Forgetter)
 	if r.Enlister, _ = o.Backend.(backend.Enlister); r.Enlister != nil {
 		r.numbers.Store(true)
 	}
@@ -73,6 +81,7 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 		if err != nil {
 			return nil, nil, at, err
 		}
+		r.budget.touch(db)
 		now := near.Now() // before the call: the state can only be newer
 		if poll > 0 {
 			synced := db.synced.Load()
@@ -111,6 +120,7 @@ func (r *Registry) Own(name string, s *backend.State, exact bool) (*Database, *V
 	if err != nil {
 		return nil, nil, err
 	}
+	r.budget.touch(db)
 	return db, db.unorderedView(s, exact), nil
 }
 
@@ -139,8 +149,18 @@ func (r *Registry) entry(name string) *Database {
 	if db, ok := r.byName.Load(name); ok {
 		return db.(*Database)
 	}
-	db, _ := r.byName.LoadOrStore(name, newDatabase(name, nil))
-	return db.(*Database)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if db, ok := r.byName.Load(name); ok {
+		return db.(*Database)
+	}
+	db := r.back(name)
+	if db == nil {
+		db = newDatabase(name, nil, r.budget)
+	}
+	r.byName.Store(name, db)
+	r.budget.join(db)
+	return db
 }
 
 // hold makes the caches of f private to every transaction of this process in the
@@ -171,13 +191,29 @@ func (r *Registry) Drop(ctx context.Context, name string) error {
 	calling, end := r.Trace(ctx, "drop", name, "", 0)
 	err := r.Backend.Drop(calling, name)
 	end(err)
-	if db, ok := r.byName.Load(name); ok {
-		db.(*Database).drop(&r.byName)
-	}
+	r.detach(name)
 	if err != nil {
 		return Unavailable(ctx, "drop", name, err)
 	}
 	return nil
+}
+
+// detach detaches the transactions of a database that was dropped.
+func (r *Registry) detach(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	db := r.back(name)
+	if in, ok := r.byName.Load(name); ok {
+		db = in.(*Database)
+	}
+	if db == nil {
+		return
+	}
+	next := db.drop(&r.byName)
+	r.budget.part(db)
+	if next != nil {
+		r.budget.join(next)
+	}
 }
 
 // Numbers reports whether the backend counts changes, or sums them up, as far as is
@@ -189,6 +225,16 @@ func (r *Registry) All() iter.Seq[*Database] {
 	return func(yield func(*Database) bool) {
 		r.byName.Range(func(_, db any) bool { return yield(db.(*Database)) })
 	}
+}
+
+// Memory returns about how many bytes the databases take.
+func (r *Registry) Memory() int64 { return r.budget.used.Load() }
+
+// Used returns how many databases there are, and how many have left to make room.
+func (r *Registry) Used() (databases int, left uint64) {
+	r.budget.mu.Lock()
+	defer r.budget.mu.Unlock()
+	return r.budget.len(), r.budget.left.Load()
 }
 
 // Close makes Sync and Drop answer ErrClosed. It reports false if it was called

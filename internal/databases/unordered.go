@@ -46,7 +46,7 @@ func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	u := &db.unordered
+	u := db.unordered
 	i := slices.IndexFunc(u.views, func(v *View) bool { return v.State == s && v.Exact == exact })
 	var v *View
 	if i < 0 {
@@ -95,18 +95,19 @@ func (u *unordered) used(key ownKey, g *generation) bool {
 // unorderedContents returns the contents of c under a token. They are kept only if keep is
 // set: a view that is not kept any more keeps what it resolves to itself.
 func (db *Database) unorderedContents(c *Cache, token backend.Token, exact, keep bool) any {
-	u := &db.unordered
+	u := db.unordered
 	key := ownKey{c.ID, token, exact}
 	if g := u.generations[key]; g != nil {
 		return g.contents
 	}
-	contents := c.Contents.New(token, 0, true)
-	if keep && !db.dropped {
-		if u.generations == nil {
-			u.generations = map[ownKey]*generation{}
-		}
-		u.generations[key] = &generation{cache: c, token: token, contents: contents, made: u.made}
+	if !keep || db.dropped || db.left {
+		return c.Contents.New(token, 0, true, nil)
 	}
+	contents := c.Contents.New(token, 0, true, db)
+	if u.generations == nil {
+		u.generations = map[ownKey]*generation{}
+	}
+	u.generations[key] = &generation{cache: c, token: token, contents: contents, made: u.made}
 	return contents
 }
 

@@ -19,8 +19,8 @@ type View struct {
 	Unordered bool
 	Exact     bool // of an unordered one: transactions with this view have one snapshot
 
-	held  []*backend.Fence // of commits of this process that the state may not show
 	gone  bool             // the database was dropped
+	held  []*backend.Fence // of commits of this process that the state may not show
 	slots atomic.Pointer[slots]
 }
 

@@ -11,7 +11,7 @@ import (
 // A guard is something that the code does so that a promise holds.
 type guard struct {
 	name    string
-	keeps   string // the promise, P1 to P11, or "operators" for what they rely on
+	keeps   string // the promise, P1 to P13, or "operators" for what they rely on
 	without string // what goes wrong where the guard is missing
 
 	file string // from the root of the module
@@ -29,7 +29,7 @@ type guard struct {
 // all returns every guard.
 func all() []guard {
 	return slices.Concat(
-		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, loadGuards, lifetimeGuards,
+		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, budgetGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, memberGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards, pageGuards, backendDeleteGuards, sqlBackendGuards,

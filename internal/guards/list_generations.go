@@ -79,7 +79,7 @@ var generationGuards = []guard{{
 	keeps:   "P10",
 	without: "What was cleared stays in memory for as long as some transaction from before is open.",
 	file:    "internal/databases/database.go",
-	text:    "{ g.cache.Contents.Empty(g.contents) }",
+	text:    "{ g.cache.Contents.Discard(g.contents) }",
 	gone:    "{}",
 	by:      "TestP10ClearedValuesGoWhileOldTransactionsAreOpen",
 }, {
@@ -87,7 +87,7 @@ var generationGuards = []guard{{
 	keeps:   "P7",
 	without: "A transaction that began while the database was dropped reads and fills the life before.",
 	file:    "internal/databases/database.go",
-	text:    "	if db.dropped {\n		return nil\n	}\n	v := ",
+	text:    "	if db.dropped || db.left {\n		return nil\n	}\n	v := ",
 	gone:    "	v := ",
 	by:      "TestDropWhileATransactionBegins",
 }, {
@@ -136,8 +136,8 @@ var generationGuards = []guard{{
 	keeps:   "P7",
 	without: "A database that was dropped, though the answer was an error, is read on.",
 	file:    "internal/databases/registry.go",
-	text:    "	if db, ok := r.byName.Load(name); ok {\n		db.(*Database).drop(&r.byName)\n	}\n	if err != nil {\n		return Unavailable(ctx, \"drop\", name, err)\n	}\n",
-	gone:    "	if err != nil {\n		return Unavailable(ctx, \"drop\", name, err)\n	}\n	if db, ok := r.byName.Load(name); ok {\n		db.(*Database).drop(&r.byName)\n	}\n",
+	text:    "	r.detach(name)\n	if err != nil {\n		return Unavailable(ctx, \"drop\", name, err)\n	}\n",
+	gone:    "	if err != nil {\n		return Unavailable(ctx, \"drop\", name, err)\n	}\n	r.detach(name)\n",
 	by:      "TestDropErrors",
 }, {
 	name:    "a poll ends",

@@ -220,7 +220,7 @@ var nearGuards = []guard{{
 	file:    "internal/near/map.go",
 	text:    "	m.table.Store(nil)\n",
 	gone:    "",
-	by:      "TestClearLetsGoOfAllValues",
+	by:      "TestRetireLetsGoOfAllValues",
 }}
 
 // Guards of the backend within the process.
@@ -256,8 +256,8 @@ var memoryGuards = []guard{{
 	keeps:   "P7",
 	without: "A database that was dropped goes on with the values that it had.",
 	file:    "memorybackend/memory.go",
-	text:    `b.states.Delete(database)`,
-	gone:    ``,
+	text:    "b.states.Delete(database)\n	delete(b.fences, database)",
+	gone:    "delete(b.fences, database)",
 	by:      "TestBackendKeepsEveryRule",
 	in:      "memorybackend",
 }}

@@ -45,7 +45,7 @@ func TestReadersNeverMissAPresentKeyWhileTheTableGrows(t *testing.T) {
 
 func TestValuesAreNeverTornNorOfAnotherKeyWhileOthersAreEvicted(t *testing.T) {
 	const size, keys, rounds = 50, 200, 20000
-	m := near.New[int, pair](size)
+	m, o := owned[int, pair](size)
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
@@ -66,7 +66,7 @@ func TestValuesAreNeverTornNorOfAnotherKeyWhileOthersAreEvicted(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if m.Evictions() == 0 {
+	if o.evictions == 0 {
 		t.Error("nothing was evicted")
 	}
 }

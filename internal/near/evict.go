@@ -72,6 +72,14 @@ func newPolicy(size, slots int) *policy {
 	}
 }
 
+// bytes returns how much memory the policy takes; p may be nil.
+func (p *policy) bytes() int {
+	if p == nil {
+		return 0
+	}
+	return 4*len(p.window.ring) + 8*len(p.window.in) + p.sketch.bytes() + 8*len(p.ghosts)
+}
+
 // strideOf returns a step that visits each of n slots before it comes back to
 // the first, in an order in which what was visited lately is spread evenly (by
 // the golden ratio). In the order of the table, free slots would gather behind

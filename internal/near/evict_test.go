@@ -164,3 +164,24 @@ func TestAReplacedValueKeepsItsStanding(t *testing.T) {
 		want(t, m, i, -i)
 	}
 }
+
+// A map whose values went by Trim in between is as good as before.
+func TestTrimLeavesThePolicyInOrder(t *testing.T) {
+	const size = 200
+	m, o := owned[int, int](size)
+	next := 0
+	for round := range 300 {
+		for range 100 + round%150 {
+			next++
+			m.Set(next, hashOf(next), next, 0, 0)
+			want(t, m, next, next)
+			if next%3 == 0 {
+				m.Get(next-50, hashOf(next-50))
+			}
+		}
+		m.Trim(round % 100)
+		if m.Len() > size || m.Len() != o.values {
+			t.Fatalf("%d values in a map of size %d, the owner knows of %d", m.Len(), size, o.values)
+		}
+	}
+}

@@ -27,12 +27,15 @@ type Map[K comparable, V any] struct {
 	// which is after the search began.
 	table atomic.Pointer[table[K, V]]
 
-	mu        sync.Mutex // for all that follows, and for changing the table
-	size      int
-	count     int
-	policy    *policy // nil until the map is full and wants room
-	evictions uint64
-	counter   *atomic.Uint64 // of evictions elsewhere; nil: none
+	owner Owner[K, V] // nil: none
+
+	mu     sync.Mutex // for all that follows, and for changing the table
+	size   int
+	count  int
+	policy *policy // nil until the map is full and wants room
+	weight int     // of all entries, as the owner weighs them; see removed
+	told   int     // bytes of which the owner knows
+	swept  int     // the slot that Trim looks at next
 }
 
 // New returns an empty Map that keeps at most size values; a size below 1
@@ -41,8 +44,8 @@ func New[K comparable, V any](size int) *Map[K, V] {
 	return &Map[K, V]{size: max(1, size)}
 }
 
-// CountEvictions also counts evictions in c. It is for a Map that is not in use yet.
-func (m *Map[K, V]) CountEvictions(c *atomic.Uint64) { m.counter = c }
+// SetOwner makes o the owner of a Map that is not in use yet.
+func (m *Map[K, V]) SetOwner(o Owner[K, V]) { m.owner = o }
 
 // Get returns the value of key, whose hash is given, unless it is not there or
 // has expired. It takes no lock and allocates nothing, and reads the clock only
@@ -82,6 +85,7 @@ func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 // is a number that the caller keeps with the value.
 func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
 	e := newEntry(key, uint32(hash), value, expires, fill)
+	weight := m.weigh(e)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()
@@ -92,16 +96,20 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	if old, slot := t.search(key, uint32(hash)); old != nil {
 		e.setUses(old.uses())
 		slot.Store(e)
+		m.weight += weight - m.mean()
+		m.tell(0)
 		return
 	}
 	if m.count == m.size {
 		m.evict(t)
 	} else if m.count == t.limit() {
-		t = t.grown(m.size)
+		t = t.resized(min(2*len(t.buckets), bucketsFor(m.size)))
 		m.table.Store(t)
 	}
 	slot := t.insert(e)
 	m.count++
+	m.weight += weight
+	m.tell(1)
 	if m.policy != nil {
 		m.policy.added(uint32(hash), slot)
 	}
@@ -114,12 +122,23 @@ func (m *Map[K, V]) evict(t *table[K, V]) {
 		m.policy = newPolicy(m.size, t.slots())
 	}
 	v := eviction[K, V]{policy: m.policy, table: t, count: m.count}
-	t.remove(v.victim())
-	m.count--
-	m.evictions++
-	if m.counter != nil {
-		m.counter.Add(1)
+	m.remove(t, v.victim())
+	m.evicted()
+}
+
+// evicted tells the owner of an eviction.
+func (m *Map[K, V]) evicted() {
+	if m.owner != nil && m.told != nothingMore {
+		m.owner.Evicted()
 	}
+}
+
+// remove takes the entry out of a slot.
+func (m *Map[K, V]) remove(t *table[K, V], slot int) {
+	t.remove(slot)
+	m.weight -= m.mean()
+	m.count--
+	m.tell(-1)
 }
 
 // Len returns how many values are kept, expired ones included that have not
@@ -130,18 +149,13 @@ func (m *Map[K, V]) Len() int {
 	return m.count
 }
 
-// Evictions returns how many values have been pushed out so far because there
-// was no room.
-func (m *Map[K, V]) Evictions() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.evictions
-}
-
-// Clear lets go of all values. They do not count as evicted.
-func (m *Map[K, V]) Clear() {
+// Retire lets go of all values. They do not count as evicted. The owner is told of nothing more.
+func (m *Map[K, V]) Retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.table.Store(nil)
-	m.count, m.policy = 0, nil
+	values := m.count
+	m.count, m.weight, m.policy = 0, 0, nil
+	m.tell(-values)
+	m.told = nothingMore
 }

@@ -66,7 +66,7 @@ func TestANilValueIsAHit(t *testing.T) {
 func TestTheBoundHoldsAndTheNewestIsFound(t *testing.T) {
 	for _, size := range []int{-1, 0, 1, 2, 3, 7, 8, 13, 14, 64, 1000, 4000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			m := near.New[int, int](size)
+			m, o := owned[int, int](size)
 			bound := max(1, size)
 			for i := range 3*bound + 100 {
 				m.Set(i, hashOf(i), -i, 0, 0)
@@ -87,8 +87,8 @@ func TestTheBoundHoldsAndTheNewestIsFound(t *testing.T) {
 			if found != bound {
 				t.Errorf("%d values are found of %d that are kept", found, bound)
 			}
-			if n := m.Evictions(); n != uint64(2*bound+100) {
-				t.Errorf("Evictions() = %d, want %d", n, 2*bound+100)
+			if n := o.evictions; n != 2*bound+100 {
+				t.Errorf("evictions = %d, want %d", n, 2*bound+100)
 			}
 		})
 	}
@@ -195,8 +195,8 @@ func compare(t *testing.T, ops []byte) {
 	}
 	size := int(ops[0]%100) + 1
 	badHash := ops[0] >= 128
-	m, model := near.New[byte, int](size), map[byte]kept{}
-	sets := uint64(0)
+	m, o := owned[byte, int](size)
+	model, sets := map[byte]kept{}, 0
 	for i := 1; i+1 < len(ops); i += 2 {
 		op, key := ops[i], ops[i+1]
 		hash := hashOf(key)
@@ -209,7 +209,7 @@ func compare(t *testing.T, ops []byte) {
 		if ok && (!live || got != old.value) {
 			t.Fatalf("operation %d: Get(%d) = %d, want %v (live: %v)", i, key, got, old, live)
 		}
-		if !ok && live && m.Evictions() == 0 {
+		if !ok && live && o.evictions == 0 {
 			t.Fatalf("operation %d: Get(%d) misses, want %v", i, key, old)
 		}
 		if op < 128 {
@@ -224,8 +224,8 @@ func compare(t *testing.T, ops []byte) {
 				t.Fatalf("operation %d: Get(%d) = %d, %v after Set", i, key, got, ok)
 			}
 		}
-		if n := m.Len(); n > size || n > len(model) || m.Evictions() == 0 && n != len(model) || m.Evictions() > sets {
-			t.Fatalf("operation %d: Len() = %d of %d, %d in the model, %d evictions", i, n, size, len(model), m.Evictions())
+		if n := m.Len(); n > size || n > len(model) || o.evictions == 0 && n != len(model) || o.evictions > sets {
+			t.Fatalf("operation %d: Len() = %d of %d, %d in the model, %d evictions", i, n, size, len(model), o.evictions)
 		}
 	}
 }
@@ -253,8 +253,8 @@ func TestAnEmptyMapIsSmall(t *testing.T) {
 	}
 }
 
-func TestClearLetsGoOfAllValues(t *testing.T) {
-	m := near.New[int, int](10)
+func TestRetireLetsGoOfAllValues(t *testing.T) {
+	m, o := owned[int, int](10)
 	for range 2 {
 		for i := range 20 {
 			m.Set(i, uint64(i)*0x9E3779B97F4A7C15>>32, i, 0, 0)
@@ -262,17 +262,17 @@ func TestClearLetsGoOfAllValues(t *testing.T) {
 		if m.Len() != 10 {
 			t.Fatalf("Len = %d; want the size", m.Len())
 		}
-		m.Clear()
+		m.Retire()
 		for i := range 20 {
 			if v, ok := m.Get(i, uint64(i)*0x9E3779B97F4A7C15>>32); ok {
-				t.Errorf("Get(%d) = %d after Clear; want a miss", i, v)
+				t.Errorf("Get(%d) = %d after Retire; want a miss", i, v)
 			}
 		}
 		if m.Len() != 0 {
-			t.Errorf("Len = %d after Clear; want 0", m.Len())
+			t.Errorf("Len = %d after Retire; want 0", m.Len())
 		}
 	}
-	if m.Evictions() != 20 {
-		t.Errorf("Evictions = %d; want 20: what was cleared was not evicted", m.Evictions())
+	if o.evictions != 10 {
+		t.Errorf("%d evictions, want 10: what was let go of was not evicted, and then the owner is told of nothing", o.evictions)
 	}
 }

@@ -68,3 +68,5 @@ func (s *sketch) halve() {
 	}
 	s.added /= 2
 }
+
+func (s *sketch) bytes() int { return 4 * 8 * len(s.rows[0]) }

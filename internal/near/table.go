@@ -3,6 +3,7 @@ package near
 import (
 	"math/bits"
 	"sync/atomic"
+	"unsafe"
 )
 
 // slotsPerBucket makes a bucket the size of a cache line.
@@ -92,16 +93,23 @@ func (t *table[K, V]) search(key K, hash uint32) (*Entry[K, V], *atomic.Pointer[
 	return nil, nil
 }
 
-// grown returns a table with the entries of t and twice the room, or room for
-// size entries if that is less.
-func (t *table[K, V]) grown(size int) *table[K, V] {
-	bigger := newTable[K, V](min(2*len(t.buckets), bucketsFor(size)))
+// resized returns a table of that many buckets with the entries of t.
+func (t *table[K, V]) resized(buckets int) *table[K, V] {
+	other := newTable[K, V](buckets)
 	for number := range t.slots() {
 		if e := t.slot(number).Load(); e != nil {
-			bigger.insert(e)
+			other.insert(e)
 		}
 	}
-	return bigger
+	return other
+}
+
+// bytes returns how much memory the table takes without its entries; t may be nil.
+func (t *table[K, V]) bytes() int {
+	if t == nil {
+		return 0
+	}
+	return int(unsafe.Sizeof(*t)) + len(t.buckets)*int(unsafe.Sizeof(bucket[K, V]{}))
 }
 
 // slot returns the slot with the given number.

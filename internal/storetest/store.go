@@ -78,3 +78,18 @@ func Miss[K comparable, V any](t testing.TB, tx *txcache.Tx, c *txcache.Cache[K,
 		t.Errorf("Get(%v) = %v; want a miss: %s", key, got, why)
 	}
 }
+
+// Fill sets n values under keys that were not used before, from next on, in a read-only transaction.
+func Fill(t testing.TB, s *txcache.Store, database string, c *txcache.Cache[int, string], n int, next *int) {
+	t.Helper()
+	err := s.View(t.Context(), database, func(tx *txcache.Tx) error {
+		for range n {
+			*next++
+			c.Set(tx, *next, "a value that nobody asks for")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

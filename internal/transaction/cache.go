@@ -11,6 +11,7 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/codec"
 	"github.com/seed-dad15c92/txcache/internal/databases"
+	"github.com/seed-dad15c92/txcache/internal/memsize"
 )
 
 // Settings are those of a cache; see txcache.CacheOptions.
@@ -77,6 +78,10 @@ type Cache[K comparable, V any] struct {
 	OnHit atomic.Pointer[func(h Handle, g *Generation[K, V], key Key[K])]
 
 	tagger atomic.Pointer[func(K, V) []string] // nil: the values bear no tags
+	weigh  atomic.Pointer[func(K, V) int]      // of WeighBy; nil: by the estimates
+
+	keySize   func(*K) int // what a key refers to; nil: nothing
+	valueSize func(*V) int
 
 	Core
 }
@@ -88,6 +93,7 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 		return false, err
 	}
 	c.Codec = codec.NewVersion[V](o.Version)
+	c.keySize, c.valueSize = memsize.Of[K](), memsize.Of[V]()
 	core := &c.Core
 	core.Name, core.Contents = name, c
 	core.Store, core.types, core.Warm = s, c, o.Warm
@@ -147,12 +153,17 @@ func (c *Core) remembers() bool { return c.absence >= 0 }
 func (c *Core) Lifetime() time.Duration { return c.lifetime }
 
 // New is for databases.
-func (c *Cache[K, V]) New(at backend.Token, number uint64, unordered bool) any {
-	return c.newGeneration(at, number, unordered)
+func (c *Cache[K, V]) New(at backend.Token, number uint64, unordered bool, account *databases.Database) any {
+	return c.newGeneration(at, number, unordered, account)
 }
 
 // Len is for databases.
 func (c *Cache[K, V]) Len(contents any) int { return contents.(*Generation[K, V]).len() }
 
-// Empty is for databases.
-func (c *Cache[K, V]) Empty(contents any) { contents.(*Generation[K, V]).empty() }
+// Trim is for databases.
+func (c *Cache[K, V]) Trim(contents any, slots int) (end bool) {
+	return contents.(*Generation[K, V]).trim(slots)
+}
+
+// Discard is for databases.
+func (c *Cache[K, V]) Discard(contents any) { contents.(*Generation[K, V]).discard() }

@@ -12,7 +12,7 @@ type Counters struct {
 
 	Bypassed, RemoteHits, Loads, LoadErrors, Shared, Clears, Published      atomic.Uint64
 	AbsentHits, Leased, Waited, EarlyRefreshes, ExpiredHits                 atomic.Uint64
-	LoadTime                                                                atomic.Int64
+	LoadTime, Bytes                                                         atomic.Int64
 	Verified, Mismatches, Evictions, RemoteErrors, BadPayloads, Unencodable atomic.Uint64
 	Overflows, Oversized, Deletes, Deleted, Floored                         atomic.Uint64
 }
@@ -21,7 +21,8 @@ const stripes = 16 // a power of two
 
 type stripe struct {
 	hits, misses atomic.Uint64
-	_            [48]byte // to the end of the cache line
+	values       atomic.Int64 // that came less those that went
+	_            [40]byte     // to the end of the cache line
 }
 
 func (c *Counters) hit() { own(&c.stripes).hits.Add(1) }
@@ -39,6 +40,14 @@ func (c *Counters) HitsAndMisses() (hits, misses uint64) {
 		misses += c.stripes[i].misses.Load()
 	}
 	return hits, misses
+}
+
+// Values returns how many there are in the process.
+func (c *Counters) Values() (values int) {
+	for i := range c.stripes {
+		values += int(c.stripes[i].values.Load())
+	}
+	return values
 }
 
 // Count counts a look-up.

@@ -29,19 +29,25 @@ type Generation[K comparable, V any] struct {
 	near *near.Map[Key[K], V] // nil if no values are kept in the process
 	sums *fills               // if states have no numbers; else nil
 
+	account   *databases.Database // nil: what it keeps is not counted
+	discarded atomic.Bool
+
 	// absences are the keys that are known to be absent; nil before the first.
 	absences atomic.Pointer[near.Map[Key[K], struct{}]]
 }
 
-func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64, unordered bool) *Generation[K, V] {
-	g := &Generation[K, V]{of: c, at: at, base: number}
+func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64, unordered bool, account *databases.Database) *Generation[K, V] {
+	g := &Generation[K, V]{of: c, at: at, base: number, account: account}
 	if unordered {
 		g.sums = &fills{}
 	}
 	if !c.Store.NoNear {
 		g.near = near.New[Key[K], V](c.size)
-		g.near.CountEvictions(&c.Counts.Evictions)
+		if account != nil {
+			g.near.SetOwner((*values[K, V])(g))
+		}
 	}
+	g.count(0, generationBytes)
 	return g
 }
 
@@ -52,13 +58,18 @@ func (g *Generation[K, V]) len() int {
 	return g.near.Len()
 }
 
-func (g *Generation[K, V]) empty() {
+// discard removes all values. What transactions that still refer to g keep in it is not counted.
+func (g *Generation[K, V]) discard() {
+	if g.discarded.Swap(true) {
+		return
+	}
 	if g.near != nil {
-		g.near.Clear()
+		g.near.Retire()
 	}
 	if absences := g.absences.Load(); absences != nil {
-		absences.Clear()
+		absences.Retire()
 	}
+	g.count(0, -generationBytes)
 }
 
 // short returns the number that an entry is given for a fill, as it has few bits for it: 0
@@ -258,14 +269,15 @@ func (g *Generation[K, V]) set(key Key[K], e entry[V], fill uint64, at place) {
 			absences.Expire(key, hash)
 		}
 		g.near.Set(key, hash, e.value, e.expires, g.short(fill, at))
+		g.relieve()
 		return
 	}
 	if absences == nil {
-		g.absences.CompareAndSwap(nil, near.New[Key[K], struct{}](g.of.size))
-		absences = g.absences.Load()
+		absences = g.makeAbsences()
 	}
 	absences.Set(key, hash, struct{}{}, e.expires, g.short(fill, at))
 	g.near.Expire(key, hash)
+	g.relieve()
 }
 
 // forget removes the value under key.

@@ -7,10 +7,10 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/history"
 )
 
-// Counts returns counts of txcache.Stats, of all caches together, by their
+// Counts returns counts of txcache.Status, and of txcache.Stats of all caches together, by their
 // names there.
 func (s *server) Counts() map[string]uint64 {
-	counts := map[string]uint64{}
+	counts := map[string]uint64{"Left": s.Status().Left}
 	for c := range s.Stats() {
 		for what, n := range map[string]uint64{
 			"Loads": c.Loads, "LoadErrors": c.LoadErrors, "AbsentHits": c.AbsentHits, "Shared": c.Shared,

@@ -14,18 +14,33 @@ import (
 )
 
 // Memory opens stores that share the generations of one memory backend.
-func Memory() history.Open { return over(func() backend.Backend { return memorybackend.New() }) }
+func Memory() history.Open {
+	return over(Options(), func() backend.Backend { return memorybackend.New() })
+}
+
+// ScarceMemory is about what one database of a DefaultWorld takes: of several, those leave that
+// were not used just now.
+const ScarceMemory = 8000
+
+// Scarce is Memory with so little memory that databases leave all the time.
+func Scarce() history.Open {
+	o := Options()
+	o.Memory = ScarceMemory
+	return over(o, func() backend.Backend { return memorybackend.New() })
+}
 
 // Forgetful is Memory with a backend that forgets many deletes, and raises floors.
-func Forgetful() history.Open { return over(func() backend.Backend { return newFloors() }) }
+func Forgetful() history.Open {
+	return over(Options(), func() backend.Backend { return newFloors() })
+}
 
-func over(open func() backend.Backend) history.Open {
+func over(o *txcache.Options, open func() backend.Backend) history.Open {
 	return Of(func(_ context.Context, servers int) ([]*txcache.Store, error) {
 		b := open()
 		stores := make([]*txcache.Store, servers)
 		for i := range stores {
 			var err error
-			if stores[i], err = txcache.New(b, Options()); err != nil {
+			if stores[i], err = txcache.New(b, o); err != nil {
 				return nil, err
 			}
 		}

@@ -1,0 +1,191 @@
+package databases
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+)
+
+// A budget bounds what the databases of a process keep, by an estimate of bytes. What was not used
+// for longest goes first, in two steps: databases leave altogether, and from those that are
+// in use go the values that nobody has asked for.
+//
+// The order is that of S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction",
+// 2023), with databases for objects. A database is fresh until it has been used again some
+// time after its first use, or comes back soon after it had to leave; most are not, and leave without
+// anything of the others being looked at.
+// Over the others a hand goes round. From a database that was used since it last came by it takes the
+// values that were not; one that was not used leaves. And a database that has many times
+// more than the others takes the room for its values mostly from itself: it cannot push them out.
+//
+// Time is measured in bytes that came, so where there is room nothing is done.
+type budget struct {
+	registry *Registry
+	seed     maphash.Seed
+	limit    int64
+	unit     int64         // bytes for each tick
+	used     atomic.Int64  // bytes now
+	grown    atomic.Int64  // bytes that came, ever
+	tick     atomic.Uint32 // grown in units
+	left     atomic.Uint64 // databases that left
+
+	mu    sync.Mutex
+	fresh line
+	kept  line
+	gone  []uint32 // marks of those that have left lately, by hash of their name; nil: none have
+}
+
+const (
+	ticks      = 64   // in the time in which as much comes as there is room for
+	freshShare = 8    // one in so many databases is fresh, or more
+	whale      = 4    // times the mean is what many times more means
+	ownSlots   = 4096 // that are looked at in a database that has so much, before the hand moves
+	trimSlots  = 1024 // that are looked at under the lock of one map
+	mostSlack  = 1 << 18
+	goneMarks  = 1 << 16
+
+	// databaseBytes is about how much a database takes by itself: its state, in this package and
+	// in the backend.
+	databaseBytes = 2 << 10
+)
+
+func newBudget(r *Registry, limit int64) *budget {
+	return &budget{registry: r, seed: maphash.MakeSeed(), limit: limit, unit: max(1, limit/ticks)}
+}
+
+// touch takes note that db is used.
+func (b *budget) touch(db *Database) {
+	if now := b.tick.Load(); db.seen.Load() != now {
+		db.seen.Store(now)
+	}
+}
+
+// Account counts so many more bytes that the process keeps of db, fewer if n is negative.
+func (db *Database) Account(n int) {
+	b := db.budget
+	db.bytes.Add(int64(n))
+	b.used.Add(int64(n))
+	if n > 0 {
+		b.tick.Store(uint32(b.grown.Add(int64(n)) / b.unit))
+	}
+}
+
+// Relieve makes room if there is too little. It is for who has just accounted for more, and
+// holds no lock of this package or of package near.
+func (db *Database) Relieve() {
+	b := db.budget
+	used := b.used.Load()
+	if used <= b.limit {
+		return
+	}
+	if used-b.limit > b.limit/16 {
+		b.mu.Lock() // who adds must not be faster than who makes room
+	} else if !b.mu.TryLock() {
+		return
+	}
+	defer b.mu.Unlock()
+	b.relieve(db)
+}
+
+// relieve makes room, a little more than is needed. b.mu is held.
+func (b *budget) relieve(by *Database) {
+	enough := b.limit - min(b.limit/ticks, mostSlack)
+	// Each database is met a few times at most: all of its values have gone by then, but those that
+	// are in use all the time.
+	for n := 8 * (b.len() + 1); n > 0 && b.used.Load() > enough; n-- {
+		if by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
+			b.trim(by, ownSlots, enough)
+			if b.used.Load() <= enough {
+				return
+			}
+		}
+		b.advance(enough)
+	}
+}
+
+// advance decides about the next database.
+func (b *budget) advance(enough int64) {
+	q := &b.kept
+	if b.fresh.len > 0 && (b.kept.len == 0 || b.fresh.len > b.len()/freshShare) {
+		q = &b.fresh
+	}
+	db := q.first
+	if db == nil {
+		return
+	}
+	used := db.seen.Load() >= db.passed // it may be used all the time, and the hand come by often
+	if q == &b.fresh {
+		used = db.seen.Load() > db.passed
+	}
+	switch {
+	case !used && b.registry.leave(db):
+		b.remove(db)
+		b.left.Add(1)
+		if b.gone == nil {
+			b.gone = make([]uint32, goneMarks)
+		}
+		at, mark := b.markOf(db)
+		b.gone[at] = mark
+	case q == &b.fresh || b.trim(db, 0, enough): // else it goes on there next time
+		q.remove(db)
+		b.kept.add(db)
+		db.passed = b.tick.Load()
+	}
+}
+
+// trim lets go of values of db that nobody has used since it last did, until there is room
+// enough, or so many slots were looked at if that is positive. It reports whether it has come to the
+// end of db.
+func (b *budget) trim(db *Database, slots int, enough int64) (end bool) {
+	all := db.all()
+	for looked := 0; int(db.trimmed) < len(all); looked += trimSlots {
+		if slots > 0 && looked >= slots || b.used.Load() <= enough {
+			return false
+		}
+		if g := all[db.trimmed]; g.cache.Contents.Trim(g.contents, trimSlots) {
+			db.trimmed++
+		}
+	}
+	db.trimmed = 0
+	return true
+}
+
+// join adds a database that has just come.
+func (b *budget) join(db *Database) {
+	b.touch(db)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if db.line == nil {
+		db.passed = b.tick.Load()
+		if at, mark := b.markOf(db); b.gone != nil && b.gone[at] == mark {
+			b.kept.add(db)
+		} else {
+			b.fresh.add(db)
+		}
+		db.Account(databaseBytes)
+	}
+}
+
+// markOf returns what stands for a database that has left, and where.
+func (b *budget) markOf(db *Database) (at int, mark uint32) {
+	h := maphash.String(b.seed, db.Name)
+	return int(h % goneMarks), uint32(h>>32) | 1
+}
+
+// part removes a database that was dropped.
+func (b *budget) part(db *Database) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if db.line != nil {
+		b.remove(db)
+	}
+}
+
+// remove removes a database that was joined. b.mu is held.
+func (b *budget) remove(db *Database) {
+	db.line.remove(db)
+	db.Account(-databaseBytes)
+}
+
+// len returns how many databases there are. b.mu is held.
+func (b *budget) len() int { return b.fresh.len + b.kept.len }
