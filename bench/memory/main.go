@@ -17,6 +17,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
@@ -28,12 +29,19 @@ func main() {
 	caches := flag.Int("caches", 20, "how many caches each has")
 	keys := flag.Int("keys", 20, "how many keys each cache has")
 	memory := flag.Int64("memory", 256<<20, "the budget, in bytes")
+	only := flag.String("only", "", "run only those whose name contains this: turn, popularity, sweep")
 	sweep := flag.Int("sweep", 10_000_000, "how many keys the tenant has that sweeps")
 	flag.Parse()
-	for _, run := range []func(*world) error{inTurn, byPopularity(1.1), byPopularity(1.2), besideASweep(*sweep)} {
+	for _, r := range []struct {
+		name string
+		run  func(*world) error
+	}{{"turn", inTurn}, {"popularity", byPopularity(1.1)}, {"popularity", byPopularity(1.2)}, {"sweep", besideASweep(*sweep)}} {
+		if !strings.Contains(r.name, *only) {
+			continue
+		}
 		w, err := newWorld(*databases, *caches, *keys, *memory)
 		if err == nil {
-			err = run(w)
+			err = r.run(w)
 		}
 		if err != nil {
 			log.Fatal(err)
