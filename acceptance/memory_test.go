@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+	"weak"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
@@ -268,6 +270,32 @@ func TestADatabaseThatLeavesLeavesNothing(t *testing.T) {
 	if each := (int64(storetest.Heap()) - int64(before)) / n; each > 20 {
 		t.Errorf("each database that has left leaves %d bytes", each)
 	}
+}
+
+// A store that nobody uses any more goes, whatever left it and came back.
+func TestAStoreWhoseDatabasesLeftGoes(t *testing.T) {
+	gone := func() weak.Pointer[txcache.Store] {
+		store, err := txcache.New(memorybackend.New(), &txcache.Options{Memory: little})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newCrowd(t, store, 4)
+		open, err := store.BeginReadOnly(t.Context(), "shop") // of which the test keeps nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.push(t)
+		c.visit(t, "shop", 20)
+		runtime.KeepAlive(open)
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return weak.Make(store)
+	}()
+	storetest.Within(t, 10*time.Second, "the store goes", func() bool {
+		runtime.GC()
+		return gone.Value() == nil
+	})
 }
 
 // unheard is a backend that cannot be told of anything, but tells states.

@@ -15,7 +15,7 @@ import (
 // time after its first use, or comes back soon after it had to leave; most are not, and leave without
 // anything of the others being looked at.
 // Over the others a hand goes round. From a database that was used since it last came by it takes the
-// values that were not; one that was not used leaves. And a database that has many times
+// values that were not; one that was not used leaves, after as many rounds as it was used in, at most three. And a database that has many times
 // more than the others takes the room for its values mostly from itself: it cannot push them out.
 //
 // Time is measured in bytes that came, so where there is room nothing is done.
@@ -32,7 +32,7 @@ type budget struct {
 	mu    sync.Mutex
 	fresh line
 	kept  line
-	gone  []uint32 // marks of those that have left lately, by hash of their name; nil: none have
+	gone  []mark // of those that have left lately, by hash of their name; nil: none have
 }
 
 const (
@@ -42,7 +42,9 @@ const (
 	ownSlots   = 4096 // that are looked at in a database that has so much, before the hand moves
 	trimSlots  = 1024 // that are looked at under the lock of one map
 	mostSlack  = 1 << 18
+	mostLives  = 3
 	goneMarks  = 1 << 16
+	reach      = 4 // times as many as there are
 
 	// databaseBytes is about how much a database takes by itself: its state, in this package and
 	// in the backend.
@@ -118,19 +120,22 @@ func (b *budget) advance(enough int64) {
 		used = db.seen.Load() > db.passed
 	}
 	switch {
-	case !used && b.registry.leave(db):
+	case !used && db.lives == 0 && b.registry.leave(db):
 		b.remove(db)
 		b.left.Add(1)
-		if b.gone == nil {
-			b.gone = make([]uint32, goneMarks)
-		}
-		at, mark := b.markOf(db)
-		b.gone[at] = mark
-	case q == &b.fresh || b.trim(db, 0, enough): // else it goes on there next time
-		q.remove(db)
-		b.kept.add(db)
-		db.passed = b.tick.Load()
+		b.remember(db)
+		return
+	case q == &b.fresh:
+	case !used && db.lives > 0:
+		db.lives--
+	case b.trim(db, 0, enough):
+		db.lives = min(db.lives+1, mostLives)
+	default:
+		return // it goes on there next time
 	}
+	q.remove(db)
+	b.kept.add(db)
+	db.passed = b.tick.Load()
 }
 
 // trim lets go of values of db that nobody has used since it last did, until there is room
@@ -157,7 +162,7 @@ func (b *budget) join(db *Database) {
 	defer b.mu.Unlock()
 	if db.line == nil {
 		db.passed = b.tick.Load()
-		if at, mark := b.markOf(db); b.gone != nil && b.gone[at] == mark {
+		if b.remembers(db) {
 			b.kept.add(db)
 		} else {
 			b.fresh.add(db)
@@ -166,8 +171,29 @@ func (b *budget) join(db *Database) {
 	}
 }
 
-// markOf returns what stands for a database that has left, and where.
-func (b *budget) markOf(db *Database) (at int, mark uint32) {
+// A mark says that a database with some hash has left, and which of all it was.
+type mark struct{ hash, number uint32 }
+
+// remember takes note that db has left.
+func (b *budget) remember(db *Database) {
+	if b.gone == nil {
+		b.gone = make([]mark, goneMarks)
+	}
+	at, hash := b.hash(db)
+	b.gone[at] = mark{hash, uint32(b.left.Load())}
+}
+
+// remembers reports whether db left not long ago: a few times as many as there are have left since.
+func (b *budget) remembers(db *Database) bool {
+	if b.gone == nil {
+		return false
+	}
+	at, hash := b.hash(db)
+	m := b.gone[at]
+	return m.hash == hash && int(uint32(b.left.Load())-m.number) < reach*b.len()
+}
+
+func (b *budget) hash(db *Database) (at int, hash uint32) {
 	h := maphash.String(b.seed, db.Name)
 	return int(h % goneMarks), uint32(h>>32) | 1
 }

@@ -69,7 +69,8 @@ type Database struct {
 
 	seen atomic.Uint32 // the tick of the budget when it was last used
 
-	dropped, left bool // left: it is in no registry, until it is used again
+	dropped, left bool  // left: it is in no registry, until it is used again
+	lives         uint8 // guarded by the budget's mu: rounds for which it stays unused
 
 	mu          sync.Mutex    // for those two, and what follows
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used

@@ -27,17 +27,28 @@ func (r *Registry) leave(db *Database) bool {
 	db.newest.Store(newView(v.State, nil)) // another one: what others have resolved is of no use
 	here := weak.Make(db)
 	r.away.Store(db.Name, here)
-	runtime.AddCleanup(db, func(name string) { r.forget(name, here) }, db.Name)
+	runtime.AddCleanup(db, forget, departed{weak.Make(r), db.Name, here})
 	r.byName.CompareAndDelete(db.Name, db)
 	return true
 }
 
-// forget makes the backend forget a database that has left, and to which nobody refers.
-func (r *Registry) forget(name string, here weak.Pointer[Database]) {
+// A departed is a database that has left. It refers to nothing, or what it refers to would stay for ever.
+type departed struct {
+	registry weak.Pointer[Registry]
+	name     string
+	database weak.Pointer[Database]
+}
+
+// forget makes the backend forget a database that has left, and to which nobody refers any more.
+func forget(d departed) {
+	r := d.registry.Value()
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.away.CompareAndDelete(name, here) && r.forgetter != nil && !r.closed.Load() {
-		r.forgetter.Forget(name)
+	if r.away.CompareAndDelete(d.name, d.database) && r.forgetter != nil && !r.closed.Load() {
+		r.forgetter.Forget(d.name)
 	}
 }
 

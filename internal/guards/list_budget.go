@@ -71,8 +71,8 @@ var budgetGuards = []guard{{
 	keeps:   "P13",
 	without: "Tenants that are used again and again, with many others in between, are never kept.",
 	file:    "internal/databases/budget.go",
-	text:    "b.gone != nil && b.gone[at] == mark",
-	gone:    "b.gone != nil && b.gone[at] == mark && false",
+	text:    "	return m.hash == hash && int(",
+	gone:    "	return m.hash != hash && int(",
 	by:      "TestDatabasesThatComeBackStay",
 }, {
 	name:    "a large tenant makes room for itself",
