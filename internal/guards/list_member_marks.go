@@ -1,6 +1,7 @@
 package main
 
-// markGuards are those of the keys that members show as fenced, and of what others say of them.
+// markGuards are those of the keys that members show as fenced, of what others say of them, and of
+// registrations that are refused.
 var markGuards = []guard{{
 	name:    "marks: what a clear returns has them",
 	keeps:   "P3",
@@ -33,4 +34,12 @@ var markGuards = []guard{{
 	text:    "	b.longNames.Delete(db.announced)\n",
 	gone:    "",
 	by:      "TestLongNamesAreLetGo",
+}, {
+	name:    "members: where they are not taken, the process goes on without",
+	keeps:   "P8",
+	without: "Each begin of a process that begins often fails while the server lacks a replica, although reads work.",
+	file:    "redisbackend/sync.go",
+	text:    "err != nil && start.request > 0 && isRefusal(err)",
+	gone:    "false && isRefusal(err)",
+	by:      "TestAServerThatTakesNoRegistrations",
 }}
