@@ -99,8 +99,9 @@ type Backend struct {
 
 	onlyValues bool // it is that of a Values, so the generations are not here
 
-	databases  sync.Map // of name to *database
-	longNames  sync.Map // of what is announced for a long name to that name
+	databases  sync.Map   // of name to *dbInfo
+	longNames  sync.Map   // of what is announced for a long name to that name, of these
+	naming     sync.Mutex // for changing those two
 	versions   atomic.Uint64
 	links      links
 	sizes      sizes

@@ -61,6 +61,13 @@ func isServerError(err error) bool {
 	return false
 }
 
+// isRefusal reports whether err is a server's answer to one command, which says nothing of others:
+// without enough replicas, for instance, it takes no writes.
+func isRefusal(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && !isServerError(err)
+}
+
 // isConnectionLost reports whether a connection that had been made was lost, which a new
 // one may well repair.
 func isConnectionLost(err error) bool {

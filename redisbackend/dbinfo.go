@@ -23,6 +23,7 @@ type dbInfo struct {
 	gone          bool         // it was dropped
 	changes       uint64       // how often another State, or none, took the place of last
 	announcements uint64       // how often a change was announced or begun
+	markings      uint64       // how often keys were marked in the state of a term
 	lastAnnounced announcement // the last of them
 	fenceTimers   fenceTimers
 	membership    membership
@@ -61,7 +62,7 @@ type requestStart struct {
 	db                           *dbInfo // not gone then
 	last                         *cachedState
 	changes, announcements, gaps uint64
-	dials                        uint64
+	dials, markings              uint64
 	at, wall                     time.Duration // by Backend.clocks
 	expired                      string        // the fences that a script may take to have expired
 	over                         string        // the epoch and the serial number up to which registrations are over
@@ -74,6 +75,8 @@ func (b *Backend) info(name string) *dbInfo {
 		return db.(*dbInfo)
 	}
 	fresh := &dbInfo{name: name, hash: b.layout.hash(name), announced: announced(name)}
+	b.naming.Lock()
+	defer b.naming.Unlock()
 	if isDigest(fresh.announced) {
 		b.longNames.Store(fresh.announced, name) // before anybody can rely on hearing of it
 	}
@@ -103,7 +106,8 @@ func (b *Backend) requestStart(db *dbInfo) requestStart {
 		db = b.info(db.name)
 	}
 	defer db.mu.Unlock()
-	start.db, start.last, start.changes, start.announcements, start.expired = db, db.last.Load(), db.changes, db.announcements, db.fenceTimers.expired(start.at)
+	start.db, start.last, start.expired = db, db.last.Load(), db.fenceTimers.expired(start.at)
+	start.changes, start.announcements, start.markings = db.changes, db.announcements, db.markings
 	start.over = "- 0"
 	if serial := db.notes.over(start.at, b.options.Wait); serial > 0 {
 		start.over = string(db.notes.epoch) + " " + strconv.FormatUint(serial, 10)
@@ -151,6 +155,7 @@ func (b *Backend) learn(start *requestStart, r *reply) (*backend.State, error) {
 	state = b.newest(start, r, state, seq, runUnknown)
 	if b.options.Lease {
 		b.hold(start, r)
+		state = db.marked(start, state)
 	}
 	return state, nil
 }
@@ -263,30 +268,33 @@ func (db *dbInfo) invalidate(b *Backend, a announcement) bool {
 func (b *Backend) forget(name string) {
 	for {
 		found, ok := b.databases.Load(name)
-		if !ok || found.(*dbInfo).detach(&b.databases) {
+		if !ok || found.(*dbInfo).detach(b) {
 			return
 		}
 	}
 }
 
-// detach removes db from all. It reports false if it was removed before, so that
-// another may be there.
-func (db *dbInfo) detach(all *sync.Map) bool {
+// detach removes db from the databases of b. It reports false if it was removed before, so
+// that another may be there.
+func (db *dbInfo) detach(b *Backend) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.gone {
 		return false
 	}
-	db.remove(all)
+	db.remove(b)
 	return true
 }
 
-// remove removes db from all. db.mu is held.
-func (db *dbInfo) remove(all *sync.Map) {
+// remove removes db from the databases of b. db.mu is held.
+func (db *dbInfo) remove(b *Backend) {
 	db.gone = true
 	db.last.Store(nil)
 	db.term.Store(nil)
 	db.fenceTimers = nil
 	db.written = nil
-	all.CompareAndDelete(db.name, db)
+	b.naming.Lock()
+	defer b.naming.Unlock()
+	b.longNames.Delete(db.announced)
+	b.databases.Delete(db.name)
 }

@@ -14,9 +14,6 @@ func (b *Backend) Forget(database string) bool {
 		return false
 	}
 	db.drop(b)
-	db.remove(&b.databases)
-	if isDigest(db.announced) {
-		b.longNames.Delete(db.announced)
-	}
+	db.remove(b)
 	return true
 }

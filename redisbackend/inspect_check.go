@@ -47,7 +47,11 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	}
 	c.try("fence a cache", func() error { return b.Fence(ctx, name, f) })
 	c.try("clear a cache", func() error { _, err := b.Clear(ctx, name, f); return err })
-	c.try("announce a change", func() error { return b.checkAnnouncement(ctx) })
+	// Nobody who listens takes note of these: there is no such process, and no such database.
+	c.try("announce a change", func() error { return b.checkAnnouncement(ctx, b.layout.channel(), "! "+string(f.ID)+" 0") })
+	if b.expectsMembers.Load() {
+		c.try("tell members of a fence", func() error { return b.checkAnnouncement(ctx, b.layout.fences(), " "+string(f.ID)+" 0 *") })
+	}
 	c.values(ctx, name)
 	c.try("drop a database", func() error {
 		return b.call(ctx, b.layout.hash(name), dropScript.command(b.layout.hash(name), b.layout.channel(), announced(name)))
@@ -168,20 +172,18 @@ func (b inspector) call(ctx context.Context, key string, cmd redis.Cmder) error 
 }
 
 // checkAnnouncement announces something and waits until it comes back.
-func (b inspector) checkAnnouncement(ctx context.Context) error {
+func (b inspector) checkAnnouncement(ctx context.Context, channel, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*b.options.Timeout)
 	defer cancel()
 	sub := b.client.Subscribe(ctx)
 	defer sub.Close()
-	if err := sub.Subscribe(ctx, b.layout.channel()); err != nil {
+	if err := sub.Subscribe(ctx, channel); err != nil {
 		return fmt.Errorf("txcache: redis: %w", err)
 	}
 	if _, err := sub.Receive(ctx); err != nil {
 		return fmt.Errorf("txcache: redis: %w", err)
 	}
-	// A probe of a process that there is not: those who listen ignore it.
-	probe := "! " + string(backend.NewToken()) + " " + strconv.Itoa(0)
-	cmd := redis.NewIntCmd(context.Background(), "publish", b.layout.channel(), probe)
+	cmd := redis.NewIntCmd(context.Background(), "publish", channel, text)
 	if err := b.call(ctx, b.layout.hash(""), cmd); err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (b inspector) checkAnnouncement(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("txcache: redis: an announcement did not arrive: %w", err)
 		}
-		if message.Payload == probe {
+		if message.Payload == text {
 			return nil
 		}
 	}

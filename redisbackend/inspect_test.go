@@ -242,6 +242,20 @@ func TestCheckupFindsWhatIsRefused(t *testing.T) {
 			t.Errorf("with %s, %q was not refused: %+v", c.rights, c.step, checkup.Steps)
 		}
 	}
+	// The channel of members is tried where there may be members.
+	server.Do("ACL", "SETUSER", "limited", "reset", "on", ">secret", "~*", "&"+cfg.Prefix+":@changes", "+@all")
+	for _, wait := range []time.Duration{0, 2 * time.Millisecond} {
+		limited := *cfg
+		limited.Redis.Username, limited.Redis.Password, limited.Redis.Wait = "limited", "secret", wait
+		checkup, err := inspectorOf(open(t, &limited)).Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := checkup.Refused()
+		if tried := wait > 0; tried != (len(refused) == 1 && refused[0].Name == "tell members of a fence") || !tried && len(refused) > 0 {
+			t.Errorf("with the wait %v, and without the channel of members, refused: %+v", wait, refused)
+		}
+	}
 	// The least rights of docs/redis.md are enough, but for what is optional.
 	restrict(server, cfg.Prefix)
 	limited := *cfg

@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
@@ -75,4 +78,32 @@ func FuzzValueKeys(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is announced for a long name is kept as long as the process knows something of the database.
+func TestLongNamesAreLetGo(t *testing.T) {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), DisableIdentity: true})
+	defer client.Close()
+	b, err := New(client, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	name := strings.Repeat("x", 300)
+	for what, end := range map[string]func() bool{
+		"dropped":   func() bool { return b.Drop(t.Context(), name) == nil },
+		"forgotten": func() bool { return b.Forget(name) },
+	} {
+		if _, err := b.Sync(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if !end() {
+			t.Fatalf("the database is not %s", what)
+		}
+		b.longNames.Range(func(_, _ any) bool {
+			t.Errorf("the name of a database that was %s is kept", what)
+			return true
+		})
+	}
 }

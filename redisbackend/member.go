@@ -55,6 +55,13 @@ func (b *Backend) register(start *requestStart) bool {
 	return true
 }
 
+// registerLater takes note that the server refuses to register the process, which is a write.
+func (db *dbInfo) registerLater(b *Backend) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.membership.resume = b.now() + b.options.Wait
+}
+
 // ended takes note that t has ended, and when it was last of use at the latest. db.mu is held.
 func (db *dbInfo) ended(now, used time.Duration, t *term) {
 	m := &db.membership

@@ -108,6 +108,11 @@ func (b *Backend) beginSync(db *dbInfo, c *syncCall, inline bool) {
 			return
 		}
 	}
+	b.readSync(db, c, start, inline)
+}
+
+// readSync asks for the state without registering the process.
+func (b *Backend) readSync(db *dbInfo, c *syncCall, start requestStart, inline bool) {
 	if start.last == nil || start.expired != "" || start.last.runUnknown || start.last.dials != start.dials || b.uncounted {
 		b.runSync(db, c, &start, inline)
 		return
@@ -199,6 +204,9 @@ func (b *Backend) runSync(db *dbInfo, c *syncCall, start *requestStart, inline b
 	}
 	b.run(db, opSync, start, nil, inline, func(state *backend.State, _ *reply, err error) {
 		switch {
+		case err != nil && start.request > 0 && isRefusal(err):
+			start.db.registerLater(b)
+			b.readSync(db, c, b.requestStart(db), false)
 		case err != nil || state != nil:
 			db.finish(b, c, state, err)
 		case c.tries >= maxTries:

@@ -32,7 +32,12 @@ type term struct {
 type mark struct {
 	placed uint64 // the version that the fence was placed with
 	keys   []backend.Keys
+	digest string // of its items
 }
+
+// isOf reports whether m is what f says. There may be others with its version, as anybody can
+// announce a fence: the server compares the digest. // P3
+func (m *mark) isOf(f *placedFence) bool { return m.placed == f.version && m.digest == f.digest }
 
 const (
 	// mostMarks is how many marks a term has at most.
@@ -100,6 +105,19 @@ func (db *dbInfo) follow(b *Backend, r *reply) {
 	}
 }
 
+// marked returns state, which answers the request of start, with the marks that were made since
+// that was sent: Sync may have returned a state with them, which has a lower Version. It returns
+// nil if the marks are gone with their term: then the server has to be asked again. db.mu is held. // P3
+func (db *dbInfo) marked(start *requestStart, state *backend.State) *backend.State {
+	if state == nil || start.markings == db.markings {
+		return state
+	}
+	if t := db.term.Load(); t != nil {
+		return t.state
+	}
+	return nil
+}
+
 // cacheFenced reports whether a fence stands on a cache. A state that shows that is not used
 // without asking.
 func cacheFenced(s *backend.State) bool { return s.AllFenced || len(s.Fenced) > 0 }
@@ -154,7 +172,7 @@ func (db *dbInfo) hear(b *Backend, f *placedFence) bool {
 // mark marks the keys of f in the state of t, unless that shows them. It reports false if
 // the term is not worth it. db.mu is held.
 func (db *dbInfo) mark(b *Backend, t *term, f *placedFence) bool {
-	if f.version <= t.version || slices.ContainsFunc(t.marks, func(m mark) bool { return m.placed == f.version }) {
+	if f.version <= t.version || slices.ContainsFunc(t.marks, func(m mark) bool { return m.isOf(f) }) {
 		return true
 	}
 	idle := 0
@@ -164,10 +182,11 @@ func (db *dbInfo) mark(b *Backend, t *term, f *placedFence) bool {
 	if idle == mostIdle || len(t.marks) == mostMarks {
 		return false
 	}
-	next := b.extend(t, db.last.Load(), append(slices.Clip(t.marks), mark{f.version, f.keys}))
+	next := b.extend(t, db.last.Load(), append(slices.Clip(t.marks), mark{f.version, f.keys, f.digest}))
 	next.idle = idle
 	next.served.Store(0)
 	db.used(b.now(), t)
+	db.markings++
 	db.term.Store(next)
 	return true
 }

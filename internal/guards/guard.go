@@ -31,7 +31,7 @@ func all() []guard {
 	return slices.Concat(
 		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, budgetGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
-		bulkGuards, syncGuards, memberGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
+		bulkGuards, syncGuards, memberGuards, markGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards, pageGuards, backendDeleteGuards, sqlBackendGuards,
 	)
 }
