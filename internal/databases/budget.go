@@ -72,8 +72,10 @@ func (db *Database) Account(n int) {
 
 // Relieve makes room if there is too little. It is for who has just accounted for more, and
 // holds no lock of this package or of package near.
-func (db *Database) Relieve() {
-	b := db.budget
+func (db *Database) Relieve() { db.budget.makeRoom(db) }
+
+// makeRoom is Relieve; by is nil if room is made for a database that comes.
+func (b *budget) makeRoom(by *Database) {
 	used := b.used.Load()
 	if used <= b.limit {
 		return
@@ -84,16 +86,16 @@ func (db *Database) Relieve() {
 		return
 	}
 	defer b.mu.Unlock()
-	b.relieve(db)
+	b.relieve(by)
 }
 
-// relieve makes room, a little more than is needed. b.mu is held.
+// relieve makes room, a little more than is needed; by is as in makeRoom. b.mu is held.
 func (b *budget) relieve(by *Database) {
 	enough := b.limit - min(b.limit/ticks, mostSlack)
 	// Each database is met a few times at most: all of its values have gone by then, but those that
 	// are in use all the time.
 	for n := 8 * (b.len() + 1); n > 0 && b.used.Load() > enough; n-- {
-		if by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
+		if by != nil && by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
 			b.trim(by, ownSlots, enough)
 			if b.used.Load() <= enough {
 				return

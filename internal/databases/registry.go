@@ -149,6 +149,7 @@ func (r *Registry) entry(name string) *Database {
 	if db, ok := r.byName.Load(name); ok {
 		return db.(*Database)
 	}
+	r.budget.makeRoom(nil) // for it may never keep a value; before it is there, else it could leave at once, again and again
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if db, ok := r.byName.Load(name); ok {
