@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
@@ -86,5 +87,42 @@ func TestValuesOfAnOldStateCount(t *testing.T) {
 	}
 	if n := c.Stats().Values - before; n < 90 { // less those of a state that goes
 		t.Errorf("of 100 values %d are counted", n)
+	}
+}
+
+// A database in which a transaction keeps values is in use, however long ago the transaction has begun:
+// values make room for others, but the database stays.
+func TestADatabaseThatIsBeingFilledStays(t *testing.T) {
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{Memory: little, Size: math.MaxInt})
+	c := storetest.NewCache[int, string](t, store, "c", txcache.CacheOptions{})
+	tx := storetest.BeginReadOnly(t, store, "shop")
+	for key := range 100_000 {
+		c.Set(tx, key, "value")
+		for used := range min(key, 5) { // the hand comes by more than once
+			c.Get(t.Context(), tx, key-used)
+		}
+		if s := store.Status(); s.Left > 0 || s.Databases != 1 {
+			t.Fatalf("after %d values of %d bytes %d databases have left", key, s.Memory, s.Left)
+		}
+	}
+}
+
+// Databases that are in use at this very moment stay, although there is too little memory for all of their
+// values and the hand comes by again and again.
+func TestFewDatabasesInUseStay(t *testing.T) {
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{Memory: little, Size: math.MaxInt})
+	c := newCrowd(t, store, 1)
+	next := 0
+	for i := range 400 {
+		for db := range 4 {
+			database := fmt.Sprint("tenant", db)
+			for range 3 {
+				c.visit(t, database, 200)
+			}
+			storetest.Fill(t, store, database, c.caches[0], 50+i%7*100, &next)
+		}
+		if s := store.Status(); s.Left > 0 {
+			t.Fatalf("in round %d %d of 4 databases have left", i, s.Left)
+		}
 	}
 }

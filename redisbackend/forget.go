@@ -14,9 +14,9 @@ func (b *Backend) Forget(database string) bool {
 		return false
 	}
 	db.drop(b)
-	db.remove(&b.databases)
 	if isDigest(db.announced) {
-		b.longNames.Delete(db.announced)
+		b.longNames.Delete(db.announced) // before another dbInfo can take its place, which stores it again
 	}
+	db.remove(&b.databases)
 	return true
 }

@@ -37,6 +37,7 @@ type budget struct {
 
 const (
 	ticks      = 64   // in the time in which as much comes as there is room for
+	lately     = 8    // of them ago a database was in use that does not leave as long as there are values
 	freshShare = 8    // one in so many databases is fresh, or more
 	whale      = 4    // times the mean is what many times more means
 	ownSlots   = 4096 // that are looked at in a database that has so much, before the hand moves
@@ -86,11 +87,15 @@ func (b *budget) makeRoom(by *Database) {
 		return
 	}
 	defer b.mu.Unlock()
-	b.relieve(by)
+	now := b.tick.Load()
+	if by != nil {
+		by.seen.Store(now) // it is in use, though its transaction may have begun long ago
+	}
+	b.relieve(by, now)
 }
 
-// relieve makes room, a little more than is needed; by is as in makeRoom. b.mu is held.
-func (b *budget) relieve(by *Database) {
+// relieve makes room, a little more than is needed, at the tick now; by is as in makeRoom. b.mu is held.
+func (b *budget) relieve(by *Database, now uint32) {
 	enough := b.limit - min(b.limit/ticks, mostSlack)
 	// Each database is met a few times at most: all of its values have gone by then, but those that
 	// are in use all the time.
@@ -101,12 +106,13 @@ func (b *budget) relieve(by *Database) {
 				return
 			}
 		}
-		b.advance(enough)
+		b.advance(enough, now, n > 4*b.len())
 	}
 }
 
-// advance decides about the next database.
-func (b *budget) advance(enough int64) {
+// advance decides about the next database, at the tick now. values says that there may be values yet that
+// can go. Where databases are few the hand comes by more than once at a time.
+func (b *budget) advance(enough int64, now uint32, values bool) {
 	q := &b.kept
 	if b.fresh.len > 0 && (b.kept.len == 0 || b.fresh.len > b.len()/freshShare) {
 		q = &b.fresh
@@ -115,9 +121,10 @@ func (b *budget) advance(enough int64) {
 	if db == nil {
 		return
 	}
-	used := db.seen.Load() >= db.passed // it may be used all the time, and the hand come by often
+	seen := db.seen.Load()
+	used := seen >= db.passed || values && now-seen < lately // it may be used all the time, and the hand come by often
 	if q == &b.fresh {
-		used = db.seen.Load() > db.passed
+		used = seen > db.passed
 	}
 	switch {
 	case !used && b.registry.leave(db):
@@ -131,7 +138,7 @@ func (b *budget) advance(enough int64) {
 	case q == &b.fresh || b.trim(db, 0, enough): // else it goes on there next time
 		q.remove(db)
 		b.kept.add(db)
-		db.passed = b.tick.Load()
+		db.passed = now
 	}
 }
 

@@ -63,7 +63,7 @@ var budgetGuards = []guard{{
 	keeps:   "P13",
 	without: "Tenants that are used once push out those that are used all the time.",
 	file:    "internal/databases/budget.go",
-	text:    "		used = db.seen.Load() > db.passed\n",
+	text:    "		used = seen > db.passed\n",
 	gone:    "		used = true\n",
 	by:      "TestDatabasesThatComeBackStay",
 }, {
@@ -161,4 +161,20 @@ var budgetGuards = []guard{{
 	text:    "			u.last[i].CompareAndSwap(gone, nil)\n",
 	gone:    "			_, _ = i, gone\n",
 	by:      "TestValuesOfAnOldStateCount",
+}, {
+	name:    "a database that is being filled stays",
+	keeps:   "P13",
+	without: "A process with one tenant loses all that it keeps each time that a long transaction fills its memory.",
+	file:    "internal/databases/budget.go",
+	text:    "		by.seen.Store(now)",
+	gone:    "		",
+	by:      "TestADatabaseThatIsBeingFilledStays",
+}, {
+	name:    "a database that was used a moment ago stays",
+	keeps:   "P13",
+	without: "A process with few tenants loses all that it keeps of one of them, as the hand has come by twice.",
+	file:    "internal/databases/budget.go",
+	text:    " || values && now-seen < lately",
+	gone:    " || values && now-seen < lately && false",
+	by:      "TestFewDatabasesInUseStay",
 }}
