@@ -126,3 +126,45 @@ func TestFewDatabasesInUseStay(t *testing.T) {
 		}
 	}
 }
+
+// What is remembered of deletes counts.
+func TestDeletesThatAreRememberedCount(t *testing.T) {
+	const deletes, limit = 4000, 4 << 20
+	store := storetest.NewStore(t, memorybackend.New(), txcache.Options{Memory: limit})
+	c := storetest.NewCache[int, string](t, store, "c", txcache.CacheOptions{})
+	before := storetest.Heap()
+	remember := func(database string) {
+		t.Helper()
+		err := store.Update(t.Context(), database, func(tx *txcache.Tx) (err error) {
+			for key := range deletes {
+				err = errors.Join(err, c.Delete(tx, key))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const n = 20
+	for i := range n {
+		remember(fmt.Sprint("database", i))
+	}
+	heap, counted := int(storetest.Heap())-int(before), int(store.Status().Memory)
+	if diff := counted - heap; 4*max(diff, -diff) > heap {
+		t.Errorf("%d bytes are counted, the heap says %d", counted, heap)
+	}
+	for i := range 100 {
+		remember(fmt.Sprint("other", i))
+	}
+	if s := store.Status(); s.Memory > limit+limit/n || s.Databases > 2*n {
+		t.Errorf("%d bytes in %d databases; the store may have %d bytes", s.Memory, s.Databases, limit)
+	}
+	for db := range store.Databases() {
+		if err := store.Drop(t.Context(), db.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := store.Status().Memory; n != 0 {
+		t.Errorf("%d bytes are left after all databases were dropped", n)
+	}
+}

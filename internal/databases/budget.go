@@ -45,8 +45,8 @@ const (
 	mostSlack  = 1 << 18
 	goneMarks  = 1 << 16
 
-	// databaseBytes is about how much a database takes by itself: its state, in this package and
-	// in the backend.
+	// databaseBytes is about how much a database takes by itself, in this package and in the backend,
+	// besides what its state remembers.
 	databaseBytes = 2 << 10
 )
 

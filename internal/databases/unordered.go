@@ -55,6 +55,7 @@ func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 	var v *View
 	if i < 0 {
 		v = u.add(s, exact)
+		db.countState(s)
 	} else {
 		v = u.views[i]
 		copy(u.views[1:i+1], u.views[:i])

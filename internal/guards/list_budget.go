@@ -177,4 +177,20 @@ var budgetGuards = []guard{{
 	text:    " || values && now-seen < lately",
 	gone:    " || values && now-seen < lately && false",
 	by:      "TestFewDatabasesInUseStay",
+}, {
+	name:    "what a state remembers counts",
+	keeps:   "P13",
+	without: "A process keeps up to 800 kB for each database of which many keys were deleted, and counts 2 kB.",
+	file:    "internal/databases/database.go",
+	text:    "	db.countState(next.State)\n",
+	gone:    "",
+	by:      "TestDeletesThatAreRememberedCount",
+}, {
+	name:    "the state of a database that has left is not counted",
+	keeps:   "P13",
+	without: "What was remembered of deletes is counted for ever.",
+	file:    "internal/databases/leave.go",
+	text:    "	db.countState(nil)\n",
+	gone:    "",
+	by:      "TestDeletesThatAreRememberedCount",
 }}
