@@ -37,6 +37,7 @@ type budget struct {
 
 const (
 	ticks      = 64   // in the time in which as much comes as there is room for
+	lately     = 8    // of them ago a database was in use that does not leave as long as there are values
 	freshShare = 8    // one in so many databases is fresh, or more
 	whale      = 4    // times the mean is what many times more means
 	ownSlots   = 4096 // that are looked at in a database that has so much, before the hand moves
@@ -46,8 +47,8 @@ const (
 	goneMarks  = 1 << 16
 	reach      = 4 // times as many as there are
 
-	// databaseBytes is about how much a database takes by itself: its state, in this package and
-	// in the backend.
+	// databaseBytes is about how much a database takes by itself, in this package and in the backend,
+	// besides what its state remembers.
 	databaseBytes = 2 << 10
 )
 
@@ -74,8 +75,10 @@ func (db *Database) Account(n int) {
 
 // Relieve makes room if there is too little. It is for who has just accounted for more, and
 // holds no lock of this package or of package near.
-func (db *Database) Relieve() {
-	b := db.budget
+func (db *Database) Relieve() { db.budget.makeRoom(db) }
+
+// makeRoom is Relieve; by is nil if room is made for a database that comes.
+func (b *budget) makeRoom(by *Database) {
 	used := b.used.Load()
 	if used <= b.limit {
 		return
@@ -86,27 +89,32 @@ func (db *Database) Relieve() {
 		return
 	}
 	defer b.mu.Unlock()
-	b.relieve(db)
+	now := b.tick.Load()
+	if by != nil {
+		by.seen.Store(now) // it is in use, though its transaction may have begun long ago
+	}
+	b.relieve(by, now)
 }
 
-// relieve makes room, a little more than is needed. b.mu is held.
-func (b *budget) relieve(by *Database) {
+// relieve makes room, a little more than is needed, at the tick now; by is as in makeRoom. b.mu is held.
+func (b *budget) relieve(by *Database, now uint32) {
 	enough := b.limit - min(b.limit/ticks, mostSlack)
 	// Each database is met a few times at most: all of its values have gone by then, but those that
 	// are in use all the time.
 	for n := 8 * (b.len() + 1); n > 0 && b.used.Load() > enough; n-- {
-		if by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
+		if by != nil && by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
 			b.trim(by, ownSlots, enough)
 			if b.used.Load() <= enough {
 				return
 			}
 		}
-		b.advance(enough)
+		b.advance(enough, now, n > 4*b.len())
 	}
 }
 
-// advance decides about the next database.
-func (b *budget) advance(enough int64) {
+// advance decides about the next database, at the tick now. values says that there may be values yet that
+// can go. Where databases are few the hand comes by more than once at a time.
+func (b *budget) advance(enough int64, now uint32, values bool) {
 	q := &b.kept
 	if b.fresh.len > 0 && (b.kept.len == 0 || b.fresh.len > b.len()/freshShare) {
 		q = &b.fresh
@@ -115,9 +123,10 @@ func (b *budget) advance(enough int64) {
 	if db == nil {
 		return
 	}
-	used := db.seen.Load() >= db.passed // it may be used all the time, and the hand come by often
+	seen := db.seen.Load()
+	used := seen >= db.passed || values && now-seen < lately // it may be used all the time, and the hand come by often
 	if q == &b.fresh {
-		used = db.seen.Load() > db.passed
+		used = seen > db.passed
 	}
 	switch {
 	case !used && db.lives == 0 && b.registry.leave(db):
@@ -135,7 +144,7 @@ func (b *budget) advance(enough int64) {
 	}
 	q.remove(db)
 	b.kept.add(db)
-	db.passed = b.tick.Load()
+	db.passed = now
 }
 
 // trim lets go of values of db that nobody has used since it last did, until there is room

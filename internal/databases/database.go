@@ -73,6 +73,7 @@ type Database struct {
 	lives         uint8 // guarded by the budget's mu: rounds for which it stays unused
 
 	mu          sync.Mutex    // for those two, and what follows
+	stateBytes  int           // counted for its state
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used
 
 	unordered *unordered // used in place of the newest view and the generations if states are unordered; else nil
@@ -189,6 +190,7 @@ func (db *Database) change(s *backend.State, held []*backend.Fence) *View {
 	}
 	next.slots.Store(resolved)
 	db.newest.Store(next)
+	db.countState(next.State)
 	return next
 }
 
@@ -224,6 +226,7 @@ func (db *Database) drop(byName *sync.Map) (next *Database) {
 	gone := newView(nil, nil)
 	gone.gone = true
 	db.newest.Store(gone)
+	db.countState(nil)
 	db.discardAll()
 	return next
 }

@@ -23,6 +23,7 @@ func (r *Registry) leave(db *Database) bool {
 		return false
 	}
 	db.left = true
+	db.countState(nil)
 	db.discardAll()
 	db.newest.Store(newView(v.State, nil)) // another one: what others have resolved is of no use
 	here := weak.Make(db)
@@ -68,5 +69,6 @@ func (r *Registry) back(name string) *Database {
 		return nil
 	}
 	db.left = false
+	db.countState(db.newest.Load().State)
 	return db
 }

@@ -94,7 +94,10 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 			return db, nil, at, Unavailable(ctx, "synchronisation", name, err)
 		}
 		if r.Enlister != nil { // without a transaction of the database there is no snapshot
-			return db, db.unorderedView(state, false), Times{now, now}, nil
+			if v := db.unorderedView(state, false); v != nil {
+				return db, v, Times{now, now}, nil
+			}
+			continue
 		}
 		if state.Number > 0 && !r.numbers.Load() {
 			r.numbers.Store(true)
@@ -113,15 +116,19 @@ func (r *Registry) Sync(ctx context.Context, name string, poll time.Duration) (d
 // Own returns the view of the state that a transaction of the database has by its own
 // snapshot; exact says that it has one.
 func (r *Registry) Own(name string, s *backend.State, exact bool) (*Database, *View, error) {
-	if r.closed.Load() {
-		return nil, nil, ErrClosed
+	for {
+		if r.closed.Load() {
+			return nil, nil, ErrClosed
+		}
+		db, err := r.database(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.budget.touch(db)
+		if v := db.unorderedView(s, exact); v != nil {
+			return db, v, nil
+		}
 	}
-	db, err := r.database(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	r.budget.touch(db)
-	return db, db.unorderedView(s, exact), nil
 }
 
 // state asks the backend for the state of a database, and how late it may be.
@@ -149,6 +156,7 @@ func (r *Registry) entry(name string) *Database {
 	if db, ok := r.byName.Load(name); ok {
 		return db.(*Database)
 	}
+	r.budget.makeRoom(nil) // for it may never keep a value; before it is there, else it could leave at once, again and again
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if db, ok := r.byName.Load(name); ok {

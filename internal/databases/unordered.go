@@ -35,7 +35,8 @@ type ownKey struct {
 
 // unorderedView returns the view of a state that has no order; exact says that the
 // transaction has one snapshot. It is the same view for the same state, as long as the
-// database keeps it.
+// database keeps it. It is nil if the database has left meanwhile: what a view of that shares is not
+// counted, and would be shared still when the database has come back.
 func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 	last := &db.unordered.last[0]
 	if exact {
@@ -46,11 +47,15 @@ func (db *Database) unorderedView(s *backend.State, exact bool) *View {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.left {
+		return nil
+	}
 	u := db.unordered
 	i := slices.IndexFunc(u.views, func(v *View) bool { return v.State == s && v.Exact == exact })
 	var v *View
 	if i < 0 {
 		v = u.add(s, exact)
+		db.countState(s)
 	} else {
 		v = u.views[i]
 		copy(u.views[1:i+1], u.views[:i])
@@ -69,7 +74,11 @@ func (u *unordered) add(s *backend.State, exact bool) *View {
 	v.Unordered, v.Exact = true, exact
 	u.made++
 	if len(u.views) == maxViews {
+		gone := u.views[maxViews-1]
 		u.views = u.views[:maxViews-1]
+		for i := range u.last { // who begins under it gets one that is kept
+			u.last[i].CompareAndSwap(gone, nil)
+		}
 	}
 	u.views = slices.Insert(u.views, 0, v)
 	resolved := newSlots(len(u.generations))

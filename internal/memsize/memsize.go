@@ -2,6 +2,7 @@ package memsize
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,7 +12,14 @@ type sizer func(v reflect.Value, w *walk) int
 
 // A walk is the visit of one value. It ends early in a value that is large: what was not
 // looked at counts like what was, where it is of one slice or map, and nothing where it is not.
-type walk struct{ left int }
+type walk struct {
+	left int
+	seen []uintptr // what was met that may refer to something
+
+	// again says that something was met twice. Then there may be a cycle, in which each turn would
+	// multiply the estimate: where the walk ends early nothing is added for what was not looked at.
+	again bool
+}
 
 const (
 	// mostVisits bounds what one estimate costs.
@@ -19,6 +27,9 @@ const (
 
 	// mostElements is how many elements of a slice or map are looked at: the others are like them.
 	mostElements = 16
+
+	// mostBytes is the highest estimate.
+	mostBytes = 1 << 40
 )
 
 // Of returns a function that estimates how many bytes a T refers to, besides the T itself: the
@@ -28,13 +39,15 @@ const (
 func Of[T any]() func(*T) int {
 	t := reflect.TypeFor[T]()
 	if t.Kind() == reflect.String {
-		return func(v *T) int { return Class(len(*any(v).(*string))) }
+		if _, ok := any((*T)(nil)).(*string); ok { // a type of another name is sized as others are
+			return func(v *T) int { return Class(len(*any(v).(*string))) }
+		}
 	}
 	size := sizerOf(t)
 	if size == nil {
 		return nil
 	}
-	return func(v *T) int { return size(reflect.ValueOf(v).Elem(), &walk{mostVisits}) }
+	return func(v *T) int { return size(reflect.ValueOf(v).Elem(), &walk{left: mostVisits}) }
 }
 
 var (
@@ -60,13 +73,21 @@ func sizerLocked(t reflect.Type) sizer {
 		if l.done {
 			return l.size
 		}
-		return func(v reflect.Value, w *walk) int { return l.size(v, w) } // a type that refers to itself refers to something
+		return func(v reflect.Value, w *walk) int { return l.of(v, w) }
 	}
 	l := &lazy{}
 	sizers[t] = l
 	l.size = newSizer(t)
 	l.done = true
 	return l.size
+}
+
+// of is the sizer once the type is known in whole: it may refer to itself by an array of no length alone.
+func (l *lazy) of(v reflect.Value, w *walk) int {
+	if l.size == nil {
+		return 0
+	}
+	return l.size(v, w)
 }
 
 func newSizer(t reflect.Type) sizer {
@@ -93,10 +114,10 @@ func newSizer(t reflect.Type) sizer {
 }
 
 // mayChange reports whether what a t refers to may change while it is looked at: a type that
-// has a lock or an atomic value in it guards what else it has.
+// has a lock or an atomic value in it, or a pointer to one, guards what else it has.
 func mayChange(t reflect.Type) bool {
 	switch {
-	case t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic" || t.PkgPath() == "internal/sync":
+	case guards(t) || t.Kind() == reflect.Pointer && guards(t.Elem()):
 		return true
 	case t.Kind() == reflect.Array:
 		return mayChange(t.Elem())
@@ -110,9 +131,16 @@ func mayChange(t reflect.Type) bool {
 	return false
 }
 
+func guards(t reflect.Type) bool {
+	return t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic" || t.PkgPath() == "internal/sync"
+}
+
 func sliceSizer(t reflect.Type) sizer {
 	each, element := sizerLocked(t.Elem()), int(t.Elem().Size())
 	return func(v reflect.Value, w *walk) int {
+		if each != nil && v.Len() > 0 && w.met(v.Pointer()) {
+			return 0
+		}
 		return Class(v.Cap()*element) + elements(v, each, w)
 	}
 }
@@ -136,7 +164,17 @@ func elements(v reflect.Value, each sizer, w *walk) (bytes int) {
 		bytes += each(v.Index(i), w)
 		looked++
 	}
-	return extrapolated(bytes, looked, n)
+	return w.extrapolated(bytes, looked, n)
+}
+
+// met reports whether the walk has been at p, and takes note of it.
+func (w *walk) met(p uintptr) bool {
+	if slices.Contains(w.seen, p) {
+		w.again = true
+		return true
+	}
+	w.seen = append(w.seen, p)
+	return false
 }
 
 // visit reports whether there is time for one more.
@@ -145,11 +183,12 @@ func (w *walk) visit() bool {
 	return w.left >= 0
 }
 
-func extrapolated(bytes, looked, n int) int {
-	if looked == 0 {
-		return 0
+// extrapolated returns what n elements refer to if those that were looked at refer to so many bytes.
+func (w *walk) extrapolated(bytes, looked, n int) int {
+	if looked == 0 || w.again && w.left < 0 {
+		return bytes
 	}
-	return int(int64(bytes) * int64(n) / int64(looked))
+	return int(min(float64(bytes)*float64(n)/float64(looked), mostBytes))
 }
 
 func structSizer(t reflect.Type) sizer {
@@ -183,8 +222,11 @@ func pointerSizer(t reflect.Type) sizer {
 		if v.IsNil() || !w.visit() {
 			return 0
 		}
-		if each == nil {
+		switch {
+		case each == nil:
 			return element
+		case w.met(v.Pointer()):
+			return 0
 		}
 		return element + each(v.Elem(), w)
 	}
@@ -212,6 +254,9 @@ func mapSizer(t reflect.Type) sizer {
 		if key == nil && value == nil {
 			return bytes
 		}
+		if w.met(v.Pointer()) {
+			return 0
+		}
 		inner, looked := 0, 0
 		for each := v.MapRange(); looked < mostElements && each.Next() && w.visit(); looked++ {
 			if key != nil {
@@ -221,7 +266,7 @@ func mapSizer(t reflect.Type) sizer {
 				inner += value(each.Value(), w)
 			}
 		}
-		return bytes + extrapolated(inner, looked, n)
+		return bytes + w.extrapolated(inner, looked, n)
 	}
 }
 

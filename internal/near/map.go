@@ -33,7 +33,7 @@ type Map[K comparable, V any] struct {
 	size   int
 	count  int
 	policy *policy // nil until the map is full and wants room
-	weight int     // of all entries, as the owner weighs them; see removed
+	weight int     // of all entries, as the owner weighs them
 	told   int     // bytes of which the owner knows
 	swept  int     // the slot that Trim looks at next
 }
@@ -85,7 +85,7 @@ func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 // is a number that the caller keeps with the value.
 func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
 	e := newEntry(key, uint32(hash), value, expires, fill)
-	weight := m.weigh(e)
+	w := m.weigh(e)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()
@@ -96,7 +96,7 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	if old, slot := t.search(key, uint32(hash)); old != nil {
 		e.setUses(old.uses())
 		slot.Store(e)
-		m.weight += weight - m.mean()
+		m.reweigh(t, t.number(slot, uint32(hash)), w)
 		m.tell(0)
 		return
 	}
@@ -108,7 +108,7 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	}
 	slot := t.insert(e)
 	m.count++
-	m.weight += weight
+	m.reweigh(t, slot, w)
 	m.tell(1)
 	if m.policy != nil {
 		m.policy.added(uint32(hash), slot)
@@ -136,7 +136,7 @@ func (m *Map[K, V]) evicted() {
 // remove takes the entry out of a slot.
 func (m *Map[K, V]) remove(t *table[K, V], slot int) {
 	t.remove(slot)
-	m.weight -= m.mean()
+	m.reweigh(t, slot, 0)
 	m.count--
 	m.tell(-1)
 }

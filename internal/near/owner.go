@@ -26,16 +26,22 @@ type Owner[K comparable, V any] interface {
 const nothingMore = math.MinInt
 
 // weigh returns about how many bytes an entry takes.
-func (m *Map[K, V]) weigh(e *Entry[K, V]) int {
+func (m *Map[K, V]) weigh(e *Entry[K, V]) weight {
 	if m.owner == nil {
 		return 0
 	}
-	return memsize.Class(int(unsafe.Sizeof(*e))) + m.owner.Weigh(&e.key, &e.value)
+	return weightOf(m.bare() + m.owner.Weigh(&e.key, &e.value))
 }
 
-// mean returns what an entry weighs in the mean: so much is taken off for one that goes, as
-// nobody has kept its own weight, nor may its value be looked at any more.
-func (m *Map[K, V]) mean() int { return m.weight / max(1, m.count) }
+// bare returns how many bytes an entry takes that refers to nothing.
+func (m *Map[K, V]) bare() int { return memsize.Class(int(unsafe.Sizeof(Entry[K, V]{}))) }
+
+// reweigh makes w the weight of what is in a slot, 0 if nothing is. What goes takes its own weight with
+// it: large values may come, stay or be replaced more often than small ones.
+func (m *Map[K, V]) reweigh(t *table[K, V], slot int, w weight) {
+	m.weight += w.bytes() - t.weights[slot].bytes()
+	t.weights[slot] = w
+}
 
 // tell tells the owner of so many more values, and of bytes once they have changed by a sixteenth:
 // then what others count need not change with every entry.

@@ -27,10 +27,11 @@ type bucket[K comparable, V any] struct {
 // lock, changes it.
 type table[K comparable, V any] struct {
 	buckets []bucket[K, V]
+	weights []weight // of the entries, by slot
 }
 
 func newTable[K comparable, V any](buckets int) *table[K, V] {
-	return &table[K, V]{buckets: make([]bucket[K, V], buckets)}
+	return &table[K, V]{buckets: make([]bucket[K, V], buckets), weights: make([]weight, buckets*slotsPerBucket)}
 }
 
 // bucketsFor returns how many buckets a table needs for n entries, the largest
@@ -98,7 +99,7 @@ func (t *table[K, V]) resized(buckets int) *table[K, V] {
 	other := newTable[K, V](buckets)
 	for number := range t.slots() {
 		if e := t.slot(number).Load(); e != nil {
-			other.insert(e)
+			other.weights[other.insert(e)] = t.weights[number]
 		}
 	}
 	return other
@@ -109,7 +110,18 @@ func (t *table[K, V]) bytes() int {
 	if t == nil {
 		return 0
 	}
-	return int(unsafe.Sizeof(*t)) + len(t.buckets)*int(unsafe.Sizeof(bucket[K, V]{}))
+	return int(unsafe.Sizeof(*t)) + len(t.buckets)*int(unsafe.Sizeof(bucket[K, V]{})) + len(t.weights)*int(unsafe.Sizeof(weight(0)))
+}
+
+// number returns the number of a slot, which has an entry with hash.
+func (t *table[K, V]) number(slot *atomic.Pointer[Entry[K, V]], hash uint32) int {
+	for i := t.home(hash); ; i = t.next(i) {
+		for s := range t.buckets[i].slots {
+			if &t.buckets[i].slots[s] == slot {
+				return i*slotsPerBucket + s
+			}
+		}
+	}
 }
 
 // slot returns the slot with the given number.
