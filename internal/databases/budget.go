@@ -53,7 +53,7 @@ const (
 )
 
 func newBudget(r *Registry, limit int64) *budget {
-	return &budget{registry: r, seed: maphash.MakeSeed(), limit: limit, unit: max(1, limit/ticks)}
+	return &budget{registry: r, seed: maphash.MakeSeed(), fresh: line{place: fresh}, kept: line{place: kept}, limit: limit, unit: max(1, limit/ticks)}
 }
 
 // touch takes note that db is used.
@@ -102,7 +102,7 @@ func (b *budget) relieve(by *Database, now uint32) {
 	// Each database is met a few times at most: all of its values have gone by then, but those that
 	// are in use all the time.
 	for n := 8 * (b.len() + 1); n > 0 && b.used.Load() > enough; n-- {
-		if by != nil && by.line != nil && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
+		if by != nil && by.place != nowhere && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
 			b.trim(by, ownSlots, enough)
 			if b.used.Load() <= enough {
 				return
@@ -169,7 +169,7 @@ func (b *budget) join(db *Database) {
 	b.touch(db)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if db.line == nil {
+	if db.place == nowhere {
 		db.passed = b.tick.Load()
 		if b.remembers(db) {
 			b.kept.add(db)
@@ -211,14 +211,18 @@ func (b *budget) hash(db *Database) (at int, hash uint32) {
 func (b *budget) part(db *Database) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if db.line != nil {
+	if db.place != nowhere {
 		b.remove(db)
 	}
 }
 
 // remove removes a database that was joined. b.mu is held.
 func (b *budget) remove(db *Database) {
-	db.line.remove(db)
+	if db.place == fresh {
+		b.fresh.remove(db)
+	} else {
+		b.kept.remove(db)
+	}
 	db.Account(-databaseBytes)
 }
 

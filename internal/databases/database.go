@@ -62,18 +62,18 @@ type Database struct {
 	bytes  atomic.Int64 // that the process keeps of it, about
 
 	// Guarded by the budget's mu:
-	line          *line // in which it is; nil: in none
-	before, after *Database
-	trimmed       int32  // the generation that is trimmed next
-	passed        uint32 // the tick when the hand passed it, or it came
+	before, after *Database // in its line
+	trimmed       int32     // the generation that is trimmed next
+	passed        uint32    // the tick when the hand passed it, or it came
+	place         place
+	lives         uint8 // rounds for which it stays unused
 
-	seen atomic.Uint32 // the tick of the budget when it was last used
+	dropped, left bool // left: it is in no registry, until it is used again
 
-	dropped, left bool  // left: it is in no registry, until it is used again
-	lives         uint8 // guarded by the budget's mu: rounds for which it stays unused
+	seen       atomic.Uint32 // the tick of the budget when it was last used
+	stateBytes int32         // counted for its state
 
-	mu          sync.Mutex    // for those two, and what follows
-	stateBytes  int           // counted for its state
+	mu          sync.Mutex    // for dropped, left, stateBytes and what follows
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used
 
 	unordered *unordered // used in place of the newest view and the generations if states are unordered; else nil

@@ -1,14 +1,24 @@
 package databases
 
+// A place says in which line a database is.
+type place uint8
+
+const (
+	nowhere place = iota
+	fresh
+	kept
+)
+
 // A line is databases in the order in which they were added. The budget's mu guards it.
 type line struct {
+	place       place // of those in it
 	first, last *Database
 	len         int
 }
 
 // add adds a database that is in no line.
 func (l *line) add(db *Database) {
-	db.line, db.before, db.after = l, l.last, nil
+	db.place, db.before, db.after = l.place, l.last, nil
 	if l.last == nil {
 		l.first = db
 	} else {
@@ -29,6 +39,6 @@ func (l *line) remove(db *Database) {
 	} else {
 		db.after.before = db.before
 	}
-	db.line, db.before, db.after = nil, nil, nil
+	db.place, db.before, db.after = nowhere, nil, nil
 	l.len--
 }

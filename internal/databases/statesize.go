@@ -1,6 +1,10 @@
 package databases
 
-import "github.com/seed-dad15c92/txcache/backend"
+import (
+	"math"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
 
 const (
 	deleteBytes = 48 // of each delete or sum that a state remembers
@@ -14,6 +18,7 @@ func (db *Database) countState(s *backend.State) {
 	if s != nil {
 		bytes = deleteBytes*(s.Deletes.Len()+s.Sums.Len()) + tokenBytes*len(s.Caches)
 	}
-	db.Account(bytes - db.stateBytes)
-	db.stateBytes = bytes
+	bytes = min(bytes, math.MaxInt32)
+	db.Account(bytes - int(db.stateBytes))
+	db.stateBytes = int32(bytes)
 }

@@ -105,7 +105,7 @@ var budgetGuards = []guard{{
 	keeps:   "P13",
 	without: "A large value that is replaced again and again counts a thousand times, or large ones that stay count as small.",
 	file:    "internal/near/owner.go",
-	text:    "	m.weight += w.bytes() - t.weights[slot].bytes()\n",
+	text:    "	m.weight += w.bytes() - t.weight(slot).bytes()\n",
 	gone:    "	m.weight += w.bytes() - m.weight/max(1, m.count)\n",
 	by:      "TestAWeightGoesWithItsEntry",
 	in:      "internal/near",

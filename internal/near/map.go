@@ -33,7 +33,7 @@ type Map[K comparable, V any] struct {
 	size   int
 	count  int
 	policy *policy // nil until the map is full and wants room
-	weight int     // of all entries, as the owner weighs them
+	weight int     // of all entries together
 	told   int     // bytes of which the owner knows
 	swept  int     // the slot that Trim looks at next
 }

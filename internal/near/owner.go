@@ -30,7 +30,7 @@ func (m *Map[K, V]) weigh(e *Entry[K, V]) weight {
 	if m.owner == nil {
 		return 0
 	}
-	return weightOf(m.bare() + m.owner.Weigh(&e.key, &e.value))
+	return weightOf(m.owner.Weigh(&e.key, &e.value))
 }
 
 // bare returns how many bytes an entry takes that refers to nothing.
@@ -39,8 +39,8 @@ func (m *Map[K, V]) bare() int { return memsize.Class(int(unsafe.Sizeof(Entry[K,
 // reweigh makes w the weight of what is in a slot, 0 if nothing is. What goes takes its own weight with
 // it: large values may come, stay or be replaced more often than small ones.
 func (m *Map[K, V]) reweigh(t *table[K, V], slot int, w weight) {
-	m.weight += w.bytes() - t.weights[slot].bytes()
-	t.weights[slot] = w
+	m.weight += w.bytes() - t.weight(slot).bytes()
+	t.setWeight(slot, w)
 }
 
 // tell tells the owner of so many more values, and of bytes once they have changed by a sixteenth:
@@ -49,7 +49,7 @@ func (m *Map[K, V]) tell(values int) {
 	if m.owner == nil || m.told == nothingMore {
 		return
 	}
-	more := m.weight + m.table.Load().bytes() + m.policy.bytes() - m.told
+	more := m.weight + m.count*m.bare() + m.table.Load().bytes() + m.policy.bytes() - m.told
 	if m.count > 0 && max(more, -more) <= m.told/16 {
 		more = 0
 	}

@@ -22,7 +22,7 @@ func (m *Map[K, V]) Expire(key K, hash uint64) {
 		var none V
 		slot.Store(newEntry(key, old.hash(), none, gone, 0))
 		if m.owner != nil {
-			m.reweigh(t, t.number(slot, uint32(hash)), weightOf(m.bare()))
+			m.reweigh(t, t.number(slot, uint32(hash)), 0)
 			m.tell(0)
 		}
 	}

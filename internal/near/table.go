@@ -27,11 +27,11 @@ type bucket[K comparable, V any] struct {
 // lock, changes it.
 type table[K comparable, V any] struct {
 	buckets []bucket[K, V]
-	weights []weight // of the entries, by slot
+	weights *[]weight // of the entries, by slot; nil: all are 0
 }
 
 func newTable[K comparable, V any](buckets int) *table[K, V] {
-	return &table[K, V]{buckets: make([]bucket[K, V], buckets), weights: make([]weight, buckets*slotsPerBucket)}
+	return &table[K, V]{buckets: make([]bucket[K, V], buckets)}
 }
 
 // bucketsFor returns how many buckets a table needs for n entries, the largest
@@ -99,7 +99,7 @@ func (t *table[K, V]) resized(buckets int) *table[K, V] {
 	other := newTable[K, V](buckets)
 	for number := range t.slots() {
 		if e := t.slot(number).Load(); e != nil {
-			other.weights[other.insert(e)] = t.weights[number]
+			other.setWeight(other.insert(e), t.weight(number))
 		}
 	}
 	return other
@@ -110,7 +110,11 @@ func (t *table[K, V]) bytes() int {
 	if t == nil {
 		return 0
 	}
-	return int(unsafe.Sizeof(*t)) + len(t.buckets)*int(unsafe.Sizeof(bucket[K, V]{})) + len(t.weights)*int(unsafe.Sizeof(weight(0)))
+	bytes := int(unsafe.Sizeof(*t)) + len(t.buckets)*int(unsafe.Sizeof(bucket[K, V]{}))
+	if t.weights != nil {
+		bytes += t.slots() * int(unsafe.Sizeof(weight(0)))
+	}
+	return bytes
 }
 
 // number returns the number of a slot, which has an entry with hash.
