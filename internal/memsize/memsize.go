@@ -47,8 +47,16 @@ func Of[T any]() func(*T) int {
 	if size == nil {
 		return nil
 	}
-	return func(v *T) int { return size(reflect.ValueOf(v).Elem(), &walk{left: mostVisits}) }
+	return func(v *T) int {
+		w := walks.Get().(*walk)
+		w.left, w.seen, w.again = mostVisits, w.seen[:0], false
+		bytes := size(reflect.ValueOf(v).Elem(), w)
+		walks.Put(w)
+		return bytes
+	}
 }
+
+var walks = sync.Pool{New: func() any { return new(walk) }}
 
 var (
 	mu     sync.Mutex

@@ -78,7 +78,7 @@ func TestWhatRefersToItselfCountsOnce(t *testing.T) {
 
 type marked struct {
 	_ [0]*marked
-	n int
+	_ int
 }
 
 // A type that refers to itself in an array of no length alone refers to nothing.
