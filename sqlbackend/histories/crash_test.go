@@ -64,10 +64,12 @@ func TestFailoverThatLosesCommitsLeavesNothingStale(t *testing.T) {
 	h.sane()
 }
 
-// reconnect closes the connections that are open.
+// reconnect closes the connections that are open, also those that a fold in the background uses now:
+// they would go on with a file that is not there any more.
 func (h *history) reconnect() {
 	for _, s := range h.servers {
 		s.db.SetMaxIdleConns(0)
+		storetest.Within(h.t, storetest.Recovery, "all connections are closed", func() bool { return s.db.Stats().OpenConnections == 0 })
 		s.db.SetMaxIdleConns(40)
 	}
 }
