@@ -14,9 +14,11 @@ import (
 // 2023), with databases for objects. A database is fresh until it has been used again some
 // time after its first use, or comes back soon after it had to leave; most are not, and leave without
 // anything of the others being looked at.
+//
 // Over the others a hand goes round. From a database that was used since it last came by it takes the
-// values that were not; one that was not used leaves, after as many rounds as it was used in, at most three. And a database that has many times
-// more than the others takes the room for its values mostly from itself: it cannot push them out.
+// values that were not; one that was not used leaves, after as many rounds as it was used in, at most
+// three. And a database that has many times more than the others takes the room for its values mostly
+// from itself: it cannot push them out.
 //
 // Time is measured in bytes that came, so where there is room nothing is done.
 type budget struct {
@@ -36,16 +38,16 @@ type budget struct {
 }
 
 const (
-	ticks      = 64   // in the time in which as much comes as there is room for
-	lately     = 8    // of them ago a database was in use that does not leave as long as there are values
-	freshShare = 8    // one in so many databases is fresh, or more
-	whale      = 4    // times the mean is what many times more means
-	ownSlots   = 4096 // that are looked at in a database that has so much, before the hand moves
-	trimSlots  = 1024 // that are looked at under the lock of one map
-	mostSlack  = 1 << 18
+	ticks      = 64      // in the time in which as much comes as there is room for
+	lately     = 8       // a database that was used fewer ticks ago stays as long as values can go
+	freshShare = 8       // one in so many databases is fresh, or more
+	whale      = 4       // times the mean is what many times more means
+	ownSlots   = 4096    // that are looked at in a database that has so much, before the hand moves
+	trimSlots  = 1024    // that are looked at under the lock of one map
+	mostSlack  = 1 << 18 // bytes by which more room is made than is needed
 	mostLives  = 3
 	goneMarks  = 1 << 16
-	reach      = 4 // times as many as there are
+	reach      = 4 // a database that left is remembered while so many times more leave than there are
 
 	// databaseBytes is about how much a database takes by itself, in this package and in the backend,
 	// besides what its state remembers.
@@ -73,7 +75,7 @@ func (db *Database) Account(n int) {
 	}
 }
 
-// Relieve makes room if there is too little. It is for who has just accounted for more, and
+// Relieve makes room if there is too little. Its caller has just accounted for more, and
 // holds no lock of this package or of package near.
 func (db *Database) Relieve() { db.budget.makeRoom(db) }
 
@@ -84,7 +86,7 @@ func (b *budget) makeRoom(by *Database) {
 		return
 	}
 	if used-b.limit > b.limit/16 {
-		b.mu.Lock() // who adds must not be faster than who makes room
+		b.mu.Lock() // values must not come faster than room is made
 	} else if !b.mu.TryLock() {
 		return
 	}

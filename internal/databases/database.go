@@ -68,12 +68,14 @@ type Database struct {
 	place         place
 	lives         uint8 // rounds for which it stays unused
 
-	dropped, left bool // left: it is in no registry, until it is used again
+	seen atomic.Uint32 // the tick of the budget when it was last used
 
-	seen       atomic.Uint32 // the tick of the budget when it was last used
-	stateBytes int32         // counted for its state
+	// Guarded by mu; the order keeps a Database small, as there are very many:
+	dropped    bool
+	left       bool  // it is in no registry, until it is used again
+	stateBytes int32 // counted for its state
+	mu         sync.Mutex
 
-	mu          sync.Mutex    // for dropped, left, stateBytes and what follows
 	generations []*generation // sorted by the ID of their cache; one for each cache that was used
 
 	unordered *unordered // used in place of the newest view and the generations if states are unordered; else nil

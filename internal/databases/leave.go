@@ -2,6 +2,7 @@ package databases
 
 import (
 	"runtime"
+	"slices"
 	"weak"
 )
 
@@ -9,7 +10,8 @@ import (
 // begun before go on, and share nothing with others any more. As long as there are such, and the
 // garbage collector has not been there, the database comes back as the same one when it is
 // used again: so what concerns it later, a drop for instance, concerns them. When nobody refers to it
-// any more, the backend forgets what it knows of it in the process.
+// any more, the backend forgets what it knows of it in the process, as soon as another database comes:
+// the collector's goroutine is no place to call a backend.
 
 // leave makes db leave. It returns false, and does nothing, if commits hold caches of it.
 func (r *Registry) leave(db *Database) bool {
@@ -28,7 +30,7 @@ func (r *Registry) leave(db *Database) bool {
 	db.newest.Store(newView(v.State, nil)) // another one: what others have resolved is of no use
 	here := weak.Make(db)
 	r.away.Store(db.Name, here)
-	runtime.AddCleanup(db, forget, departed{weak.Make(r), db.Name, here})
+	runtime.AddCleanup(db, departed.bury, departed{weak.Make(r), db.Name, here})
 	r.byName.CompareAndDelete(db.Name, db)
 	return true
 }
@@ -40,16 +42,35 @@ type departed struct {
 	database weak.Pointer[Database]
 }
 
-// forget makes the backend forget a database that has left, and to which nobody refers any more.
-func forget(d departed) {
-	r := d.registry.Value()
-	if r == nil {
-		return
+// bury takes note that nobody refers to the database any more.
+func (d departed) bury() {
+	if r := d.registry.Value(); r != nil {
+		r.buryMu.Lock()
+		defer r.buryMu.Unlock()
+		r.buried = append(r.buried, d)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.away.CompareAndDelete(d.name, d.database) && r.forgetter != nil && !r.closed.Load() {
-		r.forgetter.Forget(d.name)
+}
+
+// forgetAtOnce is how many databases the backend forgets at most when one comes: more than leave for it.
+const forgetAtOnce = 64
+
+// forget makes the backend forget databases to which nobody refers any more. One that it cannot forget now
+// it is asked to forget again. r.mu is held.
+func (r *Registry) forget() {
+	r.buryMu.Lock()
+	n := min(len(r.buried), forgetAtOnce)
+	some := slices.Clone(r.buried[:n])
+	r.buried = slices.Delete(r.buried, 0, n)
+	r.buryMu.Unlock()
+	for _, d := range some {
+		if last, _ := r.away.Load(d.name); last != d.database {
+			continue // it was used again
+		}
+		if r.forgetter == nil || r.forgetter.Forget(d.name) {
+			r.away.Delete(d.name)
+		} else {
+			d.bury()
+		}
 	}
 }
 

@@ -51,6 +51,9 @@ type Registry struct {
 	mu      sync.Mutex // for adding to byName
 	budget  *budget
 
+	buryMu sync.Mutex
+	buried []departed // databases that have left, and to which nobody refers any more; guarded by buryMu
+
 	forgetter backend.Forgetter // nil if the backend keeps nothing of databases, or cannot forget it
 }
 
@@ -162,6 +165,7 @@ func (r *Registry) entry(name string) *Database {
 	if db, ok := r.byName.Load(name); ok {
 		return db.(*Database)
 	}
+	r.forget()
 	db := r.back(name)
 	if db == nil {
 		db = newDatabase(name, nil, r.budget)

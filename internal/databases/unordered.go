@@ -76,7 +76,7 @@ func (u *unordered) add(s *backend.State, exact bool) *View {
 	if len(u.views) == maxViews {
 		gone := u.views[maxViews-1]
 		u.views = u.views[:maxViews-1]
-		for i := range u.last { // who begins under it gets one that is kept
+		for i := range u.last { // the next transaction with that state gets a view that is kept
 			u.last[i].CompareAndSwap(gone, nil)
 		}
 	}

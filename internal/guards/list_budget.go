@@ -65,7 +65,7 @@ var budgetGuards = []guard{{
 	file:    "internal/databases/budget.go",
 	text:    "		used = seen > db.passed\n",
 	gone:    "		used = true\n",
-	by:      "TestDatabasesThatComeBackStay",
+	by:      "TestDatabasesInUseStay",
 }, {
 	name:    "a database that comes back soon is kept",
 	keeps:   "P13",
@@ -73,7 +73,7 @@ var budgetGuards = []guard{{
 	file:    "internal/databases/budget.go",
 	text:    "	return m.hash == hash && int(",
 	gone:    "	return m.hash != hash && int(",
-	by:      "TestDatabasesThatComeBackStay",
+	by:      "TestDatabasesInUseStay",
 }, {
 	name:    "a large tenant makes room for itself",
 	keeps:   "P13",
@@ -193,4 +193,12 @@ var budgetGuards = []guard{{
 	text:    "	db.countState(nil)\n",
 	gone:    "",
 	by:      "TestDeletesThatAreRememberedCount",
+}, {
+	name:    "what could not be forgotten is forgotten later",
+	keeps:   "P13",
+	without: "A backend keeps for ever what it knows of a database that was asked of when it had to be forgotten.",
+	file:    "internal/databases/leave.go",
+	text:    "			d.bury()\n",
+	gone:    "			r.away.Delete(d.name)\n",
+	by:      "TestABackendForgetsWhatHasLeft",
 }}
