@@ -1,6 +1,8 @@
 package redisbackend_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,4 +42,30 @@ func TestAServerThatTakesNoRegistrations(t *testing.T) {
 	}
 	server.Do("CONFIG", "SET", "min-replicas-to-write", "0")
 	begins()
+}
+
+// A user who may not tell members of a fence is refused it, but the change is announced: it may be done, and
+// a process with Channel relies on hearing of it.
+func TestAChangeThatMembersAreNotToldOfIsAnnounced(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("acl", "setuser", "app", "on", ">secret", "resetchannels", "&txcache:@changes", "allkeys", "allcommands")
+	member := over(t, &redis.Options{Addr: server.Addr}, &redisbackend.Options{Lease: true})
+	awaitListening(t, member.Backend)
+	for range 5 {
+		mustSync(t, member.Backend, "shop")
+	}
+	heard := server.Client().Subscribe(t.Context(), "txcache:@changes")
+	t.Cleanup(func() { _ = heard.Close() })
+	if _, err := heard.Receive(t.Context()); err != nil { // that it listens
+		t.Fatal(err)
+	}
+	app := over(t, &redis.Options{Addr: server.Addr, Username: "app", Password: "secret"}, nil)
+	if err := app.Fence(t.Context(), "shop", deleting("c", 1)); err == nil {
+		t.Error("a fence is placed of which members are not told")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if m, err := heard.ReceiveMessage(ctx); err != nil || !strings.HasPrefix(m.Payload, "shop ") {
+		t.Errorf("heard %v, %v; want the change", m, err)
+	}
 }

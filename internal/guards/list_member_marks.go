@@ -42,4 +42,12 @@ var markGuards = []guard{{
 	text:    "err != nil && start.request > 0 && isRefusal(err)",
 	gone:    "false && isRefusal(err)",
 	by:      "TestAServerThatTakesNoRegistrations",
+}, {
+	name:    "members: one channel that is refused keeps no other back",
+	keeps:   "P3",
+	without: "A process that relies on announcements does not hear of a change, as the user who made it may not tell members.",
+	file:    "redisbackend/scripts/database.lua",
+	text:    "  if db.changed then refused = publish(",
+	gone:    "  if db.changed and not untold then refused = publish(",
+	by:      "TestAChangeThatMembersAreNotToldOfIsAnnounced",
 }}

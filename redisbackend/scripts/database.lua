@@ -282,7 +282,7 @@ local function resolve(db)
       if string.find(expired, '\n' .. line .. '\n', 1, true) then
         start(db, all, names)
       else
-        -- Who has placed it without these two waits for nobody.
+        -- A process that has placed it without these two waits for nobody.
         placed, serial = placed or '0', serial or text(db.members.serial)
         table.insert(db.fences, { id = id, all = all, names = names, placed = placed, serial = serial, line = line })
       end
@@ -290,8 +290,8 @@ local function resolve(db)
   end
 end
 
--- whole reports whether a fence is not of keys alone. Who hears of such a one must not use any
--- earlier state.
+-- whole reports whether a fence is not of keys alone. A member that hears of such a one must not use
+-- any earlier state.
 local function whole(fence)
   if fence.all == '1' then return true end
   for item in string.gmatch(fence.names, '%S+') do
@@ -478,10 +478,10 @@ local function finish(db)
   if db.changed or lines ~= db.lines or not db.said then redis.call('HSET', key, 'n', redis.call('HLEN', key)) end
   local count, more = 0, false
   if db.waits then count, more = others(db, db.waits) end
-  local refused
-  if count > 0 and (db.changed or db.again) then refused = tell(db, db.waits) end
-  if db.changed then refused = refused or publish(ARGV[2], ARGV[3] .. ' ' .. both) end
-  if refused then return refused end
+  local untold, refused -- one of them that may not be published is no reason to keep the other back
+  if count > 0 and (db.changed or db.again) then untold = tell(db, db.waits) end
+  if db.changed then refused = publish(ARGV[2], ARGV[3] .. ' ' .. both) end
+  if untold or refused then return untold or refused end
   local reply = {
     db.epoch, version, lines, text(db.members.serial), db.waits and db.waits.serial or '0',
     text(count), more and '1' or '0', db.registered and '1' or '0',

@@ -2,7 +2,7 @@
 -- of the fence are fenced. Its registration stays. KEYS[1] the hash of a database, see
 -- database.lua; ARGV 1 the name of the process as a member, 2 the epoch and 3 the version of
 -- the change that placed the fence, 4 the digest of the items. It does nothing unless that
--- fence stands: whoever told the process of it may have told nonsense.
+-- fence stands: what the process was told of it may be nonsense.
 local key, member, epoch, placed, digest = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 -- A server that is full takes what a script writes if it has written before.
