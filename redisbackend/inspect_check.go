@@ -47,7 +47,7 @@ func (b inspector) Check(ctx context.Context) (*inspect.Checkup, error) {
 	}
 	c.try("fence a cache", func() error { return b.Fence(ctx, name, f) })
 	c.try("clear a cache", func() error { _, err := b.Clear(ctx, name, f); return err })
-	// Nobody who listens takes note of these: there is no such process, and no such database.
+	// No process that listens takes note of these: there is no such process, and no such database.
 	c.try("announce a change", func() error { return b.checkAnnouncement(ctx, b.layout.channel(), "! "+string(f.ID)+" 0") })
 	if b.expectsMembers.Load() {
 		c.try("tell members of a fence", func() error { return b.checkAnnouncement(ctx, b.layout.fences(), " "+string(f.ID)+" 0 *") })

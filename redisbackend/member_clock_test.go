@@ -20,11 +20,7 @@ func TestATermEndsWhileTheMachineIsSuspended(t *testing.T) {
 	})
 	t.Run("while it asks", func(t *testing.T) {
 		withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-			time.Sleep(shortTerm)
-			g := newGate(p.client)
-			release := g.hold(g.after, "evalsha")
-			go func() { _, _ = p.Sync(t.Context(), "shop") }()
-			synctest.Wait()
+			release := asking(t, p)
 			suspended(t, p, e, other)
 			release()
 			synctest.Wait()

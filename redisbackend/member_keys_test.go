@@ -162,7 +162,7 @@ func TestAnswersOfBeforeAFenceAreMarked(t *testing.T) {
 	})
 }
 
-// A term does not go on with a fence of a cache: who reads of one acknowledges, without being told.
+// A term does not go on with a fence of a cache: a member that reads of one acknowledges, without being told.
 func TestAReadThatShowsAFenceOfACache(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
 		g := newGate(p.client)
@@ -206,7 +206,7 @@ func TestOwnDeletesEndNoTerm(t *testing.T) {
 	})
 }
 
-// Each change of keys waits for who does not hear of it, also while others wait.
+// Each change of keys waits for a member that does not hear of it, also while others wait.
 func TestADeleteWaitsForWhoDoesNotHear(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
 		mustFenceKeys(t, other, 1)

@@ -205,14 +205,21 @@ func TestRegistrationsAreOverAWaitAfterTheAnswer(t *testing.T) {
 	})
 }
 
+// asking makes p, whose term is over, ask for a state, and holds the answer until release is called.
+func asking(t *testing.T, p *process) (release func()) {
+	t.Helper()
+	time.Sleep(shortTerm)
+	g := newGate(p.client)
+	release = g.hold(g.after, "evalsha")
+	go func() { _, _ = p.Sync(t.Context(), "shop") }()
+	synctest.Wait()
+	return release
+}
+
 // An answer that comes after the process has acknowledged its request begins no term.
 func TestAnAnswerAfterItsAcknowledgement(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, e *ear, other *process) {
-		time.Sleep(shortTerm)
-		g := newGate(p.client)
-		release := g.hold(g.after, "evalsha")
-		go func() { _, _ = p.Sync(t.Context(), "shop") }()
-		synctest.Wait()
+		release := asking(t, p)
 		start := time.Now()
 		mustFence(t, other)
 		if time.Since(start) > 100*time.Millisecond {

@@ -31,17 +31,17 @@ func TestNoFaultOfRedisViolatesAPromise(t *testing.T) {
 					world.Late = unproven
 					world.Faults = append(world.Faults, pause(unproven))
 				}
-				histories{
-					open:     subject.Redis(promptSettings(sync), uris...),
-					world:    world,
-					drive:    driver.drive,
-					steps:    1000 * min(5, historyFactor(t)),
-					length:   500,
-					hits:     0.05,
-					patience: time.Minute,
-				}.check(t)
+				amidFaults(t, subject.Redis(promptSettings(sync), uris...), world, driver.drive).check(t)
 			})
 		}
+	}
+}
+
+// amidFaults returns histories in a world whose faults take a while to pass.
+func amidFaults(t *testing.T, open history.Open, world history.World, drive history.Driver) histories {
+	return histories{
+		open: open, world: world, drive: drive,
+		steps: 1000 * min(5, historyFactor(t)), length: 500, hits: 0.05, patience: time.Minute,
 	}
 }
 

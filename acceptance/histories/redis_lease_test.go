@@ -74,15 +74,7 @@ func TestNoFaultBesideTermsViolatesAPromise(t *testing.T) {
 				for i, uri := range uris {
 					uris[i] = strings.TrimSuffix(strings.TrimPrefix(uri, "redis://"), "/0")
 				}
-				c.check(t, histories{
-					open:     subject.Eager(uris, true, 400*time.Millisecond, term, 0),
-					world:    world,
-					drive:    driver.drive,
-					steps:    1000 * min(5, historyFactor(t)),
-					length:   500,
-					hits:     0.05,
-					patience: time.Minute,
-				})
+				c.check(t, amidFaults(t, subject.Eager(uris, true, 400*time.Millisecond, term, 0), world, driver.drive))
 			})
 		}
 	}

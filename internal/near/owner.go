@@ -25,7 +25,7 @@ type Owner[K comparable, V any] interface {
 // nothingMore is what an owner knows of a Map that was retired.
 const nothingMore = math.MinInt
 
-// weigh returns about how many bytes an entry takes.
+// weigh returns the weight of an entry.
 func (m *Map[K, V]) weigh(e *Entry[K, V]) weight {
 	if m.owner == nil {
 		return 0

@@ -17,7 +17,7 @@ func TestAClockThatIsSet(t *testing.T) {
 		text := server.Do("eval", "return redis.call('TIME')[1]", 0).(string)
 		seconds, _ := strconv.ParseInt(text, 10, 64)
 		if off := time.Until(time.Unix(seconds, 0)) - by; off < -time.Minute || off > time.Minute {
-			t.Errorf("the clock is to be wrong by %v, and the server says %v", by, time.Unix(seconds, 0))
+			t.Errorf("with a clock that is wrong by %v the server says %v", by, time.Unix(seconds, 0))
 		}
 	}
 	check(0)

@@ -58,7 +58,7 @@ func (r *run) befall(faults []history.Fault, w web) {
 			hear := []redistest.Traffic{redistest.Flowing, redistest.Deaf, redistest.Late}[r.random.IntN(3)]
 			w[:1+r.random.IntN(len(w))].set(hear)
 			r.Befall(faults[i].Unfences, func() { faults[i].Befall(r.Context()) })
-			time.Sleep(2 * r.plan.Term) // others wait for that long for who does not hear
+			time.Sleep(2 * r.plan.Term) // others wait for that long for a worker that does not hear
 			r.aWhile()
 			w.set(redistest.Flowing)
 			r.recovers(faults[i].Name)

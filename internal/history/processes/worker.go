@@ -43,7 +43,7 @@ type Plan struct {
 	Terminations bool // connections to PostgreSQL may be ended
 }
 
-// comesTo reports whether there is anybody who comes to a point.
+// comesTo reports whether workers come to a point, as they work by p.
 func (p Plan) comesTo(at Point) bool { return at != Waiting || p.Term > 0 }
 
 // databases is how many databases are used.
