@@ -34,6 +34,7 @@ type budget struct {
 	mu    sync.Mutex
 	fresh line
 	kept  line
+	slots int    // that may still be looked at; see mostSlots
 	gone  []mark // of those that have left lately, by hash of their name; nil: none have
 }
 
@@ -44,6 +45,7 @@ const (
 	whale      = 4       // times the mean is what many times more means
 	ownSlots   = 4096    // that are looked at in a database that has so much, before the hand moves
 	trimSlots  = 1024    // that are looked at under the lock of one map
+	mostSlots  = 1 << 15 // that are looked at for one value that came: the next goes on there
 	mostSlack  = 1 << 18 // bytes by which more room is made than is needed
 	mostLives  = 3
 	goneMarks  = 1 << 16
@@ -101,9 +103,10 @@ func (b *budget) makeRoom(by *Database) {
 // relieve makes room, a little more than is needed, at the tick now; by is as in makeRoom. b.mu is held.
 func (b *budget) relieve(by *Database, now uint32) {
 	enough := b.limit - min(b.limit/ticks, mostSlack)
+	b.slots = mostSlots
 	// Each database is met a few times at most: all of its values have gone by then, but those that
 	// are in use all the time.
-	for n := 8 * (b.len() + 1); n > 0 && b.used.Load() > enough; n-- {
+	for n := 8 * (b.len() + 1); n > 0 && b.slots > 0 && b.used.Load() > enough; n-- {
 		if by != nil && by.place != nowhere && by.bytes.Load() > whale*b.used.Load()/int64(b.len()) {
 			b.trim(by, ownSlots, enough)
 			if b.used.Load() <= enough {
@@ -139,7 +142,7 @@ func (b *budget) advance(enough int64, now uint32, values bool) {
 	case q == &b.fresh:
 	case !used && db.lives > 0:
 		db.lives--
-	case b.trim(db, 0, enough):
+	case b.trim(db, b.slots, enough):
 		db.lives = min(db.lives+1, mostLives)
 	default:
 		return // it goes on there next time
@@ -150,14 +153,14 @@ func (b *budget) advance(enough int64, now uint32, values bool) {
 }
 
 // trim lets go of values of db that nobody has used since it last did, until there is room
-// enough, or so many slots were looked at if that is positive. It reports whether it has come to the
-// end of db.
+// enough, or so many slots were looked at. It reports whether it has come to the end of db.
 func (b *budget) trim(db *Database, slots int, enough int64) (end bool) {
 	all := db.all()
-	for looked := 0; int(db.trimmed) < len(all); looked += trimSlots {
-		if slots > 0 && looked >= slots || b.used.Load() <= enough {
+	for ; int(db.trimmed) < len(all); slots -= trimSlots {
+		if slots <= 0 || b.used.Load() <= enough {
 			return false
 		}
+		b.slots -= trimSlots
 		if g := all[db.trimmed]; g.cache.Contents.Trim(g.contents, trimSlots) {
 			db.trimmed++
 		}

@@ -348,8 +348,8 @@ var channelGuards = []guard{{
 	keeps:   "P3",
 	without: "Other processes learn of a commit when what they know is ten seconds old.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    `refused or publish(ARGV[2], ARGV[3] .. ' ' .. both)`,
-	gone:    `refused`,
+	text:    "refused = publish(ARGV[2], ARGV[3] .. ' ' .. both)",
+	gone:    "refused = nil",
 	by:      "TestAnAnnouncementIsFollowed",
 }, {
 	name:    "channel: every drop is announced",
