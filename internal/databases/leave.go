@@ -86,9 +86,6 @@ func (r *Registry) back(name string) *Database {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.dropped { // while it left
-		return nil
-	}
 	db.left = false
 	db.countState(db.newest.Load().State)
 	return db

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/limits"
@@ -218,10 +219,15 @@ func (r *Registry) detach(name string) {
 	if in, ok := r.byName.Load(name); ok {
 		db = in.(*Database)
 	}
-	if db == nil {
-		return
+	if db != nil {
+		r.end(db)
 	}
+}
+
+// end is detach for a database that was looked up. It may have left since. r.mu is held.
+func (r *Registry) end(db *Database) {
 	next := db.drop(&r.byName)
+	r.away.CompareAndDelete(db.Name, weak.Make(db)) // it must not come back
 	r.budget.part(db)
 	if next != nil {
 		r.budget.join(next)

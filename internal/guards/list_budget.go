@@ -201,4 +201,13 @@ var budgetGuards = []guard{{
 	text:    "			d.bury()\n",
 	gone:    "			r.away.Delete(d.name)\n",
 	by:      "TestABackendForgetsWhatHasLeft",
+}, {
+	name:    "a database that leaves while it is dropped is gone",
+	keeps:   "P7",
+	without: "The name of a database that was dropped just when it left can never be used again.",
+	file:    "internal/databases/registry.go",
+	text:    "	r.away.CompareAndDelete(db.Name, weak.Make(db)) // it must not come back\n",
+	gone:    "	_ = weak.Make(db)\n",
+	by:      "TestADatabaseThatLeavesWhileItIsDroppedIsGone",
+	in:      "internal/databases",
 }}
