@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-dad15c92/txcache/internal/history"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
 )
 
