@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/databases"
@@ -105,6 +106,7 @@ func (tx *Tx) commitEnlisted(ctx context.Context, f *backend.Fence, commit func(
 	case commit == nil:
 		return errors.New("txcache: an enlisted transaction that clears is committed by CommitWith, with the database's commit")
 	}
+	start := near.Now()
 	recorded, err := s.Databases.Enlister.Record(ctx, t.SQL, tx.Database(), t.State(), *f)
 	if err != nil {
 		return NotSent(fmt.Errorf("txcache: what the transaction clears could not be recorded in database %q: %w", tx.Database(), err))
@@ -112,6 +114,7 @@ func (tx *Tx) commitEnlisted(ctx context.Context, f *backend.Fence, commit func(
 	if err = tx.ask(ctx, commit); err != nil {
 		return err
 	}
+	s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))
 	s.CountClears(f)
 	t.PublishRecorded(ctx, f, recorded)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
@@ -42,6 +43,8 @@ type Stats struct {
 	BadPayloads    uint64        // remote values that could not be decoded: misses
 	Unencodable    uint64        // values that could not be encoded: kept in the process only
 	Oversized      uint64        // values that the backend does not keep, as they are too large: kept in the process only
+
+	LoadDurations backend.Durations // of Loads that have returned, by how long each took
 }
 
 // Stats returns the counts of every cache, in the order in which they were
@@ -67,7 +70,7 @@ func counts(c *transaction.Core) Stats {
 		LoadErrors:     n.LoadErrors.Load(),
 		Shared:         n.Shared.Load(),
 		AbsentHits:     n.AbsentHits.Load(),
-		LoadTime:       time.Duration(n.LoadTime.Load()),
+		LoadTime:       n.LoadTimes.Sum(),
 		Leased:         n.Leased.Load(),
 		Waited:         n.Waited.Load(),
 		EarlyRefreshes: n.EarlyRefreshes.Load(),
@@ -88,6 +91,7 @@ func counts(c *transaction.Core) Stats {
 		Oversized:      n.Oversized.Load(),
 		Values:         n.Values(),
 		Bytes:          n.Bytes.Load(),
+		LoadDurations:  n.LoadTimes.Durations(),
 	}
 	s.Hits, s.Misses = n.HitsAndMisses()
 	return s

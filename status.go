@@ -29,6 +29,9 @@ type Status struct {
 	MemoryMax int64         // that they may take; 0: there is no limit
 	Staleness time.Duration // how late a transaction may learn what other processes commit, at most; 0: it knows as it begins
 
+	CommitTime      time.Duration     // that the database commits with a clear or a delete took together, from telling the backend what is about to be cleared until it was told of the clear
+	CommitDurations backend.Durations // of these commits, by how long each took
+
 	Backend *backend.Stats // nil if the backend keeps none
 }
 
@@ -45,6 +48,9 @@ func (s *Store) Status() Status {
 		Drops:     d.Drops.Load(),
 		Waiting:   s.inner.Committer.Waiting(),
 		Staleness: s.opts.Poll,
+
+		CommitTime:      d.Commits.Sum(),
+		CommitDurations: d.Commits.Durations(),
 	}
 	status.Databases, status.Left = s.databases.Used()
 	if status.Memory = s.databases.Memory(); s.opts.Memory != math.MaxInt64 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/canon"
+	"github.com/seed-dad15c92/txcache/internal/near"
 	"github.com/seed-dad15c92/txcache/internal/transaction"
 )
 
@@ -230,7 +231,8 @@ func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error
 func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(context.Context) error) (announced bool, err error) {
 	s, database := tx.h.Store, tx.Database()
 	ctx, end := s.Trace(ctx, "commit", database, "", 0)
-	defer func() { end(err) }()                        // also if commit panics
+	defer func() { end(err) }() // also if commit panics
+	start := near.Now()
 	fenced, err := s.Committer.Fence(ctx, database, f) // P3, P5: before the database shows anything
 	if err != nil {
 		return false, err
@@ -251,6 +253,7 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 			s.CountClears(f)
 		default:
 			announced = s.Committer.Clear(ctx, database, f, fenced)
+			s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))
 			s.CountClears(f)
 		}
 		if err == nil && o != committed {

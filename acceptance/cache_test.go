@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
@@ -193,7 +194,7 @@ func TestStats(t *testing.T) {
 		storetest.Commit(t, tx)
 
 		want := map[string]txcache.Stats{
-			"c": {Name: "c", Hits: 3, Misses: 4, Loads: 2, LoadErrors: 1, LoadTime: time.Second, Published: 1, Clears: 1},
+			"c": {Name: "c", Hits: 3, Misses: 4, Loads: 2, LoadErrors: 1, LoadTime: time.Second, Published: 1, Clears: 1, LoadDurations: backend.Durations{0: 1, 15: 1}}, // of none and of a second
 			"d": {Name: "d", Misses: 1, Bypassed: 1, Clears: 2},
 		}
 		n := 0

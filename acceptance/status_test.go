@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/memorybackend"
@@ -51,7 +52,7 @@ func TestStatusOfAnOutage(t *testing.T) {
 			s.Memory, s.MemoryMax = 0, 0 // of this machine
 			return s
 		}
-		want := txcache.Status{Stateless: 1, Fences: 2, Refused: 1, Delayed: 1, Waiting: 1, Databases: 1, Staleness: time.Second}
+		want := txcache.Status{Stateless: 1, Fences: 2, Refused: 1, Delayed: 1, Waiting: 1, Databases: 1, Staleness: time.Second, CommitDurations: backend.Durations{0: 2}}
 		if got := status(); got != want {
 			t.Errorf("Status is %+v\nwant      %+v", got, want)
 		}
@@ -87,7 +88,7 @@ func TestStatusTellsOfTheBackend(t *testing.T) {
 			}
 			return
 		}
-		if b := status.Backend; b == nil || b.Syncs != 2 || b.SyncTime <= 0 || b.RoundTrips < 2 || b.Open {
+		if b := status.Backend; b == nil || b.Syncs != 2 || b.SyncTime <= 0 || b.RoundTrips < 2 || b.Open || b.SyncDurations.Total() != 2 {
 			t.Errorf("after two begins the backend tells of %+v", b)
 		}
 		if status.Staleness != 0 {

@@ -228,6 +228,9 @@ type Stats struct {
 	Open       bool          // a breaker is open: calls are refused, as the authority does not answer
 	Listening  bool          // changes are announced to the Backend, and nothing was missed
 	Staleness  time.Duration // how late Sync may show what others did, at most; 0: it never is
+
+	SyncDurations Durations // of Syncs, by how long each took
+	WaitDurations Durations // of Waits that are over, by how long each took
 }
 
 // Swapper is implemented by Values that can change a value depending on what is

@@ -44,6 +44,7 @@ type cache struct {
 	counts
 	LoadSeconds     float64  `json:"load_seconds"`
 	MeanLoadSeconds *float64 `json:"mean_load_seconds"`
+	P99LoadSeconds  *float64 `json:"p99_load_seconds"`
 	History         *history `json:"history,omitempty"`
 }
 
@@ -79,6 +80,8 @@ type counts struct {
 	BadPayloads    uint64        `json:"bad_payloads"`
 	Unencodable    uint64        `json:"unencodable"`
 	Oversized      uint64        `json:"oversized"`
+
+	LoadDurations backend.Durations `json:"-"` // cache has what 99 of 100 loads took
 }
 
 // times are when samples were taken: From before the first interval, At at the
@@ -187,12 +190,16 @@ func newCache(s txcache.Stats, all samples, i int) cache {
 		mean := s.LoadTime.Seconds() / float64(s.Loads)
 		c.MeanLoadSeconds = &mean
 	}
+	c.P99LoadSeconds = p99(s.LoadDurations)
 	return c
 }
 
 // sum returns the counts of all caches together.
 func sum(stats []txcache.Stats) (all txcache.Stats) {
 	for _, s := range stats {
+		for i, n := range s.LoadDurations {
+			all.LoadDurations[i] += n
+		}
 		for field, v := range reflect.ValueOf(s).Fields() {
 			switch to := reflect.ValueOf(&all).Elem().FieldByIndex(field.Index); {
 			case v.CanUint():

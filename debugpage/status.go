@@ -10,6 +10,8 @@ type status struct {
 	Delayed          uint64         `json:"delayed"`
 	InDoubt          uint64         `json:"in_doubt"`
 	Drops            uint64         `json:"drops"`
+	CommitSeconds    float64        `json:"commit_seconds"`
+	P99CommitSeconds *float64       `json:"p99_commit_seconds"`
 	Waiting          int            `json:"waiting"`
 	Left             uint64         `json:"left"`
 	Memory           int64          `json:"memory"`
@@ -25,8 +27,10 @@ type backendStatus struct {
 	Syncs           uint64   `json:"syncs"`
 	SyncSeconds     float64  `json:"sync_seconds"`
 	MeanSyncSeconds *float64 `json:"mean_sync_seconds"`
+	P99SyncSeconds  *float64 `json:"p99_sync_seconds"`
 	Waits           uint64   `json:"waits"`
 	WaitSeconds     float64  `json:"wait_seconds"`
+	P99WaitSeconds  *float64 `json:"p99_wait_seconds"`
 	LateWaits       uint64   `json:"late_waits"`
 	WaitedOut       uint64   `json:"waited_out"`
 	Terms           int      `json:"terms"`
@@ -45,6 +49,8 @@ func newStatus(s txcache.Status) status {
 		Delayed:          s.Delayed,
 		InDoubt:          s.InDoubt,
 		Drops:            s.Drops,
+		CommitSeconds:    s.CommitTime.Seconds(),
+		P99CommitSeconds: p99(s.CommitDurations),
 		Waiting:          s.Waiting,
 		Left:             s.Left,
 		Memory:           s.Memory,
@@ -68,6 +74,9 @@ func newStatus(s txcache.Status) status {
 			BreakerOpen: b.Open,
 			Announced:   b.Staleness > 0 || b.Listening,
 			Listening:   b.Listening,
+
+			P99SyncSeconds: p99(b.SyncDurations),
+			P99WaitSeconds: p99(b.WaitDurations),
 		}
 		if b.Syncs > 0 {
 			mean := b.SyncTime.Seconds() / float64(b.Syncs)

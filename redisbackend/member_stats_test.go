@@ -40,6 +40,9 @@ func TestWaitsAreCounted(t *testing.T) {
 				before := other.Stats()
 				mustFence(t, other)
 				s := other.Stats()
+				if n := s.WaitDurations.Total() - before.WaitDurations.Total(); n != 1 {
+					t.Errorf("of one wait it counts how long %d took", n)
+				}
 				if s.Waits-before.Waits != 1 || s.LateWaits-before.LateWaits != c.late || s.WaitedOut-before.WaitedOut != c.waitsOut {
 					t.Errorf("of one wait it counts %d, late %d, waited out %d", s.Waits-before.Waits, s.LateWaits-before.LateWaits, s.WaitedOut-before.WaitedOut)
 				}

@@ -40,7 +40,7 @@ func (b *Backend) settle(ctx context.Context, db *dbInfo, r *reply, ask func(ann
 	start, pause, unread, late, waitedOut := b.now(), time.Duration(0), 0, false, false
 	defer func() {
 		took := b.now() - start
-		b.counters.waitTime.Add(int64(took))
+		b.counters.waitTimes.Count(took)
 		if waitedOut {
 			b.counters.waitedOut.Add(1)
 			b.options.Logger.Warn("txcache: a change has waited until a process that does not answer could use no earlier state any more", "database", db.name, "waited", took)

@@ -2,17 +2,17 @@ package redisbackend
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/durations"
 )
 
 type counters struct {
 	trips, commands, failures, removed, syncs atomic.Uint64
-	syncTime                                  atomic.Int64
+	syncTimes                                 durations.Counter
 
 	waits, lateWaits, waitedOut atomic.Uint64 // changes that waited for members
-	waitTime                    atomic.Int64
+	waitTimes                   durations.Counter
 }
 
 // Stats returns counts since the Backend was made, and its condition now.
@@ -23,13 +23,16 @@ func (b *Backend) Stats() backend.Stats {
 		Failures:   b.counters.failures.Load(),
 		Removed:    b.counters.removed.Load(),
 		Syncs:      b.counters.syncs.Load(),
-		SyncTime:   time.Duration(b.counters.syncTime.Load()),
+		SyncTime:   b.counters.syncTimes.Sum(),
 		Waits:      b.counters.waits.Load(),
-		WaitTime:   time.Duration(b.counters.waitTime.Load()),
+		WaitTime:   b.counters.waitTimes.Sum(),
 		LateWaits:  b.counters.lateWaits.Load(),
 		WaitedOut:  b.counters.waitedOut.Load(),
 		Garbage:    b.garbage.dead.Load(),
 		Open:       b.links.first.breaker.refusal() != nil,
+
+		SyncDurations: b.counters.syncTimes.Durations(),
+		WaitDurations: b.counters.waitTimes.Durations(),
 	}
 	b.links.others.Range(func(_, l any) bool {
 		s.Open = s.Open || l.(*link).breaker.refusal() != nil

@@ -222,7 +222,7 @@ func (b *Backend) runSync(db *dbInfo, c *syncCall, start *requestStart, inline b
 func (db *dbInfo) finish(b *Backend, c *syncCall, state *backend.State, err error) {
 	c.state, c.err = state, err
 	b.counters.syncs.Add(1)
-	b.counters.syncTime.Add(int64(b.now() - c.sent))
+	b.counters.syncTimes.Count(b.now() - c.sent)
 	db.mu.Lock()
 	next := db.next
 	db.asking, db.next = next, nil

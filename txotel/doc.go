@@ -1,5 +1,6 @@
 // Package txotel exports what a store of txcache counts and does to
-// OpenTelemetry: metrics by [Observe], traces by [Trace].
+// OpenTelemetry: metrics by [Observe], histograms
+// by a [Producer], traces by [Trace].
 //
 //	b, opts, err := txcache.FromConfig(ctx, cfg)
 //	...

@@ -23,7 +23,8 @@ import (
 // databases: a time series for each of them would be too many.
 //
 // Each collection reads the counts once. Like [txcache.Store.Stats], which it
-// calls, it looks at every database that the process has used. It does not call
+// calls, it looks at every database that the process has used. Histograms come by a
+// [Producer], as no instrument takes what was counted already. Observe does not call
 // the backend, whose metrics are there if it implements backend.Observed; that
 // of class memory does not. The store may be used meanwhile, and may be closed.
 func Observe(store *txcache.Store, mp metric.MeterProvider, attributes ...attribute.KeyValue) (stop func() error, err error) {
@@ -37,7 +38,7 @@ func Observe(store *txcache.Store, mp metric.MeterProvider, attributes ...attrib
 	instruments := map[*metrics.Metric]metric.Observable{}
 	var observables []metric.Observable
 	for _, m := range metrics.All() {
-		if m.OpenTelemetry == "" {
+		if m.OpenTelemetry == "" || m.Kind == metrics.Histogram {
 			continue
 		}
 		instrument, err := newInstrument(meter, m)
@@ -78,18 +79,23 @@ func newInstrument(meter metric.Meter, m *metrics.Metric) (metric.Observable, er
 
 // observe tells to what s is, unless by is nil: the metric is not exported.
 func observe(to metric.Observer, by metric.Observable, s metrics.Sample, attributes []attribute.KeyValue) {
-	attributes = slices.Clip(attributes)
-	if s.Cache != "" {
-		attributes = append(attributes, attribute.String("txcache.cache", s.Cache))
-	}
-	if s.Tier != "" {
-		attributes = append(attributes, attribute.String("txcache.tier", s.Tier))
-	}
-	with := metric.WithAttributes(attributes...)
+	with := metric.WithAttributes(attributesOf(s, attributes)...)
 	switch by := by.(type) {
 	case metric.Int64Observable:
 		to.ObserveInt64(by, int64(s.Value), with)
 	case metric.Float64Observable:
 		to.ObserveFloat64(by, s.Value, with)
 	}
+}
+
+// attributesOf returns those of s, and the others.
+func attributesOf(s metrics.Sample, others []attribute.KeyValue) []attribute.KeyValue {
+	attributes := slices.Clip(others)
+	if s.Cache != "" {
+		attributes = append(attributes, attribute.String("txcache.cache", s.Cache))
+	}
+	if s.Tier != "" {
+		attributes = append(attributes, attribute.String("txcache.tier", s.Tier))
+	}
+	return attributes
 }

@@ -16,8 +16,14 @@ import (
 type Options struct {
 	// ConstLabels are added to every metric. A process with several stores gives
 	// each collector other values of the same labels, such as store="main". The
-	// names "cache" and "tier" are taken. The default is none.
+	// names "cache", "tier" and "le" are taken. The default is none.
 	ConstLabels prometheus.Labels
+
+	// NativeHistograms adds native histograms to the classic ones. A Prometheus
+	// server that is told to scrape native histograms then drops the classic ones,
+	// which the dashboard and the alerts ask for, unless it is told to scrape these
+	// too (always_scrape_classic_histograms). The default is classic ones alone.
+	NativeHistograms bool
 }
 
 // NewCollector returns a collector of what store counts. opts may be nil. It is
@@ -25,8 +31,9 @@ type Options struct {
 //
 // Each scrape reads the counts once. Like [txcache.Store.Stats], which it calls,
 // it looks at every database that the process has used: the time it takes grows
-// with their number, the number of time series with that of the caches alone. It
-// does not call the backend, whose metrics are there if it implements
+// with their number, the number of time series with that of the caches alone. Durations
+// are histograms with a bucket for each power of two of a second, or of four for those of
+// caches. It does not call the backend, whose metrics are there if it implements
 // backend.Observed; that of class memory does not.
 //
 // What cannot be, such as a nil store, is an error of Register.
@@ -38,12 +45,12 @@ func NewCollector(store *txcache.Store, opts *Options) prometheus.Collector {
 	if opts != nil {
 		labels = opts.ConstLabels
 	}
-	for _, name := range []string{"cache", "tier"} {
+	for _, name := range []string{"cache", "tier", "le"} {
 		if _, taken := labels[name]; taken {
 			return unusable{fmt.Errorf("txprometheus: Options.ConstLabels has %q, which is a label of the metrics themselves; name it otherwise", name)}
 		}
 	}
-	c := &collector{reader: metrics.NewReader(store), descs: map[*metrics.Metric]*prometheus.Desc{}}
+	c := &collector{reader: metrics.NewReader(store), descs: map[*metrics.Metric]*prometheus.Desc{}, native: opts != nil && opts.NativeHistograms}
 	for _, m := range metrics.All() {
 		if m.Prometheus == "" {
 			continue
@@ -65,6 +72,7 @@ func NewCollector(store *txcache.Store, opts *Options) prometheus.Collector {
 type collector struct {
 	reader *metrics.Reader
 	descs  map[*metrics.Metric]*prometheus.Desc
+	native bool
 }
 
 // Describe implements prometheus.Collector.
@@ -80,12 +88,12 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.reader.Read() {
 		if desc := c.descs[s.Metric]; desc != nil {
-			ch <- export(desc, s)
+			ch <- export(desc, s, c.native)
 		}
 	}
 }
 
-func export(desc *prometheus.Desc, s metrics.Sample) prometheus.Metric {
+func export(desc *prometheus.Desc, s metrics.Sample, native bool) prometheus.Metric {
 	var labels []string
 	if s.Cache != "" {
 		labels = []string{s.Cache}
@@ -93,8 +101,11 @@ func export(desc *prometheus.Desc, s metrics.Sample) prometheus.Metric {
 	var m prometheus.Metric
 	var err error
 	switch s.Kind {
-	case metrics.Summary:
-		m, err = prometheus.NewConstSummary(desc, s.Count, s.Value, nil, labels...)
+	case metrics.Histogram:
+		if native {
+			return newNative(desc, s, labels)
+		}
+		m, err = prometheus.NewConstHistogram(desc, s.Durations.Total(), s.Value, s.Classic(), labels...)
 	case metrics.Counter:
 		m, err = prometheus.NewConstMetric(desc, prometheus.CounterValue, s.Value, labels...)
 	default:

@@ -18,8 +18,8 @@ func TestTheDocumentationHasEveryMetricAndAlert(t *testing.T) {
 	use(t, store)
 	there := map[string]bool{}
 	for name, f := range gather(t, txprometheus.NewCollector(store, nil)) {
-		if f.GetType() == dto.MetricType_SUMMARY {
-			there[name+"_count"], there[name+"_sum"] = true, true
+		if f.GetType() == dto.MetricType_HISTOGRAM {
+			there[name+"_bucket"], there[name+"_count"], there[name+"_sum"] = true, true, true
 		} else {
 			there[name] = true
 		}

@@ -3,6 +3,7 @@ module github.com/seed-dad15c92/txcache/txprometheus
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
 	github.com/seed-dad15c92/txcache v0.0.0

@@ -9,6 +9,7 @@ import (
 	"weak"
 
 	"github.com/seed-dad15c92/txcache/backend"
+	"github.com/seed-dad15c92/txcache/internal/durations"
 	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/near"
 	"github.com/seed-dad15c92/txcache/internal/quiet"
@@ -30,11 +31,12 @@ type Trace func(ctx context.Context, operation, database, cache string, keys int
 
 // Counts are what the package counts.
 type Counts struct {
-	Fences  atomic.Uint64 // commits that fenced what they cleared
-	Refused atomic.Uint64 // commits that were not run because the backend could not be told of their clears
-	Delayed atomic.Uint64 // clears that the backend could not be told of at once
-	InDoubt atomic.Uint64 // commits whose caches stayed fenced for a lease
-	Drops   atomic.Uint64 // databases dropped, failed attempts included
+	Fences  atomic.Uint64     // commits that fenced what they cleared
+	Refused atomic.Uint64     // commits that were not run because the backend could not be told of their clears
+	Delayed atomic.Uint64     // clears that the backend could not be told of at once
+	InDoubt atomic.Uint64     // commits whose caches stayed fenced for a lease
+	Drops   atomic.Uint64     // databases dropped, failed attempts included
+	Commits durations.Counter // commits that cleared, from the fence or the record to the clear
 }
 
 // A Registry is the databases that a process uses. It is safe for concurrent use.

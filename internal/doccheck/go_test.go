@@ -30,6 +30,7 @@ var known = map[string]string{
 	"miniredis":  "github.com/alicebob/miniredis/v2",
 	"prometheus": "github.com/prometheus/client_golang/prometheus",
 	"redis":      "github.com/redis/go-redis/v9",
+	"metric":     "go.opentelemetry.io/otel/sdk/metric",
 	"semconv":    "go.opentelemetry.io/otel/semconv/v1.37.0",
 
 	"backend":       module + "/backend",

@@ -121,4 +121,20 @@ var operatorGuards = []guard{{
 	text:    "return fill < last, slices",
 	gone:    "return fill < last-last, slices",
 	by:      "TestGetTellsOfADelete",
+}, {
+	name:    "durations: a load that panics took as long",
+	keeps:   "operators",
+	without: "The slowest loads, which fail, are missing where operators look for slow loads.",
+	file:    "internal/loading/cache.go",
+	text:    "c.Counts.LoadTimes.Count(time.Duration(near.Now() - start))",
+	gone:    "if err == nil {\n			c.Counts.LoadTimes.Count(time.Duration(near.Now() - start))\n		}",
+	by:      "TestHowLongLoadsTakeIsCountedAlsoIfTheyFail",
+}, {
+	name:    "durations: a commit lasts until its clear",
+	keeps:   "operators",
+	without: "What a commit waits for after the database has committed is in no histogram.",
+	file:    "tx.go",
+	text:    "			s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))\n",
+	gone:    "			_ = near.Now() - start\n			_ = time.Second\n",
+	by:      "TestHowLongCommitsWithAClearTakeIsCounted",
 }}

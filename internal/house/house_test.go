@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/transaction"},
 	{"internal/databases", "internal/singleflight", "internal/canon", "internal/codec", "internal/witness"},
 	{"memorybackend", "redisbackend", "sqlbackend"},
-	{"config", "internal/inspect", "internal/querier", "internal/quiet", "internal/near", "internal/redistest"},
+	{"config", "internal/inspect", "internal/durations", "internal/querier", "internal/quiet", "internal/near", "internal/redistest"},
 	{"backend", "internal/cause", "internal/limits", "internal/memsize", "internal/spelling"},
 }
 

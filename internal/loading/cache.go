@@ -191,14 +191,14 @@ func (c *Cache[K, V]) runLoader(ctx context.Context, t *transaction.Transaction,
 	cuts = t.Cuts()
 	ctx, end := c.Core.Store.Trace(loaderContext(ctx, t), "load", t.Database(), c.Name, len(keys))
 	err = errNoReturn
-	defer func() {
+	start := near.Now()
+	defer func() { // also if load panics or ends its goroutine
+		c.Counts.LoadTimes.Count(time.Duration(near.Now() - start))
 		t.Loaders.Add(-1)
 		if end(err); err != nil {
 			c.Counts.LoadErrors.Add(1)
 		}
 	}()
-	start := near.Now()
 	results, err = load(ctx, keys)
-	c.Counts.LoadTime.Add(near.Now() - start)
 	return results, cuts, err
 }

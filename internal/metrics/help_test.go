@@ -26,7 +26,7 @@ func TestHelpStandsAlone(t *testing.T) {
 		if dangling.MatchString(m.Help) {
 			t.Errorf("%s: %q begins with what another text would have to explain", m.Prometheus+m.OpenTelemetry, m.Help)
 		}
-		if (m.Unit == "s" || m.Kind == Summary) && !strings.Contains(strings.ToLower(m.Help), "seconds") {
+		if m.Unit == "s" && !strings.Contains(strings.ToLower(m.Help), "seconds") {
 			t.Errorf("%s%s: %q does not name its unit", m.Prometheus, m.Prometheus+m.OpenTelemetry, m.Help)
 		}
 		if m.PerCache() && !strings.Contains(m.Help, " cache") {

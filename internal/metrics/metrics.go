@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 )
 
 // A Metric is one figure of a store.
@@ -17,18 +18,18 @@ type Metric struct {
 	Tier                      string // the value of the label "tier", if it has it
 	Help                      string
 
-	value func(*reading) float64
-	count func(*reading) uint64 // of a Summary: the number of observations; value is their sum
+	value     func(*reading) float64           // of a Histogram: the sum of its durations, in seconds
+	durations func(*reading) backend.Durations // of a Histogram
 }
 
 // A Kind is how the values of a metric may change.
 type Kind int
 
 const (
-	Counter Kind = iota // it only rises
-	Amount              // it rises and falls, and can be summed over processes
-	State               // it cannot be summed
-	Summary             // a number of observations, and their sum
+	Counter   Kind = iota // it only rises
+	Amount                // it rises and falls, and can be summed over processes
+	State                 // it cannot be summed
+	Histogram             // how long operations took
 )
 
 // All are the metrics of caches, of the store and of the backend, in that order.
@@ -40,9 +41,9 @@ func (m *Metric) PerCache() bool { return slices.Contains(ofCache, m) }
 // A Sample is the value of a metric at one moment.
 type Sample struct {
 	*Metric
-	Cache string // the name of the cache, "" if the metric is not PerCache
-	Value float64
-	Count uint64 // of a Summary: the number of observations; Value is their sum
+	Cache     string // the name of the cache, "" if the metric is not PerCache
+	Value     float64
+	Durations backend.Durations // of a Histogram, whose Value is the sum of them in seconds
 }
 
 // A Reader reads the metrics of a store. It is safe for concurrent use.
@@ -99,8 +100,8 @@ func (r *Reader) add(to []Sample, metrics []*Metric, of reading) []Sample {
 			key := series{m, of.Name}
 			s.Value = max(s.Value, r.highest[key])
 			r.highest[key] = s.Value
-		case Summary:
-			s.Count = m.count(&of)
+		case Histogram:
+			s.Durations = m.durations(&of)
 		}
 		to = append(to, s)
 	}

@@ -16,18 +16,20 @@ func TestEveryFieldHasAMetric(t *testing.T) {
 		"OpenTelemetry": func(m *Metric) bool { return m.OpenTelemetry != "" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			every(t, ofCache, exported, func(r *reading) any { return &r.Stats }, "Name") // the label
+			// Name is the label, and Staleness in that of the store; how many loads,
+			// synchronisations and waits there were, their histograms count.
+			every(t, ofCache, exported, func(r *reading) any { return &r.Stats }, "Name", "Loads")
 			every(t, ofStore, exported, func(r *reading) any { return &r.Status }, "Backend")
-			every(t, ofBackend, exported, func(r *reading) any { return r.Backend }, "Staleness") // it is in that of the store
+			every(t, ofBackend, exported, func(r *reading) any { return r.Backend }, "Staleness", "Syncs", "Waits")
 		})
 	}
 }
 
 // every sets each field of the struct that of points to.
-func every(t *testing.T, metrics []*Metric, exported func(*Metric) bool, of func(*reading) any, except string) {
+func every(t *testing.T, metrics []*Metric, exported func(*Metric) bool, of func(*reading) any, except ...string) {
 	t.Helper()
 	for _, field := range reflect.VisibleFields(reflect.TypeOf(of(&reading{})).Elem()) {
-		if field.Name == except {
+		if slices.Contains(except, field.Name) {
 			continue
 		}
 		r := &reading{Status: txcache.Status{Backend: &backend.Stats{}}}
@@ -38,9 +40,11 @@ func every(t *testing.T, metrics []*Metric, exported func(*Metric) bool, of func
 			v.SetInt(7)
 		case v.Kind() == reflect.Bool:
 			v.SetBool(true)
+		case v.Kind() == reflect.Array: // of durations
+			v.Index(3).SetUint(7)
 		}
 		if !slices.ContainsFunc(metrics, func(m *Metric) bool {
-			return exported(m) && m.value(r) != 0 || exported(m) && m.Kind == Summary && m.count(r) != 0
+			return exported(m) && m.value(r) != 0 || exported(m) && m.Kind == Histogram && m.durations(r).Total() != 0
 		}) {
 			t.Errorf("%T.%s has no metric", of(r), field.Name)
 		}

@@ -1,5 +1,7 @@
 package metrics
 
+import "github.com/seed-dad15c92/txcache/backend"
+
 const hits = "Look-ups of a cache that found a value: tier process in the transaction or the near cache, tier remote in the backend. More is better; many of tier remote in a cache with evictions ask for a larger size."
 
 // ofCache are the metrics of single caches.
@@ -14,8 +16,8 @@ var ofCache = []*Metric{
 		value: func(r *reading) float64 { return float64(r.AbsentHits) }},
 	{Prometheus: "txcache_bypassed_reads_total", OpenTelemetry: "txcache.bypassed_reads", Unit: "{read}", Help: "Look-ups of a cache that did not look, as the transaction had cleared the cache, it was fenced, or the backend could not be asked; each is counted as a miss, too. Worry when they grow without clears: the backend is away, or fences stand for long.",
 		value: func(r *reading) float64 { return float64(r.Bypassed) }},
-	{Prometheus: "txcache_load_duration_seconds", Kind: Summary, Help: "Calls of loaders of a cache, and the seconds that they took; a call that still runs is counted, its time is not yet. Worry when the mean rises: the database is slow.",
-		count: func(r *reading) uint64 { return r.Loads }, value: func(r *reading) float64 { return r.LoadTime.Seconds() }},
+	{Prometheus: "txcache_load_duration_seconds", OpenTelemetry: "txcache.load.duration", Unit: "s", Kind: Histogram, Help: "Seconds that calls of loaders of a cache took, those that failed included; a call that still runs is not counted yet. Worry when the median rises: the database is slow; or the 99th percentile alone: some keys are.",
+		durations: func(r *reading) backend.Durations { return r.LoadDurations }, value: func(r *reading) float64 { return r.LoadTime.Seconds() }},
 	{OpenTelemetry: "txcache.loads", Unit: "{load}", Help: "Calls of loaders of a cache, each of which asks the database. Worry when they grow faster than the traffic.",
 		value: func(r *reading) float64 { return float64(r.Loads) }},
 	{OpenTelemetry: "txcache.load.time", Unit: "s", Help: "Seconds that the calls of loaders of a cache took together; divided by the loads it is the mean. Worry when that rises: the database is slow.",
@@ -80,6 +82,8 @@ var ofStore = []*Metric{
 		value: func(r *reading) float64 { return float64(r.InDoubt) }},
 	{Prometheus: "txcache_drops_total", OpenTelemetry: "txcache.drops", Unit: "{drop}", Help: "Calls of Store.Drop by this process, failed ones included. No reason to worry.",
 		value: func(r *reading) float64 { return float64(r.Drops) }},
+	{Prometheus: "txcache_commit_duration_seconds", OpenTelemetry: "txcache.commit.duration", Unit: "s", Kind: Histogram, Help: "Seconds that commits with a clear took, from the fence until the clear was announced; the database's own is within, and what it did not commit is not counted. Worry when they rise and commits without a clear do not: the backend is slow, or another process is waited for.",
+		durations: func(r *reading) backend.Durations { return r.CommitDurations }, value: func(r *reading) float64 { return r.CommitTime.Seconds() }},
 	{Prometheus: "txcache_waiting_clears", OpenTelemetry: "txcache.waiting_clears", Unit: "{clear}", Kind: Amount, Help: "Clears of commits that took place and that the backend could not be told of so far. Worry while there are any: bring the backend back before the process ends.",
 		value: func(r *reading) float64 { return float64(r.Waiting) }},
 	{Prometheus: "txcache_databases", OpenTelemetry: "txcache.databases", Unit: "{database}", Kind: Amount, Help: "Databases, such as tenants, that this process has used and keeps something of. No reason to worry; those that are not used for long leave when others need the memory.",
@@ -102,14 +106,14 @@ var ofBackend = []*Metric{
 		value: func(r *reading) float64 { return float64(r.Backend.Commands) }},
 	{Prometheus: "txcache_backend_failures_total", OpenTelemetry: "txcache.backend.failures", Unit: "{request}", Help: "Requests to the backend that were not served: no connection, no answer in time, or a server that cannot serve now. Worry when they grow: look at the server, the network and the time limits.",
 		value: func(r *reading) float64 { return float64(r.Backend.Failures) }},
-	{Prometheus: "txcache_backend_sync_duration_seconds", Kind: Summary, Help: "Requests to the backend for the state of a database, and the seconds that they took; one may serve several transactions that begin together. Worry when the mean rises: each of these waits for it.",
-		count: func(r *reading) uint64 { return r.Backend.Syncs }, value: func(r *reading) float64 { return r.Backend.SyncTime.Seconds() }},
+	{Prometheus: "txcache_backend_sync_duration_seconds", OpenTelemetry: "txcache.backend.sync.duration", Unit: "s", Kind: Histogram, Help: "Seconds that requests to the backend for the state of a database took; one may serve several transactions that begin together. Worry when they rise: each of these waits for it.",
+		durations: func(r *reading) backend.Durations { return r.Backend.SyncDurations }, value: func(r *reading) float64 { return r.Backend.SyncTime.Seconds() }},
 	{OpenTelemetry: "txcache.backend.syncs", Unit: "{request}", Help: "Requests to the backend for the state of a database; one may serve several transactions that begin together. No reason to worry; they grow with the transactions unless sync says otherwise.",
 		value: func(r *reading) float64 { return float64(r.Backend.Syncs) }},
 	{OpenTelemetry: "txcache.backend.sync.time", Unit: "s", Help: "Seconds that requests to the backend for the state of a database took together; divided by their number it is the mean. Worry when that rises: each transaction that begins waits for it.",
 		value: func(r *reading) float64 { return r.Backend.SyncTime.Seconds() }},
-	{Prometheus: "txcache_backend_waits_duration_seconds", Kind: Summary, Help: "Commits with a clear that waited until no other process used an earlier state (sync = lease), and the seconds that they waited. Worry when the mean rises: the slowest process sets it.",
-		count: func(r *reading) uint64 { return r.Backend.Waits }, value: func(r *reading) float64 { return r.Backend.WaitTime.Seconds() }},
+	{Prometheus: "txcache_backend_waits_duration_seconds", OpenTelemetry: "txcache.backend.wait.duration", Unit: "s", Kind: Histogram, Help: "Seconds that commits with a clear waited until no other process used an earlier state (sync = lease); one that still waits is not counted yet. Worry when they rise: the slowest process sets them.",
+		durations: func(r *reading) backend.Durations { return r.Backend.WaitDurations }, value: func(r *reading) float64 { return r.Backend.WaitTime.Seconds() }},
 	{OpenTelemetry: "txcache.backend.waits", Unit: "{commit}", Help: "Commits with a clear that waited until no other process used an earlier state (sync = lease). No reason to worry; they grow with these commits.",
 		value: func(r *reading) float64 { return float64(r.Backend.Waits) }},
 	{OpenTelemetry: "txcache.backend.wait.time", Unit: "s", Help: "Seconds that commits with a clear waited until no other process used an earlier state; divided by their number it is the mean. Worry when that rises: the slowest process sets it.",

@@ -3,6 +3,8 @@ package transaction
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/seed-dad15c92/txcache/internal/durations"
 )
 
 // Counters are what one cache counts. Every look-up counts a hit or a miss, so these
@@ -12,7 +14,8 @@ type Counters struct {
 
 	Bypassed, RemoteHits, Loads, LoadErrors, Shared, Clears, Published      atomic.Uint64
 	AbsentHits, Leased, Waited, EarlyRefreshes, ExpiredHits                 atomic.Uint64
-	LoadTime, Bytes                                                         atomic.Int64
+	LoadTimes                                                               durations.Counter
+	Bytes                                                                   atomic.Int64
 	Verified, Mismatches, Evictions, RemoteErrors, BadPayloads, Unencodable atomic.Uint64
 	Overflows, Oversized, Deletes, Deleted, Floored                         atomic.Uint64
 }
@@ -64,7 +67,7 @@ func (c *Counters) Count(f Found) {
 
 // MeanLoadTime returns how long a call of a loader takes, in nanoseconds.
 func (c *Counters) MeanLoadTime() float64 {
-	return float64(c.LoadTime.Load()) / float64(max(1, c.Loads.Load()))
+	return float64(c.LoadTimes.Sum()) / float64(max(1, c.Loads.Load()))
 }
 
 // Bypass counts a miss that did not look.

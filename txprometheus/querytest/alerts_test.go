@@ -1,6 +1,7 @@
 package querytest
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -57,6 +58,9 @@ func TestAlertsFire(t *testing.T) {
 		"TxcacheSyncSlow": {
 			"txcache_backend_sync_duration_seconds_sum 0+5x1500\ntxcache_backend_sync_duration_seconds_count 0+100x1500",
 			"txcache_backend_sync_duration_seconds_sum 0+1x1500\ntxcache_backend_sync_duration_seconds_count 0+1000x1500"},
+		"TxcacheSyncStalls": {
+			syncs("0+98x1500", "0+100x1500"),
+			syncs("0+100x1500", "0+100x1500")},
 		"TxcacheLoadErrors": {
 			`txcache_load_errors_total{cache="users"} 0+1x1500` + "\n" + `txcache_load_duration_seconds_count{cache="users"} 0+10x1500`,
 			`txcache_load_errors_total{cache="users"} 0+1x1500` + "\n" + `txcache_load_duration_seconds_count{cache="users"} 0+100x1500`},
@@ -87,14 +91,23 @@ func TestAlertsFire(t *testing.T) {
 			t.Error("there is no such alert")
 		})
 	}
-	if n := len(readRules(t)); n != 15 {
-		t.Errorf("%d alerts, 15 of which have cases here", n)
+	if n := len(readRules(t)); n != 16 {
+		t.Errorf("%d alerts, 16 of which have cases here", n)
 	}
 }
 
 // waits are those for members, those that were late, and those that were waited out.
 func waits(all, late, out string) string {
 	return "txcache_backend_waits_duration_seconds_count " + all + "\ntxcache_backend_late_waits_total " + late + "\ntxcache_backend_waited_out_total " + out
+}
+
+// syncs are requests for a state: those that took at most a millisecond, and those that
+// took at most half a second, with the former.
+func syncs(short, all string) string {
+	bucket := func(le, n string) string {
+		return fmt.Sprintf(`txcache_backend_sync_duration_seconds_bucket{job="shop",instance="a",le=%q} %s`, le, n)
+	}
+	return strings.Join([]string{bucket("0.001", short), bucket("0.25", short), bucket("0.5", all), bucket("+Inf", all)}, "\n")
 }
 
 // series returns what promtool would take the lines for.

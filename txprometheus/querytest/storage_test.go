@@ -1,6 +1,7 @@
 package querytest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -56,9 +57,15 @@ func (m memory) scrape(families []*dto.MetricFamily, at time.Time) {
 				set(f.GetName(), point.GetCounter().GetValue())
 			case dto.MetricType_GAUGE:
 				set(f.GetName(), point.GetGauge().GetValue())
-			case dto.MetricType_SUMMARY:
-				set(f.GetName()+"_count", float64(point.GetSummary().GetSampleCount()))
-				set(f.GetName()+"_sum", point.GetSummary().GetSampleSum())
+			case dto.MetricType_HISTOGRAM:
+				h := point.GetHistogram()
+				set(f.GetName()+"_count", float64(h.GetSampleCount()))
+				set(f.GetName()+"_sum", h.GetSampleSum())
+				series := labels.NewBuilder(b.Labels()).Set(model.MetricNameLabel, f.GetName()+"_bucket")
+				for _, bucket := range h.GetBucket() {
+					m.add(series.Set(model.BucketLabel, fmt.Sprint(bucket.GetUpperBound())).Labels(), at, float64(bucket.GetCumulativeCount()))
+				}
+				m.add(series.Set(model.BucketLabel, "+Inf").Labels(), at, float64(h.GetSampleCount()))
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package page
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/sdk/metric"
+
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/config"
 )
@@ -11,4 +13,6 @@ var (
 	ctx   context.Context
 	cfg   *config.Config
 	store *txcache.Store
+
+	exporter metric.Exporter
 )
