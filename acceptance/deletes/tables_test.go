@@ -58,7 +58,7 @@ func TestChangedClearsWhatShowsTheTable(t *testing.T) {
 	})
 }
 
-func TestNamesOfTables(t *testing.T) {
+func TestTablesAreTheSameAsInSQL(t *testing.T) {
 	for _, test := range []struct {
 		shown, changed string
 		same           bool

@@ -28,7 +28,7 @@ var tableGuards = []guard{{
 	file:    tables,
 	text:    "strings.ToLower(strings.TrimSpace(name))",
 	gone:    "strings.TrimSpace(name)",
-	by:      "TestNamesOfTables",
+	by:      "TestTablesAreTheSameAsInSQL",
 }, {
 	name:    "a name without a schema is that of all schemas",
 	keeps:   "P3",
@@ -36,7 +36,7 @@ var tableGuards = []guard{{
 	file:    tables,
 	text:    "		if table.name.meets(n) {",
 	gone:    "		if table.name == n {",
-	by:      "TestNamesOfTables",
+	by:      "TestTablesAreTheSameAsInSQL",
 }, {
 	name:    "a change is undone with its savepoint",
 	keeps:   "P2",
