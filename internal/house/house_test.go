@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"internal/databases", "internal/singleflight", "internal/canon", "internal/codec", "internal/witness"},
 	{"memorybackend", "redisbackend", "sqlbackend"},
 	{"config", "internal/inspect", "internal/querier", "internal/quiet", "internal/near", "internal/redistest"},
-	{"backend", "internal/cause", "internal/limits", "internal/memsize", "internal/spelling"},
+	{"backend", "internal/cause", "internal/limits", "internal/memsize", "internal/sqlread", "internal/spelling"},
 }
 
 // aside are packages of tests, examples and tools. They may import anything, and

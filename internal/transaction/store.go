@@ -42,6 +42,10 @@ type Store struct {
 	// Witness is called with each value that is cached; nil: it is not called.
 	Witness atomic.Pointer[witness.Func]
 
+	// Commits is called with each transaction whose database is asked to commit; nil: it is
+	// not called.
+	Commits atomic.Pointer[witness.CommitFunc]
+
 	// ignored are the keys of user contexts that make no difference to any cache,
 	// ignoredBySome those that make no difference to at least one cache.
 	ignored       *canon.Ignored
