@@ -18,7 +18,7 @@ const module = "github.com/seed-dad15c92/txcache"
 var floors = [][]string{
 	{"cmd/txcache"},
 	{"internal/command"},
-	{"sqltx", "debugpage", "txcachetest", "internal/metrics"},
+	{"sqltx", "debugpage", "txcachetest", "txhttp", "internal/metrics"},
 	{"."},
 	{"internal/loading"},
 	{"internal/transaction"},
