@@ -81,6 +81,8 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 		IgnoreContext: opts.IgnoreContext,
 		Warm:          opts.Warm,
 		Version:       opts.Version,
+		Tables:        opts.Tables,
+		RowsOf:        opts.RowsOf,
 	})
 	switch {
 	case err != nil:

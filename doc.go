@@ -59,7 +59,8 @@
 //
 // The transaction that changes what a cache shows must delete or clear it itself:
 // [Cache.Delete] takes away what is kept under a key, [Tx.ClearTags] what bears a tag,
-// and [Cache.Clear] all of a cache.
+// and [Cache.Clear] all of a cache. Where caches name the tables that they show,
+// [Tx.Changed] and [Tx.ChangedRows] do it for all of them.
 //
 // # Which values are whose
 //

@@ -136,6 +136,34 @@ func ExampleCache_TagBy() {
 	// {Compilers Hopper} true
 }
 
+// Code that writes names the table and the rows; it need not know which caches show them.
+func ExampleTx_ChangedRows() {
+	ctx := context.Background()
+	store, _ := exampleStore(nil)
+	defer store.Close()
+	books := txcache.Must(txcache.NewCache[int64, string](store, "books", &txcache.CacheOptions{RowsOf: []string{"book"}}))
+	newest := txcache.Must(txcache.NewCache[string, []string](store, "newest", &txcache.CacheOptions{Tables: []string{"book", "review"}}))
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		books.Set(tx, 1, "Notes")
+		books.Set(tx, 2, "Compilers")
+		newest.Set(tx, "all", []string{"Compilers", "Notes"})
+		return nil
+	})
+	store.Update(ctx, "shop", func(tx *txcache.Tx) error { // UPDATE book … WHERE id = 1
+		return tx.ChangedRows("book", 1)
+	})
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		fmt.Println(books.Get(ctx, tx, 1))
+		fmt.Println(books.Get(ctx, tx, 2))
+		fmt.Println(newest.Get(ctx, tx, "all"))
+		return nil
+	})
+	// Output:
+	//  false
+	// Compilers true
+	// [] false
+}
+
 // A rollback leaves the cache as it was.
 func ExampleTx_Rollback() {
 	ctx := context.Background()

@@ -241,6 +241,19 @@ type CacheOptions struct {
 	// values.
 	Version int
 
+	// Tables are the tables of the database whose rows the values show. [Tx.Changed] and
+	// [Tx.ChangedRows] of one of them clear the cache.
+	//
+	// A table is named as in SQL, with its schema or without, and without regard to case
+	// and quotes. A name without a schema stands for the tables of that name in all schemas.
+	Tables []string
+
+	// RowsOf are tables as well. Of these a value shows one row alone: that whose
+	// primary key is the value's key. Tx.ChangedRows of one of them deletes the keys of the
+	// changed rows and leaves the other values, Tx.Changed clears the cache. A cache whose
+	// keys are something else names the table in Tables.
+	RowsOf []string
+
 	// Verify is the share of hits of Load in read-only transactions, 0 to 1,
 	// for which the loader runs as well: 0.001 is one hit in a thousand, 0, the
 	// default, none. If the loader returns another value (neither deeply equal nor

@@ -102,5 +102,7 @@ func databaseStatus(db *databases.Database) DatabaseStatus {
 
 func init() {
 	witness.Attach = func(store any, f witness.Func) { store.(*Store).inner.Witness.Store(&f) }
+	witness.WatchCommits = func(store any, f witness.CommitFunc) { store.(*Store).inner.Commits.Store(&f) }
+	witness.Showing = func(store any, table string) []string { return store.(*Store).inner.Showing(table) }
 	witness.Verify = func(store any, f witness.StaleFunc) { store.(*Store).loads.VerifyAll(f) }
 }

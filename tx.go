@@ -278,6 +278,9 @@ func (tx *Tx) ask(ctx context.Context, commit func(context.Context) error) error
 	}
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), tx.h.Store.CommitTimeout, errNoAnswer)
 	defer cancel()
+	if told := tx.h.Store.Commits.Load(); told != nil {
+		defer (*told)(tx.h.Transaction)()
+	}
 	return commit(ctx)
 }
 

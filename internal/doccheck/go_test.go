@@ -42,6 +42,7 @@ var known = map[string]string{
 	"sqltx":         module + "/sqltx",
 	"txcache":       module,
 	"txcachetest":   module + "/txcachetest",
+	"txhttp":        module + "/txhttp",
 	"txotel":        module + "/txotel",
 	"txprometheus":  module + "/txprometheus",
 }

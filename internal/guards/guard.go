@@ -32,7 +32,7 @@ func all() []guard {
 		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, budgetGuards, loadGuards, lifetimeGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, memberGuards, markGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
-		clockGuards, operatorGuards, pageGuards, backendDeleteGuards, sqlBackendGuards,
+		clockGuards, operatorGuards, tableGuards, pageGuards, backendDeleteGuards, sqlBackendGuards,
 	)
 }
 

@@ -18,14 +18,14 @@ const module = "github.com/seed-dad15c92/txcache"
 var floors = [][]string{
 	{"cmd/txcache"},
 	{"internal/command"},
-	{"sqltx", "debugpage", "txcachetest", "internal/metrics"},
+	{"sqltx", "debugpage", "txcachetest", "txhttp", "internal/metrics"},
 	{"."},
 	{"internal/loading"},
 	{"internal/transaction"},
 	{"internal/databases", "internal/singleflight", "internal/canon", "internal/codec", "internal/witness"},
 	{"memorybackend", "redisbackend", "sqlbackend"},
 	{"config", "internal/inspect", "internal/durations", "internal/querier", "internal/quiet", "internal/near", "internal/redistest"},
-	{"backend", "internal/cause", "internal/limits", "internal/memsize", "internal/spelling"},
+	{"backend", "internal/cause", "internal/limits", "internal/memsize", "internal/sqlread", "internal/spelling"},
 }
 
 // aside are packages of tests, examples and tools. They may import anything, and

@@ -26,6 +26,8 @@ type Settings struct {
 	IgnoreContext []string // besides Options.Ignored
 	Warm          bool
 	Version       int
+	Tables        []string
+	RowsOf        []string
 }
 
 // A Core is a cache without the types of its keys and values.
@@ -63,6 +65,10 @@ type types interface {
 	// keep into the outbox. It returns how many values there were.
 	publish(p publication, generation any) (published int)
 
+	// hashes returns the hashes of keys whose type is not known, but for those that no
+	// cache keeps. It returns false if it is in doubt which keys of the cache these are.
+	hashes(keys []any) ([]uint64, bool)
+
 	count(overlay any) int // how many values there are
 	lose(overlay any)      // drops all values, as if there had been no room for them
 }
@@ -87,9 +93,13 @@ type Cache[K comparable, V any] struct {
 }
 
 // Init makes c a cache of s by that name, which must be valid. It returns false if
-// the name is taken. An error concerns the type of the keys.
+// the name is taken. An error concerns the type of the keys or the names of tables.
 func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err error) {
 	if c.Keys, err = canon.NewKeys[K](); err != nil {
+		return false, err
+	}
+	tables, err := newShown(&c.Core, o)
+	if err != nil {
 		return false, err
 	}
 	c.Codec = codec.NewVersion[V](o.Version)
@@ -107,7 +117,7 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 	// A stored value's TTL is lifetime plus StaleFor; its expiry is computed from
 	// that sum.
 	core.StaleFor = min(o.StaleFor, math.MaxInt64-core.lifetime)
-	if !s.add(core, o.IgnoreContext) {
+	if !s.add(core, o.IgnoreContext, tables) {
 		return false, nil
 	}
 	if err := c.Codec.Err(); err != nil && s.Values != nil {

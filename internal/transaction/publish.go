@@ -15,6 +15,7 @@ func (t *Transaction) Fence() *backend.Fence {
 	if w == nil {
 		return nil
 	}
+	t.clearLater()
 	t.coarsen()
 	var caches []backend.Generation
 	var keys []backend.Keys

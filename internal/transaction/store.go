@@ -42,14 +42,19 @@ type Store struct {
 	// Witness is called with each value that is cached; nil: it is not called.
 	Witness atomic.Pointer[witness.Func]
 
+	// Commits is called with each transaction whose database is asked to commit; nil: it is
+	// not called.
+	Commits atomic.Pointer[witness.CommitFunc]
+
 	// ignored are the keys of user contexts that make no difference to any cache,
 	// ignoredBySome those that make no difference to at least one cache.
 	ignored       *canon.Ignored
 	ignoredBySome atomic.Pointer[canon.Ignored]
 
 	mu     sync.Mutex
-	caches []*Core         // in the order of their IDs, which start at 1
-	names  map[string]bool // of caches
+	caches []*Core            // in the order of their IDs, which start at 1
+	names  map[string]bool    // of caches
+	tables map[string][]shown // by the last part of the table's name
 }
 
 // NewStore returns a store without caches.
@@ -57,7 +62,7 @@ func NewStore(o Options) *Store {
 	d := o.Databases
 	s := &Store{
 		Options: o, Committer: databases.NewCommitter(d), Log: d.Log, Trace: d.Trace,
-		ignored: canon.NewIgnored(o.Ignored...), names: map[string]bool{},
+		ignored: canon.NewIgnored(o.Ignored...), names: map[string]bool{}, tables: map[string][]shown{},
 	}
 	if s.Values, _ = d.Backend.(backend.Values); s.Values == nil {
 		s.NoNear = false
@@ -81,9 +86,9 @@ func (s *Store) Caches() []*Core {
 	return s.caches
 }
 
-// add gives c, which ignores those keys, its ID. It returns false if its name is
+// add gives c, which ignores those keys and shows those tables, its ID. It returns false if its name is
 // taken.
-func (s *Store) add(c *Core, ignored []string) bool {
+func (s *Store) add(c *Core, ignored []string, tables []shown) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.names[c.Name] {
@@ -93,6 +98,10 @@ func (s *Store) add(c *Core, ignored []string) bool {
 	c.ID = uint32(len(s.caches) + 1)
 	c.bit = 1 << (c.ID % 64)
 	s.caches = append(s.caches, c) // Caches has given out shorter slices, which stay as they are
+	for _, table := range tables {
+		key := table.name.last()
+		s.tables[key] = append(s.tables[key], table)
+	}
 	s.ignoredBySome.Store(s.ignoredBySome.Load().Extended(ignored))
 	return true
 }

@@ -249,12 +249,17 @@ func (t *Transaction) Clear(c *Core) error {
 	if err := t.changeable(); err != nil {
 		return t.refuse(err)
 	}
+	t.clear(c)
+	return nil
+}
+
+// clear is Clear. t.mu must be held.
+func (t *Transaction) clear(c *Core) {
 	l := t.local(c)
 	before := *l
 	t.work.record(l.size(c), func() { *l = before })
 	t.work.cuts++
 	*l = local{cleared: true, cut: t.work.cuts}
-	return nil
 }
 
 // Delete deletes the keys of c with those hashes within the transaction.
@@ -264,12 +269,17 @@ func (t *Transaction) Delete(c *Core, hashes []uint64) error {
 	if err := t.changeable(); err != nil {
 		return t.refuse(err)
 	}
+	t.delete(c, hashes)
+	return nil
+}
+
+// delete is Delete. t.mu must be held.
+func (t *Transaction) delete(c *Core, hashes []uint64) {
 	l := t.local(c)
 	if l.deleted == nil {
 		l.deleted = cutKeys{}
 	}
 	t.work.cut(&l.deleted, hashes)
-	return nil
 }
 
 // ClearTags clears the tags with those hashes within the transaction.

@@ -13,6 +13,7 @@ type work struct {
 	unsent   int              // how many values were set since the last flush
 	cleared  bool             // by ClearAll
 	tags     cutKeys          // those cleared
+	changed  []changed        // tables that were named
 	refused  error            // what the commit must return because a clear was refused; nil: none was
 	caches   map[*Core]*local // those set or cleared
 	around   []*Transaction   // see AddAround

@@ -2,6 +2,8 @@ package page
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
@@ -22,3 +24,7 @@ func (c *catalogue) priceIn(ctx context.Context, tx *txcache.Tx, product string)
 func warmUp(store *txcache.Store)                                                           {}
 func exercise(t *testing.T, store *txcache.Store)                                           {}
 func exercisePrices(t *testing.T, store *txcache.Store, prices *txcache.Cache[string, int]) {}
+
+var connector driver.Connector
+
+func exerciseShop(t *testing.T, store *txcache.Store, db *sql.DB) {}

@@ -1,0 +1,18 @@
+package page
+
+import (
+	"database/sql"
+	"net/http"
+
+	"github.com/seed-dad15c92/txcache"
+)
+
+var (
+	db     *sql.DB
+	prices *txcache.Cache[string, int]
+)
+
+type session struct{ Tenant, User, Language string }
+
+func sessionOf(r *http.Request) (session, error)        { return session{}, nil }
+func showPrices(w http.ResponseWriter, r *http.Request) {}

@@ -1,0 +1,380 @@
+package sqlread
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Statement is what a statement does, as far as it concerns caches.
+type Statement struct {
+	Tables []string // that it changes
+	Counts bool     // the number of rows that it has affected tells whether it changed any
+
+	Control Control
+	Name    string // of the savepoint, in lower case
+}
+
+// A Control is what a statement does to the transaction.
+type Control int
+
+// The controls.
+const (
+	None Control = iota
+	Begin
+	Commit
+	Rollback
+	Savepoint
+	RollbackTo
+)
+
+// Read reads SQL, which may be several statements. It returns an error if it cannot tell
+// what a statement changes. Where dialects differ in what is a string or a comment,
+// it returns what the text says in either.
+func Read(sql string) ([]Statement, error) {
+	standard, err := read(sql, false)
+	mysql, mysqlErr := read(sql, true)
+	switch {
+	case err != nil:
+		return mysql, mysqlErr
+	case mysqlErr != nil:
+		return standard, nil
+	}
+	for _, s := range mysql {
+		if s.Control == None && !slices.ContainsFunc(standard, func(other Statement) bool { return slices.Equal(s.Tables, other.Tables) }) {
+			standard = append(standard, s)
+		}
+	}
+	return standard, nil
+}
+
+func read(sql string, mysql bool) (all []Statement, err error) {
+	tokens, err := scan(sql, mysql)
+	if err != nil {
+		return nil, err
+	}
+	for len(tokens) > 0 {
+		end := slices.IndexFunc(tokens, func(t token) bool { return !t.quoted && t.text == ";" })
+		if end < 0 {
+			end = len(tokens)
+		}
+		s, err := statement(tokens[:end])
+		if err != nil {
+			return nil, err
+		}
+		if len(s.Tables) > 0 || s.Control != None {
+			all = append(all, s)
+		}
+		tokens = tokens[min(end+1, len(tokens)):]
+	}
+	return all, nil
+}
+
+// A reader reads the tokens of one statement.
+type reader struct {
+	tokens []token
+	at     int
+}
+
+func (r *reader) done() bool { return r.at >= len(r.tokens) }
+
+// is reports whether the next token is that word or character.
+func (r *reader) is(text string) bool {
+	return !r.done() && !r.tokens[r.at].quoted && r.tokens[r.at].text == text
+}
+
+// skip skips the words that are there, in any order and number.
+func (r *reader) skip(words ...string) (skipped bool) {
+	for slices.ContainsFunc(words, r.is) {
+		r.at++
+		skipped = true
+	}
+	return skipped
+}
+
+// name reads a name with its schema, "" if there is none.
+func (r *reader) name() string {
+	var parts []string
+	for !r.done() {
+		t := r.tokens[r.at]
+		if !t.quoted && t.raw == "" {
+			return ""
+		}
+		part := t.raw
+		if t.quoted {
+			part = t.text
+		}
+		parts = append(parts, part)
+		r.at++
+		if !r.is(".") {
+			break
+		}
+		r.at++
+	}
+	return strings.Join(parts, ".")
+}
+
+func statement(tokens []token) (s Statement, err error) {
+	r := &reader{tokens: tokens}
+	if s, ok := r.control(); ok {
+		return s, nil
+	}
+	if r.skip("EXPLAIN") && !slices.ContainsFunc(tokens, func(t token) bool { return t.text == "ANALYZE" }) {
+		return s, nil // it does nothing
+	}
+	r.at = 0
+	for first := true; !r.done(); first = false {
+		verb := r.tokens[r.at]
+		start := first || r.follows(")", "ANALYZE", "VERBOSE")
+		inner := start || r.follows("(")
+		r.at++
+		if verb.quoted || verb.raw == "" || !inner {
+			continue
+		}
+		back := r.at
+		tables, known := r.change(verb.text, start)
+		switch {
+		case !known:
+			r.at = back
+		case len(tables) == 0 || slices.Contains(tables, ""):
+			return s, fmt.Errorf("what %s changes is not clear", verb.text)
+		default:
+			s.Tables = append(s.Tables, tables...)
+			s.Counts = first && slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "MERGE"}, verb.text)
+		}
+	}
+	slices.Sort(s.Tables)
+	s.Tables = slices.Compact(s.Tables)
+	return s, nil
+}
+
+// follows reports whether the token before is one of these.
+func (r *reader) follows(texts ...string) bool {
+	return r.at > 0 && !r.tokens[r.at-1].quoted && slices.Contains(texts, r.tokens[r.at-1].text)
+}
+
+// control reads a statement that begins or ends something.
+func (r *reader) control() (s Statement, ok bool) {
+	switch {
+	case r.skip("BEGIN"):
+		return Statement{Control: Begin}, true
+	case r.skip("START"):
+		return Statement{Control: Begin}, r.is("TRANSACTION")
+	case r.skip("COMMIT", "END"):
+		return Statement{Control: Commit}, !r.is("PREPARED")
+	case r.skip("SAVEPOINT"):
+		return Statement{Control: Savepoint, Name: strings.ToLower(r.name())}, true
+	case r.skip("ROLLBACK", "ABORT"):
+		r.skip("WORK", "TRANSACTION")
+		if !r.skip("TO") {
+			return Statement{Control: Rollback}, true
+		}
+		r.skip("SAVEPOINT")
+		return Statement{Control: RollbackTo, Name: strings.ToLower(r.name())}, true
+	}
+	return s, false
+}
+
+// change reads what follows a verb. known is false if the verb is none here. start says that a
+// statement begins with it, also after WITH.
+func (r *reader) change(verb string, start bool) (tables []string, known bool) {
+	switch verb {
+	case "INSERT", "REPLACE":
+		if !start && (verb == "REPLACE" || !r.is("INTO")) || r.is("(") {
+			return nil, false
+		}
+		r.or()
+		r.skip("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO")
+		return []string{r.name()}, true
+	case "MERGE":
+		if !start && !r.is("INTO") {
+			return nil, false
+		}
+		r.skip("INTO", "ONLY")
+		return []string{r.name()}, true
+	case "UPDATE":
+		r.or()
+		r.skip("LOW_PRIORITY", "IGNORE", "ONLY")
+		all := r.references("SET")
+		if len(all) == 0 {
+			return nil, start
+		}
+		return r.targets(all), true
+	case "DELETE":
+		if !start && !r.is("FROM") {
+			return nil, false
+		}
+		r.skip("LOW_PRIORITY", "QUICK", "IGNORE")
+		return r.deleted(), true
+	case "TRUNCATE":
+		if !start || r.is("(") {
+			return nil, false
+		}
+		r.skip("TABLE", "ONLY")
+		for {
+			tables = append(tables, r.name())
+			r.skip("*")
+			if !r.skip(",") {
+				return tables, true
+			}
+			r.skip("ONLY")
+		}
+	case "COPY":
+		if !start || r.is("(") { // of a query, which may change something itself
+			return nil, false
+		}
+		name := r.name()
+		if r.is("(") {
+			r.parenthesis()
+		}
+		return []string{name}, r.is("FROM")
+	case "LOAD":
+		for ; start && !r.done(); r.at++ {
+			if r.is("TABLE") {
+				r.at++
+				return []string{r.name()}, true
+			}
+		}
+		return nil, false
+	case "CALL", "DO", "EXECUTE", "EXEC", "PREPARE":
+		return nil, start && r.at == 1
+	}
+	return nil, false
+}
+
+// or skips OR REPLACE and the like of SQLite.
+func (r *reader) or() {
+	if r.skip("OR") {
+		r.at++
+	}
+}
+
+// parenthesis skips what is in parentheses.
+func (r *reader) parenthesis() {
+	for depth := 0; !r.done(); {
+		switch {
+		case r.is("("):
+			depth++
+		case r.is(")"):
+			depth--
+		}
+		r.at++
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+// A reference is a table in a list of them, and the name that the statement gives it.
+type reference struct{ table, alias string }
+
+func (r reference) is(name string) bool {
+	return strings.EqualFold(name, r.alias) || strings.EqualFold(name, r.table) || strings.EqualFold(name, r.table[strings.LastIndexByte(r.table, '.')+1:])
+}
+
+// references reads a list of tables up to that word, which it skips, or to the end of the list. It returns
+// nothing if what is there is no such list.
+func (r *reader) references(end string) (all []reference) {
+	more := true // a table must follow
+	for !r.done() {
+		switch {
+		case r.skip(end):
+			return all
+		case r.is("("):
+			r.parenthesis() // a subquery, which is not changed, or a condition
+			more = false
+		case more:
+			r.skip("ONLY", "LATERAL")
+			name := r.name()
+			if name == "" {
+				return nil
+			}
+			ref := reference{name, name}
+			r.skip("*", "AS")
+			if !r.done() && (r.tokens[r.at].quoted || r.tokens[r.at].raw != "") && !slices.ContainsFunc(listWords, r.is) && !r.is(end) {
+				ref.alias = r.name()
+			}
+			all, more = append(all, ref), false
+		case slices.ContainsFunc([]string{"WHERE", "RETURNING", "ORDER", "LIMIT", ")"}, r.is):
+			if end == "SET" {
+				return nil
+			}
+			return all
+		default:
+			more = r.is(",") || r.is("JOIN")
+			r.at++
+		}
+	}
+	if end == "SET" {
+		return nil
+	}
+	return all
+}
+
+// listWords follow a table in a list, and are no name of it.
+var listWords = []string{"SET", "WHERE", "RETURNING", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "STRAIGHT_JOIN", "ON", "ORDER", "LIMIT", "FORCE", "USE", "IGNORE", "INDEXED", "NOT", "PARTITION"}
+
+// targets returns the tables of an UPDATE that its assignments name. If there is one
+// table, or an assignment names none, it is all of them.
+func (r *reader) targets(all []reference) (tables []string) {
+	for _, ref := range all {
+		tables = append(tables, ref.table)
+	}
+	if len(all) == 1 {
+		return tables
+	}
+	back := r.at
+	defer func() { r.at = back }()
+	var named []string
+	for !r.done() && !r.is("WHERE") {
+		column := r.name()
+		i := strings.LastIndexByte(column, '.')
+		if i < 0 {
+			return tables
+		}
+		for _, ref := range all {
+			if ref.is(column[:i]) {
+				named = append(named, ref.table)
+			}
+		}
+		for !r.done() && !r.is(",") && !r.is("WHERE") {
+			if r.is("(") {
+				r.parenthesis()
+			} else {
+				r.at++
+			}
+		}
+		r.skip(",")
+	}
+	if len(named) == 0 {
+		return tables
+	}
+	return named
+}
+
+// deleted reads DELETE FROM t, and the DELETE of MySQL from several tables.
+func (r *reader) deleted() (tables []string) {
+	several := !r.is("FROM")
+	r.skip("FROM", "ONLY")
+	for {
+		tables = append(tables, strings.TrimSuffix(r.name(), "."))
+		if r.skip(".") {
+			r.skip("*")
+		}
+		if !r.skip(",") {
+			break
+		}
+	}
+	if several && !r.skip("FROM") || !several && (len(tables) == 1 || !r.skip("USING")) {
+		return tables
+	}
+	all := r.references("WHERE")
+	for i, name := range tables {
+		for _, ref := range all {
+			if ref.is(name) {
+				tables[i] = ref.table
+			}
+		}
+	}
+	return tables
+}
