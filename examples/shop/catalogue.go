@@ -192,7 +192,7 @@ func (v *visit) put(ctx context.Context, p product, cents map[string]int64) erro
 // If a rule is broken, its error rolls back both.
 func (v *visit) reprice(ctx context.Context, id int64, cents map[string]int64) error {
 	// The rule is of all prices of a product: one change of them at a time.
-	if _, err := v.ExecContext(ctx, "UPDATE product SET name = name WHERE id = $1", id); err != nil {
+	if err := v.updateOne(ctx, "UPDATE product SET name = name WHERE id = $1", id); err != nil {
 		return err
 	}
 	for _, group := range slices.Sorted(maps.Keys(cents)) {
@@ -224,14 +224,8 @@ func (v *visit) set(ctx context.Context, name, value string) error {
 	if err := checkText(name, value); err != nil {
 		return err
 	}
-	done, err := v.ExecContext(ctx, "UPDATE setting SET value = $1 WHERE name = $2", value, name)
-	if err != nil {
+	if err := v.updateOne(ctx, "UPDATE setting SET value = $1 WHERE name = $2", value, name); err != nil {
 		return err
-	}
-	if n, err := done.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 {
-		return fmt.Errorf("setting %q: %w", name, txcache.ErrAbsent)
 	}
 	return v.settings.Clear(v.Cache)
 }

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-)
 
-// The queries know nothing of the cache.
+	"github.com/seed-dad15c92/txcache"
+)
 
 // each calls scan for each row of a query.
 func (v *visit) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
@@ -22,6 +22,19 @@ func (v *visit) each(ctx context.Context, query string, args []any, scan func(*s
 		}
 	}
 	return rows.Err()
+}
+
+// updateOne runs a statement that updates one row. Its error is txcache.ErrAbsent if there is none.
+func (v *visit) updateOne(ctx context.Context, statement string, args ...any) error {
+	done, err := v.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		err = txcache.ErrAbsent
+	}
+	return err
 }
 
 // in returns the list of an IN for values, with placeholders that go on after

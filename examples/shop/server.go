@@ -103,9 +103,6 @@ func putPrices(ctx context.Context, v *visit, r *http.Request) (any, error) {
 	if err := decode(r, &cents); err != nil {
 		return nil, err
 	}
-	if _, err := v.item(ctx, id); err != nil {
-		return nil, err // there is none
-	}
 	if err := v.reprice(ctx, id, cents); err != nil {
 		return nil, err
 	}
