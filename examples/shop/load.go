@@ -24,7 +24,7 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	var o options
 	serviceFlags(flags, &o)
 	l := load.Options{}
-	urls := flags.String("urls", "", "load the servers at these `addresses`, separated by commas, and their shops shop-a, shop-b …; without it servers of its own")
+	urls := flags.String("urls", "", "load the servers at these `addresses`, separated by commas, and their shops shop-a, shop-b …, in place of servers of its own")
 	n := flags.Int("servers", 1, "`how many` servers of its own; more than one need a cache that they share")
 	count := flags.Int("tenants", 3, "`how many` shops, 26 at most")
 	flags.DurationVar(&l.For, "for", 10*time.Second, "for `how long`")
@@ -40,12 +40,6 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	}
 	kind := "load" // shops of its own: those that are served elsewhere are left alone
 	if *urls != "" {
-		for _, name := range []string{"config", "postgres", "servers"} {
-			if given(flags, name) {
-				fmt.Fprintf(errs, "shop load: -%s is for servers of its own, -urls for others; leave one out\n", name)
-				return errUsage
-			}
-		}
 		kind = "shop"
 		l.URLs = strings.Split(*urls, ",")
 	}
@@ -91,11 +85,6 @@ func printCaches(w io.Writer, stores []*txcache.Store) {
 		fmt.Fprintf(w, "%-14s %7d hits, %d of them from Redis, %d misses\n", name, s.Hits, s.RemoteHits, s.Misses)
 	}
 	fmt.Fprintln(w)
-}
-
-func given(flags *flag.FlagSet, name string) (yes bool) {
-	flags.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
-	return yes
 }
 
 // servers are those that a run of the load starts itself.

@@ -218,8 +218,6 @@ func TestLoadCommand(t *testing.T) {
 		{[]string{"load", "-for", "500ms", "-writes", "0.1"}, 0, "0 violations"},
 		{[]string{"load", "-for", "500ms", "-writes", "0.1", "-servers", "2"}, 0, "0 violations"},
 		{[]string{"load", "-tenants", "0"}, 2, "one at least"},
-		{[]string{"load", "-urls", "http://localhost:1", "-config", "memory.toml"}, 2, "leave one out"},
-		{[]string{"load", "-urls", "http://localhost:1", "-servers", "2"}, 2, "leave one out"},
 		{[]string{"load", "-urls", "http://localhost:1"}, 1, "connection refused"},
 		{[]string{"load", "-clients", "0"}, 1, "a client"},
 		{[]string{"load", "-writes", "2"}, 1, "0 to 1"},

@@ -22,7 +22,7 @@
 // A comment right before a block says more about it:
 //
 //	<!-- doccheck: quotes examples/backend/backend.go -->   it is a part of that file, to the letter
-//	<!-- doccheck: output -->                               it is what the shell block before it prints
+//	<!-- doccheck: output -->                               it is what the shell block before it prints; those of a page run in their order
 //	<!-- doccheck: under cache.redis -->                    it is keys of that table
 //
 // Run it with go test -count=1: the test cache does not see that a file outside of
