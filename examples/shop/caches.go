@@ -13,13 +13,12 @@ type product struct {
 	Name, Material string // terms, to be translated
 }
 
-// A category with what is below it. The cached tree is shared: it must not be
-// changed.
+// A category with the products that are directly in it. The cached slice is shared: it
+// must not be changed.
 type category struct {
-	ID       int64
-	Name     string // a term, to be translated
-	Products []int64
-	Children []category
+	ID, Parent int64  // 0: none
+	Name       string // a term, to be translated
+	Products   []int64
 }
 
 // A priceKey is what a price depends on. Its fields stay apart whatever they
@@ -33,14 +32,14 @@ type priceKey struct {
 type whole struct{}
 
 // The caches of the shop. None is cleared but by the transaction that changes
-// what it shows; see the write methods of the catalogue.
+// what it shows: see put, reprice and set.
 type caches struct {
-	products *txcache.Cache[int64, product]
-	prices   *txcache.Cache[priceKey, int64] // cents
-	tree     *txcache.Cache[whole, []category]
-	terms    *txcache.Cache[string, string]
-	settings *txcache.Cache[whole, map[string]string]
-	search   *txcache.Cache[string, []int64]
+	products   *txcache.Cache[int64, product]
+	prices     *txcache.Cache[priceKey, int64] // cents
+	categories *txcache.Cache[whole, []category]
+	terms      *txcache.Cache[string, string]
+	settings   *txcache.Cache[whole, map[string]string]
+	search     *txcache.Cache[string, []int64]
 }
 
 // newCaches makes the caches, once for each store: their names are unique in it.
@@ -65,7 +64,7 @@ func newCaches(store *txcache.Store) (*caches, error) {
 
 	// Small, and always wanted as a whole: one value. The lease lets one of many
 	// servers build it after a change, while the others wait for it.
-	c.tree, errs[2] = txcache.NewCache[whole, []category](store, "shop.tree", &txcache.CacheOptions{
+	c.categories, errs[2] = txcache.NewCache[whole, []category](store, "shop.category", &txcache.CacheOptions{
 		ContextFree: true, Size: 1, Lease: time.Second,
 	})
 
@@ -81,9 +80,8 @@ func newCaches(store *txcache.Store) (*caches, error) {
 
 	// Nobody clears this one: any change of a product may change any result. A
 	// new product may be found ten seconds late. Results are ids alone, so that
-	// names and prices are never late. Popular searches are done again in the
-	// background before they expire (see RefreshEarly in newCatalogue), and not
-	// all at once (Jitter); old results go on if the database is in trouble.
+	// names and prices are never late. Results do not expire all at once (Jitter), and
+	// old ones go on if the database is in trouble.
 	c.search, errs[5] = txcache.NewCache[string, []int64](store, "shop.search", &txcache.CacheOptions{
 		ContextFree: true, Duration: 10 * time.Second, Jitter: 0.2, StaleFor: time.Minute,
 	})

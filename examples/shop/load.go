@@ -6,11 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/examples/shop/load"
 )
 
@@ -19,9 +22,9 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	flags := flag.NewFlagSet("shop load", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	var o options
-	path := serviceFlags(flags, &o)
+	serviceFlags(flags, &o)
 	l := load.Options{}
-	urls := flags.String("urls", "", "load the servers at these `addresses`, separated by commas, and their shops shop-a, shop-b …; without it servers of its own")
+	urls := flags.String("urls", "", "load the servers at these `addresses`, separated by commas, and their shops shop-a, shop-b …, in place of servers of its own")
 	n := flags.Int("servers", 1, "`how many` servers of its own; more than one need a cache that they share")
 	count := flags.Int("tenants", 3, "`how many` shops, 26 at most")
 	flags.DurationVar(&l.For, "for", 10*time.Second, "for `how long`")
@@ -37,37 +40,29 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	}
 	kind := "load" // shops of its own: those that are served elsewhere are left alone
 	if *urls != "" {
-		for _, name := range []string{"config", "sql", "postgres", "no-cache", "servers"} {
-			if given(flags, name) {
-				fmt.Fprintf(errs, "shop load: -%s is for servers of its own, -urls for others; leave one out\n", name)
-				return errUsage
-			}
-		}
 		kind = "shop"
 		l.URLs = strings.Split(*urls, ",")
 	}
-	o.domain = "localhost"
 	for i := range *count {
 		name := fmt.Sprintf("%s-%c", kind, 'a'+i)
 		o.tenants = append(o.tenants, name)
-		l.Hosts = append(l.Hosts, name+"."+o.domain)
+		l.Hosts = append(l.Hosts, name+".localhost")
 	}
+	var stores []*txcache.Store
 	if *urls == "" {
-		if err := o.configure(*path, errs); err != nil {
-			return err
-		}
 		own, failed := startServers(ctx, o, *n)
 		defer func() { err = errors.Join(err, own.stop()) }()
 		if failed != nil {
 			return failed
 		}
-		l.URLs = own.urls
+		l.URLs, stores = own.urls, own.stores
 	}
 	fmt.Fprintf(out, "servers: %d, shops: %d, clients: %d, for %v\n\n", len(l.URLs), len(l.Hosts), l.Clients, l.For)
 	report, err := load.Run(ctx, l)
 	if err != nil {
 		return err
 	}
+	printCaches(out, stores)
 	report.Print(out)
 	if report.Violated > 0 || report.Failed > 0 {
 		return errors.New("shop load: not all was well")
@@ -75,14 +70,27 @@ func loadCommand(ctx context.Context, args []string, out, errs io.Writer) (err e
 	return nil
 }
 
-func given(flags *flag.FlagSet, name string) (yes bool) {
-	flags.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
-	return yes
+// printCaches writes what the caches of the stores have done together.
+func printCaches(w io.Writer, stores []*txcache.Store) {
+	sums := map[string]txcache.Stats{}
+	for _, store := range stores {
+		for s := range store.Stats() {
+			sum := sums[s.Name]
+			sum.Hits, sum.RemoteHits, sum.Misses = sum.Hits+s.Hits, sum.RemoteHits+s.RemoteHits, sum.Misses+s.Misses
+			sums[s.Name] = sum
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		s := sums[name]
+		fmt.Fprintf(w, "%-14s %7d hits, %d of them from Redis, %d misses\n", name, s.Hits, s.RemoteHits, s.Misses)
+	}
+	fmt.Fprintln(w)
 }
 
 // servers are those that a run of the load starts itself.
 type servers struct {
 	urls   []string
+	stores []*txcache.Store
 	data   string // the folder of their SQLite files
 	cancel context.CancelFunc
 	ended  chan error
@@ -108,6 +116,7 @@ func startServers(ctx context.Context, o options, n int) (own *servers, err erro
 		}
 		go func() { own.ended <- errors.Join(serve(ctx, l, s.handler), s.close()) }()
 		own.urls = append(own.urls, "http://"+l.Addr().String())
+		own.stores = append(own.stores, s.store)
 	}
 	return own, nil
 }

@@ -1,11 +1,10 @@
 // Shop is a service with a cache: shops of several tenants, each with a database
 // of its own, behind one HTTP server. The tour of it is docs/shop.md.
 //
-//	go run .                                       # SQLite, cache in memory
-//	go run . -sql                                  # as many servers as you like, and nothing else
-//	go run . -sql -postgres postgres://localhost/shop
+//	go run .                                       # over SQLite: as many servers as you like, and nothing else
+//	go run . -postgres postgres://localhost/shop
 //	go run . -config redis.toml                    # values that servers share
-//	go run . load -for 10s                         # load it, and check every answer
+//	go run . load -servers 2                       # load them, and check every answer
 package main
 
 import (
@@ -69,51 +68,26 @@ func parse(flags *flag.FlagSet, args []string) error {
 }
 
 // serviceFlags are those that say what a service is made of, for both commands.
-func serviceFlags(flags *flag.FlagSet, o *options) (path *string) {
+func serviceFlags(flags *flag.FlagSet, o *options) {
 	flags.StringVar(&o.postgres, "postgres", "", "keep the shops in this PostgreSQL database, a `URL`, each in a schema; without it in SQLite")
-	flags.BoolVar(&o.sql, "sql", false, "keep the generations in the databases of the shops: class sql, of which any number of servers may be one; in place of -config")
-	flags.BoolVar(&o.noCache, "no-cache", false, "go to the database for everything, to compare")
-	return flags.String("config", "", "configure the cache from this TOML `file`; without one it is in memory")
-}
-
-// configure reads the configuration in the file at path, "" for the default.
-func (o *options) configure(path string, errs io.Writer) (err error) {
-	switch {
-	case path == "":
-		o.cache = config.Default()
-	case o.sql:
-		fmt.Fprintln(errs, "shop: -sql is in place of a -config; leave one out")
-		return errUsage
-	default:
+	flags.Func("config", "configure the cache from this TOML `file`; without one it is of class sql, in the databases of the shops", func(path string) (err error) {
 		o.cache, err = config.Load(path)
-	}
-	return err
-}
-
-// class returns what the log says of where generations are.
-func (o *options) class() string {
-	if o.sql {
-		return config.ClassSQL
-	}
-	return o.cache.Class
+		return err
+	})
 }
 
 func serveCommand(ctx context.Context, args []string, _, errs io.Writer) error {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	var o options
-	path := serviceFlags(flags, &o)
+	serviceFlags(flags, &o)
 	names := flags.String("tenants", "shop-a,shop-b,shop-c", "`names` of the shops")
 	listen := flags.String("listen", "localhost:8080", "serve at this `address`")
-	flags.StringVar(&o.domain, "domain", "localhost", "a shop's host is its name, a dot and this `name`")
 	flags.StringVar(&o.data, "data", filepath.Join(os.TempDir(), "txcache-shop"), "the `folder` of the SQLite files")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	o.tenants = strings.Split(*names, ",")
-	if err := o.configure(*path, errs); err != nil {
-		return err
-	}
 	s, err := openShop(ctx, o)
 	if err != nil {
 		return err
@@ -124,9 +98,9 @@ func serveCommand(ctx context.Context, args []string, _, errs io.Writer) error {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	for _, name := range o.tenants {
-		slog.Info("open", "shop", "http://"+net.JoinHostPort(name+"."+o.domain, port)+"/")
+		slog.Info("open", "shop", "http://"+net.JoinHostPort(name+".localhost", port)+"/api/products")
 	}
-	slog.Info("open", "class", o.class(), "bypassed", o.noCache, "page", "http://"+net.JoinHostPort("localhost", port)+"/debug/txcache/")
+	slog.Info("open", "page", "http://"+net.JoinHostPort("localhost", port)+"/debug/txcache/")
 	err = errors.Join(serve(ctx, l, s.handler), s.close())
 	slog.Info("closed")
 	return err

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -139,7 +139,7 @@ func TestServeCommand(t *testing.T) {
 		}
 		return err == nil && res.StatusCode == http.StatusOK
 	})
-	instance{nil, "http://" + address}.must(t, "GET", "shop-c:/", "", 200, "shop-c")
+	instance{nil, "http://" + address}.must(t, "GET", "shop-c:/api/products/1", "", 200, "chair")
 	cancel()
 	if code := <-ended; code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -163,12 +163,11 @@ func TestWrongCommandLines(t *testing.T) {
 	}{
 		{[]string{"-h"}, 0, "-tenants"},
 		{[]string{"-nonsense"}, 2, "-nonsense"},
-		{[]string{"-sql", "-config", "memory.toml"}, 2, "leave one out"},
 		{[]string{"more"}, 2, `unexpected argument "more"`},
 		{[]string{"-tenants", "a,../b"}, 1, `"../b"`},
 		{[]string{"-tenants", "a,a"}, 1, `"a"`},
 		{[]string{"-tenants", ""}, 1, `""`},
-		{[]string{"-config", "nowhere.toml"}, 1, "nowhere.toml"},
+		{[]string{"-config", "nowhere.toml"}, 2, "nowhere.toml"},
 		{[]string{"-data", file}, 1, "file"},
 		{[]string{"-listen", taken.Addr().String()}, 1, "address already in use"},
 		{[]string{"-postgres", "postgres://shop:secret@127.0.0.1:1/shop"}, 1, "127.0.0.1"},
@@ -188,7 +187,7 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
-// docker-compose.yml is YAML, and what it refers to is there.
+// docker-compose.yml is YAML, and its servers are of this program, each at a port of its own.
 func TestComposeFile(t *testing.T) {
 	text, err := os.ReadFile("docker-compose.yml")
 	if err != nil {
@@ -196,60 +195,34 @@ func TestComposeFile(t *testing.T) {
 	}
 	var file struct {
 		Services map[string]struct {
-			Image    string
-			Profiles []string
-			Command  []string
-			Build    struct{ Context, Dockerfile string }
-			Depends  map[string]struct{ Condition string } `yaml:"depends_on"`
-			Test     map[string]any                        `yaml:"healthcheck"`
-			Ports    []string
+			Image, Command string
+			Build          struct{ Context, Dockerfile string }
+			Ports          []string
 		}
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	servers := map[string]int{}
 	ports := map[string]bool{}
 	for name, service := range file.Services {
-		for other, on := range service.Depends {
-			if file.Services[other].Test == nil || on.Condition != "service_healthy" {
-				t.Errorf("%s waits for %s, whose health is not known", name, other)
-			}
-			if of := file.Services[other].Profiles; len(of) > 0 && !slices.Equal(of, service.Profiles) {
-				t.Errorf("%s waits for %s, which is of the profiles %q", name, other, of)
-			}
-		}
 		if service.Image != "" {
 			continue
 		}
-		profile := strings.Join(service.Profiles, " ")
-		servers[profile]++
 		if _, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile)); err != nil {
 			t.Error(err)
 		}
-		if len(service.Ports) != 1 {
-			t.Errorf("%s has the ports %v, want one", name, service.Ports)
+		flags := flag.NewFlagSet(name, flag.ContinueOnError)
+		var o options
+		serviceFlags(flags, &o)
+		listen := flags.String("listen", "", "")
+		if err := flags.Parse(strings.Fields(service.Command)); err != nil || *listen != ":8080" || !strings.Contains(o.postgres, "@postgres:5432/") {
+			t.Errorf("%s is started with %q: %v", name, service.Command, err)
 		}
 		for _, port := range service.Ports {
-			if ports[profile+port] {
-				t.Errorf("%s has the port of another server, %s", name, port)
-			}
-			ports[profile+port] = true
-		}
-		flags := strings.Join(service.Command, " ")
-		class := map[string]string{"redis": "-config /etc/shop/compose.toml", "sql": "-sql"}[profile]
-		for _, part := range []string{class, "@postgres:5432", "-listen :8080"} {
-			if !strings.Contains(flags, part) {
-				t.Errorf("%s is started with %q, without %q", name, flags, part)
-			}
+			ports[port] = true
 		}
 	}
-	if want := map[string]int{"redis": 2, "sql": 2}; !maps.Equal(servers, want) {
-		t.Errorf("the servers of the profiles are %v, want %v", servers, want)
-	}
-	for port := range ports { // or both could be started at once, over one database
-		if _, address, _ := strings.Cut(port, "127.0.0.1"); !ports["redis127.0.0.1"+address] || !ports["sql127.0.0.1"+address] {
-			t.Errorf("only one profile has the port %s", address)
-		}
+	if len(ports) != 2 || file.Services["postgres"].Image == "" {
+		t.Errorf("the ports are %v, want those of two servers over PostgreSQL", ports)
 	}
 }

@@ -3,22 +3,15 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/seed-dad15c92/txcache"
 )
 
-// A querier is a transaction, or a database for a single statement.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // each calls scan for each row of a query.
-func each(ctx context.Context, q querier, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := q.QueryContext(ctx, query, args...)
+func (v *visit) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := v.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -29,6 +22,19 @@ func each(ctx context.Context, q querier, query string, args []any, scan func(*s
 		}
 	}
 	return rows.Err()
+}
+
+// updateOne runs a statement that updates one row. Its error is txcache.ErrAbsent if there is none.
+func (v *visit) updateOne(ctx context.Context, statement string, args ...any) error {
+	done, err := v.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		err = txcache.ErrAbsent
+	}
+	return err
 }
 
 // in returns the list of an IN for values, with placeholders that go on after
@@ -42,19 +48,10 @@ func in[T any](args []any, values []T) (string, []any) {
 	return "(" + strings.Join(places, ", ") + ")", args
 }
 
-func selectProduct(ctx context.Context, q querier, id int64) (product, error) {
-	p := product{ID: id}
-	err := q.QueryRowContext(ctx, "SELECT category, name, material FROM product WHERE id = $1", id).Scan(&p.Category, &p.Name, &p.Material)
-	if errors.Is(err, sql.ErrNoRows) {
-		return p, fmt.Errorf("product %d: %w", id, txcache.ErrAbsent)
-	}
-	return p, err
-}
-
-func selectProducts(ctx context.Context, q querier, ids []int64) (map[int64]product, error) {
+func (v *visit) selectProducts(ctx context.Context, ids []int64) (map[int64]product, error) {
 	found := make(map[int64]product, len(ids))
 	list, args := in(nil, ids)
-	err := each(ctx, q, "SELECT id, category, name, material FROM product WHERE id IN "+list, args, func(rows *sql.Rows) error {
+	err := v.each(ctx, "SELECT id, category, name, material FROM product WHERE id IN "+list, args, func(rows *sql.Rows) error {
 		var p product
 		err := rows.Scan(&p.ID, &p.Category, &p.Name, &p.Material)
 		found[p.ID] = p
@@ -64,14 +61,14 @@ func selectProducts(ctx context.Context, q querier, ids []int64) (map[int64]prod
 }
 
 // selectPrices returns the price of each key, or else that of retail.
-func selectPrices(ctx context.Context, q querier, keys []priceKey) (map[priceKey]int64, error) {
+func (v *visit) selectPrices(ctx context.Context, keys []priceKey) (map[priceKey]int64, error) {
 	products := make([]int64, len(keys))
 	for i, key := range keys {
 		products[i] = key.Product
 	}
 	stored := map[priceKey]int64{}
 	list, args := in(nil, products)
-	err := each(ctx, q, "SELECT product, customer_group, cents FROM price WHERE product IN "+list, args, func(rows *sql.Rows) error {
+	err := v.each(ctx, "SELECT product, customer_group, cents FROM price WHERE product IN "+list, args, func(rows *sql.Rows) error {
 		var key priceKey
 		var cents int64
 		err := rows.Scan(&key.Product, &key.Group, &cents)
@@ -89,63 +86,47 @@ func selectPrices(ctx context.Context, q querier, keys []priceKey) (map[priceKey
 	return found, err
 }
 
-func selectTerms(ctx context.Context, q querier, language string, terms []string) (map[string]string, error) {
-	found := make(map[string]string, len(terms))
-	list, args := in([]any{language}, terms)
-	err := each(ctx, q, "SELECT term, text FROM translation WHERE language = $1 AND term IN "+list, args, func(rows *sql.Rows) error {
-		var term, text string
-		err := rows.Scan(&term, &text)
-		found[term] = text
-		return err
-	})
-	return found, err
+func (v *visit) selectTerms(ctx context.Context, terms []string) (map[string]string, error) {
+	list, args := in([]any{v.language}, terms)
+	return v.selectTexts(ctx, "SELECT term, text FROM translation WHERE language = $1 AND term IN "+list, args)
 }
 
-func selectSettings(ctx context.Context, q querier) (map[string]string, error) {
-	settings := map[string]string{}
-	err := each(ctx, q, "SELECT name, value FROM setting", nil, func(rows *sql.Rows) error {
-		var name, value string
-		err := rows.Scan(&name, &value)
-		settings[name] = value
-		return err
-	})
-	return settings, err
+func (v *visit) selectSettings(ctx context.Context) (map[string]string, error) {
+	return v.selectTexts(ctx, "SELECT name, value FROM setting", nil)
 }
 
-func selectTree(ctx context.Context, q querier) ([]category, error) {
-	products := map[int64][]int64{}
-	err := each(ctx, q, "SELECT category, id FROM product ORDER BY id", nil, func(rows *sql.Rows) error {
-		var in, id int64
-		err := rows.Scan(&in, &id)
-		products[in] = append(products[in], id)
+func (v *visit) selectTexts(ctx context.Context, query string, args []any) (map[string]string, error) {
+	texts := map[string]string{}
+	err := v.each(ctx, query, args, func(rows *sql.Rows) error {
+		var name, text string
+		err := rows.Scan(&name, &text)
+		texts[name] = text
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	below := map[int64][]category{} // 0: the roots
-	err = each(ctx, q, "SELECT id, coalesce(parent, 0), name FROM category ORDER BY name", nil, func(rows *sql.Rows) error {
+	return texts, err
+}
+
+func (v *visit) selectCategories(ctx context.Context) ([]category, error) {
+	var all []category
+	err := v.each(ctx, `SELECT c.id, coalesce(c.parent, 0), c.name, p.id FROM category c
+		LEFT JOIN product p ON p.category = c.id ORDER BY c.id, p.id`, nil, func(rows *sql.Rows) error {
 		var c category
-		var parent int64
-		err := rows.Scan(&c.ID, &parent, &c.Name)
-		c.Products = products[c.ID]
-		below[parent] = append(below[parent], c)
+		var product sql.NullInt64
+		err := rows.Scan(&c.ID, &c.Parent, &c.Name, &product)
+		if len(all) == 0 || all[len(all)-1].ID != c.ID {
+			all = append(all, c)
+		}
+		if last := &all[len(all)-1]; product.Valid {
+			last.Products = append(last.Products, product.Int64)
+		}
 		return err
 	})
-	var build func(parent int64) []category
-	build = func(parent int64) []category {
-		for i := range below[parent] {
-			below[parent][i].Children = build(below[parent][i].ID)
-		}
-		return below[parent]
-	}
-	return build(0), err
+	return all, err
 }
 
 // selectMatches returns the products whose name or material has the text.
-func selectMatches(ctx context.Context, q querier, text string) ([]int64, error) {
-	var ids []int64
-	err := each(ctx, q, "SELECT id FROM product WHERE lower(material || ' ' || name) LIKE '%' || $1 || '%' ORDER BY id", []any{text}, func(rows *sql.Rows) error {
+func (v *visit) selectMatches(ctx context.Context, text string) (ids []int64, err error) {
+	err = v.each(ctx, "SELECT id FROM product WHERE lower(material || ' ' || name) LIKE '%' || $1 || '%' ORDER BY id", []any{text}, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		ids = append(ids, id)

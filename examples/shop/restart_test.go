@@ -1,19 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/seed-dad15c92/txcache/examples/shop/load"
 	"github.com/seed-dad15c92/txcache/internal/postgrestest"
@@ -104,17 +103,18 @@ func (p *process) counter(name string) (sum float64) {
 		p.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(res.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, metric := range families[name].GetMetric() {
-		for _, label := range metric.GetLabel() {
-			if label.GetName() == "cache" && label.GetValue() == "shop.price" {
-				sum += metric.GetCounter().GetValue()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if series, value, _ := strings.Cut(lines.Text(), "} "); strings.HasPrefix(series, name+`{cache="shop.price"`) {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				p.t.Fatal(err)
 			}
+			sum += n
 		}
+	}
+	if err := lines.Err(); err != nil {
+		p.t.Fatal(err)
 	}
 	return sum
 }
@@ -123,8 +123,8 @@ func (p *process) counter(name string) (sum float64) {
 // started again, several times; nothing that the load is shown is stale, and nothing is seen of what
 // was not committed.
 func TestAServerIsKilledUnderLoad(t *testing.T) {
-	t.Run("PostgreSQL", func(t *testing.T) { killUnderLoad(t, "-sql -postgres "+postgrestest.Start(t).URI("postgres")) })
-	t.Run("SQLite", func(t *testing.T) { killUnderLoad(t, "-sql -data "+t.TempDir()) })
+	t.Run("PostgreSQL", func(t *testing.T) { killUnderLoad(t, "-postgres "+postgrestest.Start(t).URI("postgres")) })
+	t.Run("SQLite", func(t *testing.T) { killUnderLoad(t, "-data "+t.TempDir()) })
 }
 
 func killUnderLoad(t *testing.T, args string) {
@@ -161,7 +161,7 @@ func TestProcessesThatShareNothingAreFound(t *testing.T) {
 	uri := postgrestest.Start(t).URI("postgres")
 	o := loadOptions(nil)
 	for range 2 {
-		o.URLs = append(o.URLs, startProcess(t, "-postgres "+uri).url())
+		o.URLs = append(o.URLs, startProcess(t, "-config memory.toml -postgres "+uri).url())
 	}
 	loadUntil(t, o, violation("was committed"))
 }

@@ -1,7 +1,7 @@
 -- The tables of one tenant, for SQLite and PostgreSQL alike.
 CREATE TABLE IF NOT EXISTS category (
 	id     INTEGER PRIMARY KEY,
-	parent INTEGER REFERENCES category (id),
+	parent INTEGER REFERENCES category (id) CHECK (parent < id), -- so a parent comes before its children
 	name   TEXT NOT NULL
 );
 

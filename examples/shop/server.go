@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
@@ -21,68 +20,62 @@ import (
 // patience is how long a request may take.
 const patience = 15 * time.Second
 
-// A server serves the shops of all tenants, each under a host of its own.
+// A server serves the shops of all tenants, each under a host of its own: its name
+// below localhost.
 type server struct {
-	catalogue *catalogue
-	domain    string // a tenant's host is its name, a dot and this
+	store   *txcache.Store
+	tenants tenants
+	caches  *caches
 }
 
-// A request is one for a shop.
-type request struct {
-	*http.Request
-	tenant string
-	visitor
-}
+// An action does what a request asks for, and returns the answer.
+type action func(ctx context.Context, v *visit, r *http.Request) (any, error)
 
-// An action does what a request asks for, and returns what there is to show.
-type action func(ctx context.Context, r *request) (any, error)
-
-// routes returns the handler of the shops. The pages show what the API answers.
+// routes returns the handler of the shops. Each request is one transaction: sqltx.View
+// for what reads, sqltx.Update for what writes.
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /api/products", s.read(s.list, writeJSON))
-	mux.Handle("GET /api/products/{id}", s.read(s.product, writeJSON))
-	mux.Handle("GET /api/categories", s.read(s.categories, writeJSON))
-	mux.Handle("GET /api/settings", s.read(s.settings, writeJSON))
-	mux.Handle("PUT /api/products/{id}", s.write(s.put, writeJSON))
-	mux.Handle("PUT /api/products/{id}/prices", s.write(s.reprice, writeJSON))
-	mux.Handle("PUT /api/settings/{name}", s.write(s.set, writeJSON))
-
-	mux.Handle("GET /{$}", s.read(s.front, writePage("list.html")))
-	mux.Handle("GET /products/{id}", s.read(s.product, writePage("product.html")))
-	mux.Handle("POST /products/{id}", s.write(s.repriceForm, writePage("product.html")))
-	// Other sites must not send forms in the name of an administrator.
-	return http.NewCrossOriginProtection().Handler(mux)
+	mux.Handle("GET /api/products", s.read(getProducts))
+	mux.Handle("GET /api/products/{id}", s.read(getProduct))
+	mux.Handle("GET /api/categories", s.read(func(ctx context.Context, v *visit, _ *http.Request) (any, error) { return v.sections(ctx) }))
+	mux.Handle("GET /api/settings", s.read(func(ctx context.Context, v *visit, _ *http.Request) (any, error) { return v.allSettings(ctx) }))
+	mux.Handle("PUT /api/products/{id}", s.write(putProduct))
+	mux.Handle("PUT /api/products/{id}/prices", s.write(putPrices))
+	mux.Handle("PUT /api/settings/{name}", s.write(putSetting))
+	return mux
 }
 
-func (s *server) list(ctx context.Context, r *request) (any, error) {
-	if text := r.URL.Query().Get("q"); text != "" {
-		return s.catalogue.matches(ctx, r.tenant, r.visitor, text)
+func getProducts(ctx context.Context, v *visit, r *http.Request) (any, error) {
+	query := r.URL.Query()
+	if text := query.Get("q"); text != "" {
+		return v.matches(ctx, text)
 	}
-	id, err := categoryOf(r)
+	var category int64
+	if text := query.Get("category"); text != "" {
+		var err error
+		if category, err = number("category", text); err != nil {
+			return nil, err
+		}
+	}
+	ids, err := v.within(ctx, category)
 	if err != nil {
 		return nil, err
 	}
-	return s.catalogue.within(ctx, r.tenant, r.visitor, id)
+	return v.items(ctx, ids)
 }
 
-func (s *server) product(ctx context.Context, r *request) (any, error) {
+func getProduct(ctx context.Context, v *visit, r *http.Request) (any, error) {
 	id, err := number("product", r.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	return s.catalogue.item(ctx, r.tenant, r.visitor, id)
+	return v.item(ctx, id)
 }
 
-func (s *server) categories(ctx context.Context, r *request) (any, error) {
-	return s.catalogue.sections(ctx, r.tenant, r.visitor)
-}
+// The answers to changes are read in their transactions, which see what they have
+// changed themselves. Others do not, yet.
 
-func (s *server) settings(ctx context.Context, r *request) (any, error) {
-	return s.catalogue.allSettings(ctx, r.tenant, r.visitor)
-}
-
-func (s *server) put(ctx context.Context, r *request) (any, error) {
+func putProduct(ctx context.Context, v *visit, r *http.Request) (any, error) {
 	id, err := number("product", r.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -95,10 +88,13 @@ func (s *server) put(ctx context.Context, r *request) (any, error) {
 	if err := decode(r, &body); err != nil {
 		return nil, err
 	}
-	return s.catalogue.put(ctx, r.tenant, r.visitor, product{id, body.Category, body.Name, body.Material}, body.Cents)
+	if err := v.put(ctx, product{id, body.Category, body.Name, body.Material}, body.Cents); err != nil {
+		return nil, err
+	}
+	return v.item(ctx, id)
 }
 
-func (s *server) reprice(ctx context.Context, r *request) (any, error) {
+func putPrices(ctx context.Context, v *visit, r *http.Request) (any, error) {
 	id, err := number("product", r.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -107,35 +103,21 @@ func (s *server) reprice(ctx context.Context, r *request) (any, error) {
 	if err := decode(r, &cents); err != nil {
 		return nil, err
 	}
-	return s.catalogue.reprice(ctx, r.tenant, r.visitor, id, cents)
-}
-
-func (s *server) repriceForm(ctx context.Context, r *request) (any, error) {
-	id, err := number("product", r.PathValue("id"))
-	if err != nil {
+	if err := v.reprice(ctx, id, cents); err != nil {
 		return nil, err
 	}
-	cents, err := number("price", r.PostFormValue("cents"))
-	if err != nil {
-		return nil, err
-	}
-	return s.catalogue.reprice(ctx, r.tenant, r.visitor, id, map[string]int64{r.Group: cents})
+	return v.item(ctx, id)
 }
 
-func (s *server) set(ctx context.Context, r *request) (any, error) {
+func putSetting(ctx context.Context, v *visit, r *http.Request) (any, error) {
 	var value string
 	if err := decode(r, &value); err != nil {
 		return nil, err
 	}
-	return s.catalogue.set(ctx, r.tenant, r.visitor, r.PathValue("name"), value)
-}
-
-// categoryOf returns the category that is asked for, 0 for all.
-func categoryOf(r *request) (int64, error) {
-	if text := r.URL.Query().Get("category"); text != "" {
-		return number("category", text)
+	if err := v.set(ctx, r.PathValue("name"), value); err != nil {
+		return nil, err
 	}
-	return 0, nil
+	return v.allSettings(ctx) // the cache is Warm: what is read after the clear goes to everybody
 }
 
 func number(what, text string) (int64, error) {
@@ -146,70 +128,79 @@ func number(what, text string) (int64, error) {
 	return n, nil
 }
 
-func decode(r *request, v any) error {
+func decode(r *http.Request, v any) error {
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<16)).Decode(v); err != nil {
 		return fmt.Errorf("%w: %v", errRefused, err)
 	}
 	return nil
 }
 
-// A writer writes what an action returned.
-type writer func(w http.ResponseWriter, r *request, v any, err error)
-
-func (s *server) read(do action, write writer) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.serve(r.Context(), w, r, do, write)
-	})
+func (s *server) read(do action) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.serve(r.Context(), sqltx.View, w, r, do) }
 }
 
 // write is read for an action that changes something. It goes on if the client
 // goes away: a context that ends in the middle of a commit leaves open whether
 // that took place, and what was cleared is bypassed for a while.
-func (s *server) write(do action, write writer) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.serve(context.WithoutCancel(r.Context()), w, r, do, write)
-	})
+func (s *server) write(do action) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.serve(context.WithoutCancel(r.Context()), sqltx.Update, w, r, do)
+	}
 }
 
-func (s *server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, do action, write writer) {
-	req, err := s.identify(r)
-	if err != nil {
-		write(w, req, nil, err)
-		return
-	}
+// A transact is sqltx.View or sqltx.Update.
+type transact func(context.Context, *txcache.Store, string, *sql.DB, *sql.TxOptions, func(*sqltx.Tx) error) error
+
+func (s *server) serve(ctx context.Context, run transact, w http.ResponseWriter, r *http.Request, do action) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	v, err := do(ctx, req)
-	write(w, req, v, err)
+	var answer any
+	tenant, err := s.tenantOf(r)
+	if err == nil {
+		err = run(ctx, s.store, tenant, s.tenants[tenant], nil, func(tx *sqltx.Tx) (err error) {
+			answer, err = do(ctx, s.visit(tx, r), r)
+			return err
+		})
+	}
+	code, message := status(r, err)
+	if err != nil {
+		answer = map[string]string{"error": message}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(answer) // an error means that the client is gone
 }
 
-// languages are those that the shops speak; the first is for everybody else.
-var languages = language.NewMatcher([]language.Tag{language.English, language.German, language.French})
+// visit finds out who asks. A real shop would know the group from who has signed in.
+func (s *server) visit(tx *sqltx.Tx, r *http.Request) *visit {
+	v := &visit{tx, s.caches, "en", retail}
+	query := r.URL.Query()
+	if language := query.Get("lang"); language == "de" || language == "fr" {
+		v.language = language
+	}
+	if query.Get("group") == "business" {
+		v.group = "business"
+	}
+	// The user context: caches that are not ContextFree keep languages apart.
+	tx.Cache = tx.Cache.WithContext(map[string]any{"language": v.language})
+	return v
+}
 
-// identify finds out whose shop a request is for, and who asks. A real shop
-// would know the group from who has signed in.
-func (s *server) identify(r *http.Request) (*request, error) {
+// tenantOf finds out whose shop a request is for.
+func (s *server) tenantOf(r *http.Request) (string, error) {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host // without a port
 	}
-	query := r.URL.Query()
-	tag, _ := language.MatchStrings(languages, query.Get("lang"), r.Header.Get("Accept-Language"))
-	base, _ := tag.Base()
-	req := &request{r, "", visitor{base.String(), query.Get("group")}}
-	if req.Group != "business" {
-		req.Group = retail
+	name, ok := strings.CutSuffix(strings.ToLower(host), ".localhost")
+	if !ok || s.tenants[name] == nil {
+		return "", fmt.Errorf("shop %q: %w", host, txcache.ErrAbsent)
 	}
-	name, ok := strings.CutSuffix(strings.ToLower(host), "."+s.domain)
-	if !ok || s.catalogue.tenants[name] == nil {
-		return req, fmt.Errorf("shop %q: %w", host, txcache.ErrAbsent)
-	}
-	req.tenant = name
-	return req, nil
+	return name, nil
 }
 
 // status returns the HTTP status of an error, and what the client may know.
-func status(r *request, err error) (int, string) {
+func status(r *http.Request, err error) (int, string) {
 	switch {
 	case err == nil:
 		return http.StatusOK, ""
@@ -219,7 +210,7 @@ func status(r *request, err error) (int, string) {
 		return http.StatusUnprocessableEntity, err.Error()
 	case errors.Is(err, txcache.ErrUnavailable):
 		// The change was not made: other servers could not be told of it.
-		slog.Warn("change refused", "tenant", r.tenant, "path", r.URL.Path, "error", err)
+		slog.Warn("change refused", "host", r.Host, "path", r.URL.Path, "error", err)
 		return http.StatusServiceUnavailable, "try again in a moment; nothing was changed"
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return http.StatusServiceUnavailable, "canceled" // by the client, which is gone
@@ -228,16 +219,6 @@ func status(r *request, err error) (int, string) {
 	if errors.Is(err, sqltx.ErrUnknownOutcome) {
 		message = "look whether the change was made: the database did not say"
 	}
-	slog.Error("request failed", "tenant", r.tenant, "path", r.URL.Path, "error", err)
+	slog.Error("request failed", "host", r.Host, "path", r.URL.Path, "error", err)
 	return http.StatusInternalServerError, message
-}
-
-func writeJSON(w http.ResponseWriter, r *request, v any, err error) {
-	code, message := status(r, err)
-	if err != nil {
-		v = map[string]string{"error": message}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v) // an error means that the client is gone
 }

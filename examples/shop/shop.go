@@ -23,12 +23,9 @@ import (
 // options say what a service is made of.
 type options struct {
 	tenants  []string
-	domain   string // a tenant's host is its name, a dot and this
-	data     string // the folder of the SQLite files
-	postgres string // "": SQLite
-	cache    *config.Config
-	sql      bool // class sql, in the databases of the tenants
-	noCache  bool
+	data     string         // the folder of the SQLite files
+	postgres string         // "": SQLite
+	cache    *config.Config // nil: class sql, in the databases of the tenants
 }
 
 // A shop is the service: what one process of it has.
@@ -49,10 +46,10 @@ func openShop(ctx context.Context, o options) (*shop, error) {
 		return nil, errors.Join(err, ts.close())
 	}
 	s := &shop{store: store, tenants: ts}
-	if err := ts.setUp(ctx, store); err != nil {
+	if err := ts.setUp(ctx, store, o); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	c, err := newCatalogue(store, ts)
+	c, err := newCaches(store)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -60,35 +57,31 @@ func openShop(ctx context.Context, o options) (*shop, error) {
 	if err := registry.Register(txprometheus.NewCollector(store, nil)); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	// Who operates a shop that is open to the world gives these another port.
+	// A shop that is open to the world has these on another port.
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.Handle("/debug/txcache/", debugpage.Handler(store, &debugpage.Options{Title: "shop"}))
 	mux.HandleFunc("GET /healthz", s.health)
-	mux.Handle("/", (&server{c, o.domain}).routes())
+	mux.Handle("/", (&server{store, ts, c}).routes())
 	s.handler = mux
 	return s, nil
 }
 
 // openStore opens the store. Nothing else of the service depends on the class.
 func openStore(ctx context.Context, o options, ts tenants) (*txcache.Store, error) {
-	switch {
-	case o.noCache:
-		return txcache.New(bypass{}, nil)
-	case o.sql:
-		// Each tenant has a database of its own, and the generations are in it. A
-		// file can name one database only, so the program hands out the connections.
-		dialect := sqlbackend.SQLite
-		if o.postgres != "" {
-			dialect = sqlbackend.Postgres
-		}
-		b, err := sqlbackend.New(ts.database, dialect, nil)
-		if err != nil {
-			return nil, err
-		}
-		return txcache.New(b, nil)
+	if o.cache != nil {
+		return txcache.OpenConfig(ctx, o.cache)
 	}
-	return txcache.OpenConfig(ctx, o.cache)
+	// Generations are in the tenants' own databases, whose connections the program has.
+	dialect := sqlbackend.SQLite
+	if o.postgres != "" {
+		dialect = sqlbackend.Postgres
+	}
+	b, err := sqlbackend.New(ts.database, dialect, nil)
+	if err != nil {
+		return nil, err
+	}
+	return txcache.New(b, nil)
 }
 
 // health answers whether requests can be served. Without Redis they can.

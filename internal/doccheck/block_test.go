@@ -155,9 +155,11 @@ func TestOutputIsWhatIsPrinted(t *testing.T) {
 				shell := exec.CommandContext(t.Context(), "sh", "-e", "-c", p.blocks[i-1].code)
 				shell.Dir = root
 				shell.Env = append(os.Environ(), "GOWORK=off")
-				got, err := shell.CombinedOutput()
+				var errs strings.Builder
+				shell.Stderr = &errs // where go also says what it downloads
+				got, err := shell.Output()
 				if err != nil {
-					t.Fatalf("%v\n%s", err, got)
+					t.Fatalf("%v\n%s%s", err, got, &errs)
 				}
 				if string(got) != b.code {
 					t.Errorf("the commands print\n%s\nthe page says\n%s", got, b.code)

@@ -11,6 +11,7 @@
 //   - A block of TOML is a configuration.
 //   - A block of shell is commands, from the root; what go is told to run, and the
 //     folders it is told to go to, are there.
+//   - docs/README.md, the index, has one link to each page below docs.
 //   - Each sentence of README.md, doc.go and docs/guarantees.md stands in
 //     testdata/promises.txt, with the tests that hold it, or as no promise. A
 //     sentence that is changed or added must be listed anew.
@@ -21,7 +22,7 @@
 // A comment right before a block says more about it:
 //
 //	<!-- doccheck: quotes examples/backend/backend.go -->   it is a part of that file, to the letter
-//	<!-- doccheck: output -->                               it is what the shell block before it prints
+//	<!-- doccheck: output -->                               it is what the shell block before it prints; those of a page run in their order
 //	<!-- doccheck: under cache.redis -->                    it is keys of that table
 //
 // Run it with go test -count=1: the test cache does not see that a file outside of

@@ -3,19 +3,15 @@ package load
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // A Report is what a run found.
 type Report struct {
 	Elapsed   time.Duration
 	Latencies []Latency
-	Caches    []Counts // by name, of all servers together
 
 	Checked     int64 // prices that were read and compared with what was known
 	Written     int64 // changes that were made
@@ -29,56 +25,47 @@ type Report struct {
 	Failures   []string // the first few
 }
 
-// A Latency is how long requests of a kind took, in microseconds.
+// A Latency is how long requests of a kind took.
 type Latency struct {
 	Kind string
-	*hdrhistogram.Histogram
+	Took []time.Duration // ascending
 }
 
-func (r *run) report(elapsed time.Duration, clients []*client, before, after map[string]map[string]Counts) *Report {
+// quantile returns the time within which the share q of the requests was answered, 0 if there was none.
+func (l Latency) quantile(q float64) time.Duration {
+	if len(l.Took) == 0 {
+		return 0
+	}
+	return l.Took[int(q*float64(len(l.Took)-1))]
+}
+
+func (r *run) report(elapsed time.Duration, clients []*client) *Report {
 	report := &Report{
 		Elapsed: elapsed,
 		Checked: r.checked.Load(), Written: r.written.Load(), Refused: r.refused.Load(), Unavailable: r.unavailable.Load(), Unanswered: r.unanswered.Load(),
 		Violated: r.violated, Violations: r.violations, Failed: r.failed, Failures: r.failures,
 	}
 	for kind, name := range kindNames {
-		all := hdrhistogram.New(1, time.Minute.Microseconds(), 3)
+		l := Latency{Kind: name}
 		for _, c := range clients {
-			all.Merge(c.latencies[kind])
+			l.Took = append(l.Took, c.latencies[kind]...)
 		}
-		report.Latencies = append(report.Latencies, Latency{name, all})
+		slices.Sort(l.Took)
+		report.Latencies = append(report.Latencies, l)
 	}
-	sums := map[string]Counts{}
-	for url, caches := range after {
-		for name, counts := range caches {
-			sums[name] = counts.since(before[url][name]).plus(sums[name])
-		}
-	}
-	report.Caches = slices.SortedFunc(maps.Values(sums), byName)
 	return report
 }
 
 // Print writes the report as text.
 func (r *Report) Print(w io.Writer) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(cells ...any) {
-		for _, cell := range cells {
-			fmt.Fprintf(table, "%v\t", cell)
+	fmt.Fprintln(table, "request\tcount\ta second\tp50\tp95\tp99\tmax\t")
+	for _, l := range r.Latencies {
+		fmt.Fprintf(table, "%s\t%d\t%.0f\t", l.Kind, len(l.Took), float64(len(l.Took))/r.Elapsed.Seconds())
+		for _, q := range []float64{0.5, 0.95, 0.99, 1} {
+			fmt.Fprintf(table, "%.2f ms\t", l.quantile(q).Seconds()*1000)
 		}
 		fmt.Fprintln(table)
-	}
-	ms := func(h *hdrhistogram.Histogram, quantile float64) string {
-		return fmt.Sprintf("%.2f ms", float64(h.ValueAtQuantile(quantile))/1000)
-	}
-	line("request", "count", "a second", "p50", "p95", "p99", "max")
-	for _, l := range r.Latencies {
-		line(l.Kind, l.TotalCount(), int(float64(l.TotalCount())/r.Elapsed.Seconds()), ms(l.Histogram, 50), ms(l.Histogram, 95), ms(l.Histogram, 99), ms(l.Histogram, 100))
-	}
-	table.Flush()
-	fmt.Fprintln(w)
-	line("cache", "hits", "of them remote", "misses", "hit ratio", "clears")
-	for _, c := range r.Caches {
-		line(c.Name, c.Hits, c.RemoteHits, c.Misses, fmt.Sprintf("%.1f %%", 100*c.HitRatio()), c.Clears)
 	}
 	table.Flush()
 	fmt.Fprintf(w, "\n%d changes, %d refused and rolled back, %d not made as the cache was away\n", r.Written, r.Refused, r.Unavailable)
