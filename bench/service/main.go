@@ -35,15 +35,16 @@ func main() {
 
 // Settings are what all variants have in common.
 type Settings struct {
-	Rows    int           // of the table
-	Read    int           // rows that a request reads
-	Writes  float64       // share of the requests that change a row
-	Skew    float64       // exponent of Zipf's law, by which rows are chosen
-	Clients int           // of a service, each of which has one request at a time
-	Pool    int           // connections to PostgreSQL, of a service
-	Warm    time.Duration // how long a service runs before it is measured
-	Time    time.Duration // how long it is measured
-	Rounds  int           // how often each variant is measured
+	Rows     int           // of the table
+	Read     int           // rows that a request reads
+	Writes   float64       // share of the requests that change a row
+	Skew     float64       // exponent of Zipf's law, by which rows are chosen
+	Anywhere bool          // rows are changed as often as each other, not by that law
+	Clients  int           // of a service, each of which has one request at a time
+	Pool     int           // connections to PostgreSQL, of a service
+	Warm     time.Duration // how long a service runs before it is measured
+	Time     time.Duration // how long it is measured
+	Rounds   int           // how often each variant is measured
 }
 
 // run is the program: it starts servers for t, and tells of its progress on log.
@@ -57,6 +58,7 @@ func run(ctx context.Context, t testing.TB, args []string, out, log io.Writer) e
 	flags.DurationVar(&s.Time, "time", 5*time.Second, "how long a variant is measured in a round")
 	flags.DurationVar(&s.Warm, "warm", 3*time.Second, "how long a service runs before it is measured")
 	flags.IntVar(&s.Rounds, "rounds", 5, "rounds, in each of which each variant is measured once")
+	flags.BoolVar(&s.Anywhere, "anywhere", false, "any")
 	folder := flags.String("o", "", "write service.md and service.svg into this `folder`")
 	quick := flags.Bool("quick", false, "a trial: one short round")
 	if err := flags.Parse(args); err != nil {

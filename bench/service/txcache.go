@@ -53,14 +53,27 @@ func openCached(ctx context.Context, e *environment, file string, level pgx.TxIs
 	return s, err
 }
 
+// read at read committed begins no transaction of the database, as each statement has a
+// snapshot of its own there.
 func (s *cached) read(ctx context.Context, ids []int64) (rows map[int64]Row, err error) {
-	err = txpgx.View(ctx, s.store, caches.Database, s.db.pool, s.level, func(tx *txpgx.Tx) error {
-		rows, err = s.items.LoadMany(ctx, tx.Cache, ids, func(ctx context.Context, missing []int64) (map[int64]Row, error) {
-			return s.db.rows(ctx, tx, missing)
+	if s.level.IsoLevel == pgx.ReadCommitted {
+		err = s.store.View(ctx, caches.Database, func(tx *txcache.Tx) error {
+			rows, err = s.load(ctx, tx, s.db.pool, ids)
+			return err
 		})
+		return rows, err
+	}
+	err = txpgx.View(ctx, s.store, caches.Database, s.db.pool, s.level, func(tx *txpgx.Tx) error {
+		rows, err = s.load(ctx, tx.Cache, tx, ids)
 		return err
 	})
 	return rows, err
+}
+
+func (s *cached) load(ctx context.Context, tx *txcache.Tx, q querier, ids []int64) (map[int64]Row, error) {
+	return s.items.LoadMany(ctx, tx, ids, func(ctx context.Context, missing []int64) (map[int64]Row, error) {
+		return s.db.rows(ctx, q, missing)
+	})
 }
 
 func (s *cached) write(ctx context.Context, id int64) (int64, error) {

@@ -35,6 +35,10 @@ func newClient(s Settings, seed uint64) *client {
 	zipf := rand.NewZipf(c.random, s.Skew, 1, uint64(s.Rows-1))
 	// Rows that are asked for as often are not neighbours in the table.
 	choose := func() int64 { return int64(zipf.Uint64() * 7919 % uint64(s.Rows)) }
+	change := choose
+	if s.Anywhere {
+		change = func() int64 { return c.random.Int64N(int64(s.Rows)) }
+	}
 	for range sequence {
 		var ids []int64
 		for len(ids) < s.Read {
@@ -42,7 +46,7 @@ func newClient(s Settings, seed uint64) *client {
 				ids = append(ids, id)
 			}
 		}
-		c.reads, c.writes = append(c.reads, ids), append(c.writes, choose())
+		c.reads, c.writes = append(c.reads, ids), append(c.writes, change())
 	}
 	return c
 }
