@@ -35,16 +35,16 @@ func main() {
 
 // Settings are what all variants have in common.
 type Settings struct {
-	Rows     int           // of the table
-	Read     int           // rows that a request reads
-	Writes   float64       // share of the requests that change a row
-	Skew     float64       // exponent of Zipf's law, by which rows are chosen
-	Anywhere bool          // rows are changed as often as each other, not by that law
-	Clients  int           // of a service, each of which has one request at a time
-	Pool     int           // connections to PostgreSQL, of a service
-	Warm     time.Duration // how long a service runs before it is measured
-	Time     time.Duration // how long it is measured
-	Rounds   int           // how often each variant is measured
+	Rows    int           // of the table
+	Read    int           // rows that a request reads
+	Writes  float64       // share of the requests that change a row
+	Skew    float64       // exponent of Zipf's law, by which rows are chosen
+	Hot     bool          // rows are changed as often as they are read; else each as often as the others
+	Clients int           // of a service, each of which has one request at a time
+	Pool    int           // connections to PostgreSQL, of a service
+	Warm    time.Duration // how long a service runs before it is measured
+	Time    time.Duration // how long it is measured
+	Rounds  int           // how often each variant is measured
 }
 
 // run is the program: it starts servers for t, and tells of its progress on log.
@@ -58,8 +58,7 @@ func run(ctx context.Context, t testing.TB, args []string, out, log io.Writer) e
 	flags.DurationVar(&s.Time, "time", 5*time.Second, "how long a variant is measured in a round")
 	flags.DurationVar(&s.Warm, "warm", 3*time.Second, "how long a service runs before it is measured")
 	flags.IntVar(&s.Rounds, "rounds", 5, "rounds, in each of which each variant is measured once")
-	flags.BoolVar(&s.Anywhere, "anywhere", false, "any")
-	folder := flags.String("o", "", "write service.md and service.svg into this `folder`")
+	folder := flags.String("o", "", "write service.md and its charts into this `folder`")
 	quick := flags.Bool("quick", false, "a trial: one short round")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -79,25 +78,33 @@ func run(ctx context.Context, t testing.TB, args []string, out, log io.Writer) e
 		return err
 	}
 	p := page{settings: s, machine: report.ThisMachine(stage.redis.Version), postgres: stage.version}
-	for _, v := range variants {
-		if v.Name == alone || wanted.MatchString(v.Name) {
-			p.rows = append(p.rows, &row{variant: v})
+	p.tables = []*table{
+		{title: "Each row is changed as often as the others", chart: "service.svg"},
+		{title: "Rows are changed as often as they are read", chart: "service-hot.svg", hot: true},
+	}
+	for _, t := range p.tables {
+		for _, v := range variants {
+			if v.Name == alone || wanted.MatchString(v.Name) {
+				t.rows = append(t.rows, &row{variant: v})
+			}
 		}
 	}
 	for round := range s.Rounds {
-		for i := range p.rows {
-			row := p.rows[(i+round)%len(p.rows)] // none always has the same neighbour in time
-			m, err := stage.measure(ctx, row.variant)
-			if err != nil {
-				return fmt.Errorf("%s: %w", row.variant.Name, err)
+		for _, t := range p.tables {
+			for i := range t.rows {
+				row := t.rows[(i+round)%len(t.rows)] // none always has the same neighbour in time
+				m, err := stage.measure(ctx, row.variant, t.hot)
+				if err != nil {
+					return fmt.Errorf("%s: %w", row.variant.Name, err)
+				}
+				row.add(m, s.Time)
+				fmt.Fprintf(log, "round %d of %d, %s: %-32s %v\n", round+1, s.Rounds, t.title, row.variant.Name, row.latest())
 			}
-			row.add(m, s.Time)
-			fmt.Fprintf(log, "round %d of %d, %-32s %v\n", round+1, s.Rounds, row.variant.Name, row.latest())
 		}
 	}
 	if *folder != "" {
 		return p.writeFolder(*folder)
 	}
-	_, err = io.WriteString(out, p.text(""))
+	_, err = io.WriteString(out, p.text(false))
 	return err
 }

@@ -53,11 +53,12 @@ func newStage(ctx context.Context, t testing.TB, s Settings) (*stage, error) {
 
 // measure runs a variant once: it starts the processes of a service, on servers that know
 // nothing of the last one, and has them ended when it returns.
-func (a *stage) measure(ctx context.Context, v variant) (m *measurement, err error) {
+func (a *stage) measure(ctx context.Context, v variant, hot bool) (m *measurement, err error) {
 	if err := a.empty(ctx); err != nil {
 		return nil, err
 	}
 	p := plan{Settings: a.settings, Variant: v.Name, Postgres: a.postgres, Redis: a.redis.Addr, Newest: a.newest}
+	p.Hot = hot
 	p.Clients, p.Pool = p.Clients/v.Processes, p.Pool/v.Processes
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

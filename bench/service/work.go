@@ -36,7 +36,7 @@ func newClient(s Settings, seed uint64) *client {
 	// Rows that are asked for as often are not neighbours in the table.
 	choose := func() int64 { return int64(zipf.Uint64() * 7919 % uint64(s.Rows)) }
 	change := choose
-	if s.Anywhere {
+	if !s.Hot {
 		change = func() int64 { return c.random.Int64N(int64(s.Rows)) }
 	}
 	for range sequence {
