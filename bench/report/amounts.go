@@ -25,7 +25,8 @@ func Amounts(title, axis string, all []Amount) ([]byte, error) {
 	}
 	p := newPlot(title, axis, names)
 	p.Add(amounts(all))
-	p.X.Min, p.X.Max = 0, most*1.4 // with room for the labels
+	p.X.Min, p.X.Max = 0, most*1.4  // with room for the labels
+	p.Y.Padding = 8 * vg.Millimeter // as another font may be wider than the one that was measured
 	return svgOf(p, len(all))
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -78,6 +79,9 @@ func run(ctx context.Context, t testing.TB, args []string, out, log io.Writer) e
 		return err
 	}
 	p := page{settings: s, machine: report.ThisMachine(stage.redis.Version), postgres: stage.version}
+	if average, err := os.ReadFile("/proc/loadavg"); err == nil {
+		p.load, _, _ = strings.Cut(string(average), " ")
+	}
 	p.tables = []*table{
 		{title: "Each row is changed as often as the others", chart: "service.svg"},
 		{title: "Rows are changed as often as they are read", chart: "service-hot.svg", hot: true},

@@ -15,6 +15,7 @@ type page struct {
 	settings Settings
 	machine  report.Machine
 	postgres string // version
+	load     string // average of the machine before; "" if it is not known
 	tables   []*table
 }
 
@@ -87,7 +88,7 @@ of the newest versions whose commits have returned. A read notes what the table 
 | rueidis, client-side cache | ` + "`MGetCache`" + `; one statement, a pipeline of ` + "`SET`" + ` | ` + "`DEL`" + ` after the commit; the server tells the other process |
 | otter, 1 s | ` + "`BulkGet`" + `, with a loader of one statement; values live for a second | ` + "`Invalidate`" + ` after the commit |
 | otter, pub/sub | ` + "`BulkGet`" + ` | the same, and the key is published on a channel of Redis, whose subscribers invalidate it |
-| txcache | ` + "`LoadMany` in a `Store.View`" + `, with a loader of one statement without a transaction, as PostgreSQL gives each statement a snapshot of its own; at repeatable read in a ` + "`txpgx.View`" + ` | ` + "`Delete` in the `txpgx.Update`" + ` that changes the row |
+| txcache | ` + "`LoadMany` in a `Store.View`" + `, with a loader of one statement without a transaction, as PostgreSQL gives each statement a snapshot of its own; at class ` + "`sql`" + ` in a ` + "`txpgx.View`" + ` | ` + "`Delete` in the `txpgx.Update`" + ` that changes the row |
 
 txcache has the defaults of its configuration but for ` + "`size`" + `; one file chooses the class. Its services at class ` + "`sql`" + ` read at repeatable read, where a hit is what the transaction's own snapshot would show, unless the row says otherwise.
 Class ` + "`memory`" + ` is for one process, so its service is one with all clients, and otter stands beside it as one process too. With ` + "`sync = \"channel\"`" + ` and a duration a read may be stale for a bounded time, and with the others never.
@@ -104,6 +105,9 @@ func (p *page) text(charts bool) string {
 	}
 	fmt.Fprintf(&w, "%d cores, %s, %s, PostgreSQL %s, Redis %s, all on this one machine. So what a request costs is what it costs them together, and a network would add its time to each round trip.\n",
 		p.machine.Cores, p.machine.System, p.machine.Go, p.postgres, p.machine.Redis)
+	if p.load != "" {
+		fmt.Fprintf(&w, "\nThe load average of the machine was %s when this began; what else it does slows down all of them.\n", p.load)
+	}
 	for _, t := range p.tables {
 		fmt.Fprintf(&w, "\n## %s\n\n", t.title)
 		if charts {

@@ -19,33 +19,33 @@ type cached struct {
 	db    *database
 	store *txcache.Store
 	items *txcache.Cache[int64, Row]
-	level pgx.TxOptions // of transactions that read
+	view  *pgx.TxOptions // of transactions that read; nil: they are none of the database
 }
 
 func inMemory(ctx context.Context, e *environment) (service, error) {
-	return openCached(ctx, e, "[cache]\nclass = \"memory\"\nsize = %d", pgx.ReadCommitted, e.room())
+	return openCached(ctx, e, "[cache]\nclass = \"memory\"\nsize = %d", nil, e.room())
 }
 
 func onRedis(sync string) func(context.Context, *environment) (service, error) {
 	return func(ctx context.Context, e *environment) (service, error) {
-		return openCached(ctx, e, "[cache]\nclass = \"redis\"\nsize = %d\nsync = %q\n[cache.redis]\nuri = \"redis://%s\"", pgx.ReadCommitted, e.room(), sync, e.redis)
+		return openCached(ctx, e, "[cache]\nclass = \"redis\"\nsize = %d\nsync = %q\n[cache.redis]\nuri = \"redis://%s\"", nil, e.room(), sync, e.redis)
 	}
 }
 
 func onSQL(values string, level pgx.TxIsoLevel) func(context.Context, *environment) (service, error) {
 	return func(ctx context.Context, e *environment) (service, error) {
 		return openCached(ctx, e, "[cache]\nclass = \"sql\"\nsize = %d\n[cache.sql]\ndialect = \"postgres\"\ndsn = %q\nvalues = %q\n[cache.redis]\nuri = \"redis://%s\"",
-			level, e.room(), e.postgres, values, e.redis)
+			&pgx.TxOptions{IsoLevel: level}, e.room(), e.postgres, values, e.redis)
 	}
 }
 
 // openCached opens the service with a configuration file. The code of all classes is the same.
-func openCached(ctx context.Context, e *environment, file string, level pgx.TxIsoLevel, args ...any) (service, error) {
+func openCached(ctx context.Context, e *environment, file string, view *pgx.TxOptions, args ...any) (service, error) {
 	cfg, err := config.Parse(strings.NewReader(fmt.Sprintf(file, args...)), "cache.toml")
 	if err != nil {
 		return nil, err
 	}
-	s := &cached{db: e.db, level: pgx.TxOptions{IsoLevel: level}}
+	s := &cached{db: e.db, view: view}
 	if s.store, err = txcache.OpenConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -53,17 +53,17 @@ func openCached(ctx context.Context, e *environment, file string, level pgx.TxIs
 	return s, err
 }
 
-// read at read committed begins no transaction of the database, as each statement has a
-// snapshot of its own there.
+// read begins a transaction of the database only where the class asks for one: each statement
+// has a snapshot of its own.
 func (s *cached) read(ctx context.Context, ids []int64) (rows map[int64]Row, err error) {
-	if s.level.IsoLevel == pgx.ReadCommitted {
+	if s.view == nil {
 		err = s.store.View(ctx, caches.Database, func(tx *txcache.Tx) error {
 			rows, err = s.load(ctx, tx, s.db.pool, ids)
 			return err
 		})
 		return rows, err
 	}
-	err = txpgx.View(ctx, s.store, caches.Database, s.db.pool, s.level, func(tx *txpgx.Tx) error {
+	err = txpgx.View(ctx, s.store, caches.Database, s.db.pool, *s.view, func(tx *txpgx.Tx) error {
 		rows, err = s.load(ctx, tx.Cache, tx, ids)
 		return err
 	})
