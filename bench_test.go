@@ -2,6 +2,7 @@ package txcache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -134,6 +135,44 @@ func BenchmarkHitDeletes(b *testing.B) {
 	// As long as a fence stands on any key of the cache, that is so at each hit.
 	b.Run("remembered, a fence stands", func(b *testing.B) {
 		s, c := remembered(b)
+		tx := txcache.Must(s.Begin(b.Context(), "db"))
+		if err := c.Delete(tx, "another"); err != nil {
+			b.Fatal(err)
+		}
+		err := tx.CommitWith(b.Context(), func(context.Context) error {
+			hits(b, s, c)
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkLoadManyHits is a transaction with one LoadMany of twenty hits, alone and while a
+// fence stands on another key of the cache.
+func BenchmarkLoadManyHits(b *testing.B) {
+	hits := func(b *testing.B, s *txcache.Store, c *txcache.Cache[string, any]) {
+		ctx := b.Context()
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			tx := txcache.Must(s.BeginReadOnly(ctx, "db"))
+			_, err := c.LoadMany(ctx, tx, benchKeys[i:i+20], func(context.Context, []string) (map[string]any, error) {
+				return nil, errors.New("a miss")
+			})
+			if err := errors.Join(err, tx.Commit(ctx)); err != nil {
+				b.Fatal(err)
+			}
+			i = (i + 20) % 1000
+		}
+	}
+	b.Run("alone", func(b *testing.B) {
+		s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
+		hits(b, s, c)
+	})
+	b.Run("a fence stands", func(b *testing.B) {
+		s, c := filled(b, &txcache.CacheOptions{ContextFree: true})
 		tx := txcache.Must(s.Begin(b.Context(), "db"))
 		if err := c.Delete(tx, "another"); err != nil {
 			b.Fatal(err)

@@ -40,6 +40,31 @@ func TestLoadManyKeepsItsKeysToItself(t *testing.T) {
 	}
 }
 
+// Of keys of which some are near the loader gets the others alone, each once, and each hit counts once.
+func TestLoadManyLoadsWhatIsNotNear(t *testing.T) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, 1, 10)
+		storetest.Publish(t, store, "db", c, 3, 30)
+		before := c.Stats().Hits
+		var asked [][]int
+		got, err := c.LoadMany(t.Context(), storetest.BeginReadOnly(t, store, "db"), []int{1, 2, 1, 3, 2, 4}, func(_ context.Context, missing []int) (map[int]int, error) {
+			asked = append(asked, slices.Sorted(slices.Values(missing)))
+			return map[int]int{2: 20}, nil
+		})
+		if want := map[int]int{1: 10, 2: 20, 3: 30}; err != nil || !maps.Equal(got, want) {
+			t.Errorf("LoadMany = %v, %v; want %v", got, err, want)
+		}
+		if len(asked) != 1 || !slices.Equal(asked[0], []int{2, 4}) {
+			t.Errorf("the loader was asked for %v; want 2 and 4, once", asked)
+		}
+		if hits := c.Stats().Hits - before; hits != 2 {
+			t.Errorf("%d hits; want 2", hits)
+		}
+	})
+}
+
 func TestLoadManyWithAKeyThatNoMapHas(t *testing.T) {
 	store := storetest.Setups[0].One(t)
 	c := storetest.NewCache[any, int](t, store, "c", txcache.CacheOptions{})

@@ -71,6 +71,19 @@ func TestVerifyFindsAForgottenClear(t *testing.T) {
 }
 
 // A difference that a clear explains is none: the transaction began before it.
+func TestVerifyComparesHitsOfLoadMany(t *testing.T) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		v := verifying(t, s)
+		storetest.Publish(t, v.Store, "shop", v.c, "a", 1)
+		tx := storetest.BeginReadOnly(t, v.Store, "shop")
+		defer tx.Rollback()
+		got, err := v.c.LoadMany(t.Context(), tx, []string{"a"}, func(context.Context, []string) (map[string]int, error) { return map[string]int{"a": 2}, nil })
+		if got["a"] != 2 || err != nil || len(v.hit) != 1 || v.hit[0].Cached != 1 {
+			t.Errorf("LoadMany = %v, %v, and OnStale got %+v; want what was loaded, and one report", got, err, v.hit)
+		}
+	})
+}
+
 func TestVerifyKnowsClears(t *testing.T) {
 	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		for _, when := range []string{"committed", "committing", "dropped"} {

@@ -40,12 +40,17 @@ const (
 // Chart returns an SVG of the ratios of results, a bar each, from 1 to the
 // median, with the quartiles, on a logarithmic axis.
 func Chart(title string, results []*measure.Result) ([]byte, error) {
-	canvas := vgsvg.NewWith(vgsvg.UseWH(chartWidth, margins+vg.Length(len(results))*rowHeight))
+	return svgOf(plotOf(title, results), len(results))
+}
+
+// svgOf draws a plot of so many rows.
+func svgOf(p *plot.Plot, rows int) ([]byte, error) {
+	canvas := vgsvg.NewWith(vgsvg.UseWH(chartWidth, margins+vg.Length(rows)*rowHeight))
 	const edge = 2 * vg.Millimeter
 	all := draw.New(canvas)
 	all.SetColor(ground)
 	all.Fill(all.Rectangle.Path())
-	plotOf(title, results).Draw(draw.Crop(all, edge, -edge, edge, -edge))
+	p.Draw(draw.Crop(all, edge, -edge, edge, -edge))
 	var svg bytes.Buffer
 	if _, err := canvas.WriteTo(&svg); err != nil {
 		return nil, err
@@ -54,12 +59,13 @@ func Chart(title string, results []*measure.Result) ([]byte, error) {
 	return bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif")), nil
 }
 
-func plotOf(title string, results []*measure.Result) *plot.Plot {
+// newPlot returns a plot with the names of its rows, the first of which is at the top.
+func newPlot(title, axis string, names []string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = ground
 	p.Title.Text = title
 	p.Title.Padding = 3 * vg.Millimeter
-	p.X.Label.Text = "txcache's as a multiple of the other's: left of 1, txcache takes less"
+	p.X.Label.Text = axis
 	p.X.Label.Padding = 2 * vg.Millimeter
 	for _, s := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
 		s.Color, s.Font = ink, face(labelSize)
@@ -67,8 +73,14 @@ func plotOf(title string, results []*measure.Result) *plot.Plot {
 	p.Title.TextStyle.Font = face(labelSize + 3)
 	p.X.LineStyle.Color, p.Y.LineStyle.Color = ink, ink
 	p.X.Tick.LineStyle.Color = ink
-	p.X.Scale = plot.LogScale{}
+	names = slices.Clone(names)
+	slices.Reverse(names)
+	p.NominalY(names...)
+	p.Y.Min, p.Y.Max = -0.7, float64(len(names))-0.3
+	return p
+}
 
+func plotOf(title string, results []*measure.Result) *plot.Plot {
 	several := slices.ContainsFunc(results, func(r *measure.Result) bool { return r.Subject.Name != results[0].Subject.Name })
 	names := make([]string, len(results))
 	for i, r := range results {
@@ -76,14 +88,29 @@ func plotOf(title string, results []*measure.Result) *plot.Plot {
 		if several {
 			name += strings.TrimPrefix(r.Subject.Name, "txcache, ") + " / "
 		}
-		names[len(results)-1-i] = name + r.Peer.Name // the first result is at the top
+		names[i] = name + r.Peer.Name
 	}
-	p.NominalY(names...)
+	p := newPlot(title, "txcache's as a multiple of the other's: left of 1, txcache takes less", names)
+	p.X.Scale = plot.LogScale{}
 	p.Add(ratios(results))
-	p.Y.Min, p.Y.Max = -0.7, float64(len(results))-0.3
 	p.X.Min, p.X.Max = bounds(results)
 	p.X.Tick.Marker = plot.ConstantTicks(ticks(p.X.Min, p.X.Max))
 	return p
+}
+
+// drawBar draws a bar of a row with its quartiles.
+func drawBar(c draw.Canvas, colour color.Color, y, thick, from, to, low, high vg.Length) {
+	top, bottom := y+thick*0.32, y-thick*0.32
+	c.FillPolygon(colour, []vg.Point{{X: from, Y: bottom}, {X: to, Y: bottom}, {X: to, Y: top}, {X: from, Y: top}})
+	whisker := draw.LineStyle{Color: ink, Width: vg.Points(1)}
+	c.StrokeLine2(whisker, low, y, high, y)
+	for _, x := range []vg.Length{low, high} {
+		c.StrokeLine2(whisker, x, y-thick*0.15, x, y+thick*0.15)
+	}
+}
+
+func labelStyle() text.Style {
+	return text.Style{Color: ink, Font: face(labelSize), Handler: plot.DefaultTextHandler, YAlign: text.YCenter, XAlign: text.XLeft}
 }
 
 func face(size vg.Length) font.Font {
@@ -135,7 +162,7 @@ func (all ratios) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLine2(draw.LineStyle{Color: colour, Width: width}, x, c.Min.Y, x, c.Max.Y)
 	}
 	thick := atY(1) - atY(0)
-	label := text.Style{Color: ink, Font: face(labelSize), Handler: plot.DefaultTextHandler, YAlign: text.YCenter}
+	label := labelStyle()
 	for i, r := range all {
 		y := atY(float64(len(all) - 1 - i))
 		colour := less
@@ -143,14 +170,8 @@ func (all ratios) Plot(c draw.Canvas, p *plot.Plot) {
 			colour = more
 		}
 		one, end := atX(1), atX(r.Ratio.Median)
-		top, bottom := y+thick*0.32, y-thick*0.32
-		c.FillPolygon(colour, []vg.Point{{X: one, Y: bottom}, {X: end, Y: bottom}, {X: end, Y: top}, {X: one, Y: top}})
 		low, high := atX(r.Ratio.Low), atX(r.Ratio.High)
-		whisker := draw.LineStyle{Color: ink, Width: vg.Points(1)}
-		c.StrokeLine2(whisker, low, y, high, y)
-		for _, x := range []vg.Length{low, high} {
-			c.StrokeLine2(whisker, x, y-thick*0.15, x, y+thick*0.15)
-		}
+		drawBar(c, colour, y, thick, one, end, low, high)
 		label.XAlign = text.XLeft
 		at := max(high, one) + vg.Millimeter*1.5
 		if r.Ratio.Median < 1 {

@@ -114,6 +114,8 @@ settings of their documentation.
 
 **What they are not.** The others are caches; txcache is a part of a transaction, which keeps uncommitted values apart and old ones out. None of the others does
 that, so a row says what the guarantee costs, or what it does not. Redis runs on the same machine: a network adds its time to each round trip of both sides.
+
+**More.** [A whole service](service.md) over PostgreSQL, with what was stale; [deletes](deletes.md).
 `
 
 func (r *Report) write(w *strings.Builder, charts map[string]string) error {

@@ -133,6 +133,31 @@ func TestChartNamesEachRowAndItsRatio(t *testing.T) {
 	}
 }
 
+func TestAmountsNameEachRow(t *testing.T) {
+	svg, err := report.Amounts("Requests", "a second", []report.Amount{
+		{Name: "one <service>", Spread: measure.Spread{Low: 90, Median: 100, High: 110}, Label: "100, none"},
+		{Name: "another", Spread: measure.Spread{Low: 280, Median: 300, High: 310}, Label: "300, some", Warns: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := textOf(svg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Requests", "a second", "one <service>", "100, none", "another", "300, some"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the chart lacks %q; its text is %q", want, text)
+		}
+	}
+	if warned := bytes.Count(svg, []byte("#E69F00")); warned != 1 {
+		t.Errorf("%d bars have the other colour, want 1", warned)
+	}
+	if strings.Index(text, "100, none") > strings.Index(text, "300, some") {
+		t.Errorf("the first row is not the first: %q", text)
+	}
+}
+
 func TestMachineNamesNoHost(t *testing.T) {
 	m := report.ThisMachine("7.0.15")
 	if m.Cores < 1 || m.Go == "" || m.System == "" || m.Redis != "7.0.15" {

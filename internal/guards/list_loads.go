@@ -73,4 +73,20 @@ var loadGuards = []guard{{
 	text:    "		if h.Ended() {\n			return nil, transaction.ErrTxDone\n		}\n",
 	gone:    "",
 	by:      "TestFinishedTransaction/memory",
+}, {
+	name:    "LoadMany gives hits to Verify",
+	keeps:   "operators",
+	without: "A forgotten clear is never found where a service reads by LoadMany.",
+	file:    "internal/loading/cache.go",
+	text:    "looks := !c.verify.any()",
+	gone:    "looks := true",
+	by:      "TestVerifyComparesHitsOfLoadMany/memory",
+}, {
+	name:    "LoadMany asks for each key once",
+	keeps:   "operators",
+	without: "A loader reads a row twice for a key that is there twice.",
+	file:    "internal/loading/cache.go",
+	text:    "there || seen[key] {",
+	gone:    "there {",
+	by:      "TestLoadManyLoadsWhatIsNotNear/memory",
 }}

@@ -76,15 +76,10 @@ func (c *Cache[K, V]) oneResult(h transaction.Handle, key K, v V, err error) ([]
 // LoadMany returns the values under keys. It calls load with the keys of which nothing
 // is known, each once, unless there is no such key, and sets what load returns.
 func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
-	unique := make([]K, 0, len(keys))
-	seen := make(map[K]bool, len(keys))
-	for _, key := range keys {
-		if c.Keys.Checked() && !reflect.ValueOf(&key).Elem().Comparable() {
-			c.Counts.Bypass() // no map has such a key
-		} else if !seen[key] {
-			seen[key] = true
-			unique = append(unique, key)
-		}
+	values := make(map[K]V, len(keys))
+	unique := c.nearMany(h, keys, values)
+	if len(unique) == 0 && len(values) > 0 {
+		return values, nil
 	}
 	results, err := c.load(ctx, h, unique, func(ctx context.Context, missing []K) ([]transaction.Result[V], error) {
 		loaded, err := load(ctx, slices.Clone(missing)) // load may change its slice
@@ -100,7 +95,6 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys [
 	if err != nil {
 		return nil, c.wrapAbsent(ctx, h, err, nil)
 	}
-	values := make(map[K]V, len(keys))
 	for i, r := range results {
 		if r.Found != transaction.Absent {
 			values[unique[i]] = r.Value
@@ -108,6 +102,37 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys [
 	}
 	return values, nil
 }
+
+// nearMany adds to values what Near finds, and returns the other keys, each once. Where hits
+// are compared with the database it returns all.
+func (c *Cache[K, V]) nearMany(h transaction.Handle, keys []K, values map[K]V) (others []K) {
+	looks := !c.verify.any()
+	var seen map[K]bool // of others
+	for _, key := range keys {
+		if c.Keys.Checked() && !isComparable(key) {
+			c.Counts.Bypass() // no map has such a key
+			continue
+		}
+		if _, there := values[key]; there || seen[key] {
+			continue
+		}
+		if looks {
+			if v, hit := c.Near(h, key); hit {
+				values[key] = v
+				continue
+			}
+		}
+		if seen == nil {
+			seen = make(map[K]bool, len(keys))
+		}
+		seen[key] = true
+		others = append(others, key)
+	}
+	return others
+}
+
+// isComparable reports whether a map can have the key; a type may have values of which it cannot.
+func isComparable[K comparable](key K) bool { return reflect.ValueOf(&key).Elem().Comparable() }
 
 // A loader loads keys from the database; the results are in their order.
 type loader[K comparable, V any] func(ctx context.Context, keys []K) ([]transaction.Result[V], error)
