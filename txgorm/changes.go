@@ -154,12 +154,16 @@ func keysOf(s *gorm.Statement) (keys []any) {
 
 // keysWhere returns the primary keys to which the conditions of a statement confine it, nil if
 // it cannot tell.
-func keysWhere(s *gorm.Statement) (keys []any) {
-	where, ok := s.Clauses["WHERE"].Expression.(clause.Where)
-	if !ok {
-		return nil
-	}
-	for _, condition := range where.Exprs { // each must hold
+func keysWhere(s *gorm.Statement) []any {
+	where, _ := s.Clauses["WHERE"].Expression.(clause.Where)
+	keys, _ := keysAmong(s, where.Exprs)
+	return keys
+}
+
+// keysAmong is keysWhere for conditions that must all hold. ok is false if they may be something
+// else than they look like.
+func keysAmong(s *gorm.Statement, conditions []clause.Expression) (keys []any, ok bool) {
+	for _, condition := range conditions {
 		var column any
 		var values []any
 		switch c := condition.(type) {
@@ -167,14 +171,23 @@ func keysWhere(s *gorm.Statement) (keys []any) {
 			column, values = c.Column, []any{c.Value}
 		case clause.IN:
 			column, values = c.Column, c.Values
+		case clause.AndConditions:
+			inner, ok := keysAmong(s, c.Exprs)
+			if !ok {
+				return nil, false
+			}
+			if inner != nil {
+				keys = inner
+			}
+			continue
 		default: // in which there may be an OR
-			return nil
+			return nil, false
 		}
 		if isKey(s, column) {
 			keys = values
 		}
 	}
-	return keys
+	return keys, true
 }
 
 // isKey reports whether a column is the primary key of the statement's table.

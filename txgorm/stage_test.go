@@ -199,7 +199,7 @@ func (s *stage) price(t testing.TB, tx *gorm.DB, id int64) int {
 	t.Helper()
 	price, err := s.prices.Load(t.Context(), txgorm.Cache(tx), id, func(ctx context.Context) (int, error) {
 		var p Product
-		err := tx.WithContext(ctx).Limit(1).Find(&p, id).Error
+		err := tx.Session(&gorm.Session{NewDB: true, Context: ctx}).Limit(1).Find(&p, id).Error // of a hook, too
 		return p.Price, err
 	})
 	if err != nil {
