@@ -12,11 +12,10 @@ func (s *Shop) SetPrices(ctx context.Context, prices map[int64]int64) (refused [
 	err = sqltx.Update(ctx, s.Store, "shop", s.DB.DB, nil, func(tx *sqltx.Tx) error {
 		for id, price := range prices {
 			err := tx.Savepoint(ctx, func(tx *sqltx.Tx) error {
-				if err := s.Prices.Delete(tx.Cache, id); err != nil {
+				if _, err := s.DB.NewUpdate().Conn(tx).Table("product").Set("price = ?", price).Where("id = ?", id).Exec(ctx); err != nil {
 					return err
 				}
-				_, err := s.DB.NewUpdate().Conn(tx).Table("product").Set("price = ?", price).Where("id = ?", id).Exec(ctx)
-				return err
+				return s.Prices.Delete(tx.Cache, id)
 			})
 			if err != nil {
 				refused = append(refused, err)

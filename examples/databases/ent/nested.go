@@ -13,10 +13,10 @@ func (s *Shop) SetPrices(ctx context.Context, prices map[int64]int64) (refused [
 	err = sqltx.Update(ctx, s.Store, "shop", s.DB, nil, func(tx *sqltx.Tx) error {
 		for id, price := range prices {
 			err := tx.Savepoint(ctx, func(tx *sqltx.Tx) error {
-				if err := s.Prices.Delete(tx.Cache, id); err != nil {
+				if err := client.NewClient(client.Driver(in(tx))).Product.UpdateOneID(id).SetPrice(price).Exec(ctx); err != nil {
 					return err
 				}
-				return client.NewClient(client.Driver(in(tx))).Product.UpdateOneID(id).SetPrice(price).Exec(ctx)
+				return s.Prices.Delete(tx.Cache, id)
 			})
 			if err != nil {
 				refused = append(refused, err)

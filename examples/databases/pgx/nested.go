@@ -14,11 +14,10 @@ func (s *Shop) SetPrices(ctx context.Context, prices map[int64]int64) (refused [
 	err = txpgx.Update(ctx, s.Store, "shop", s.Pool, pgx.TxOptions{}, func(tx *txpgx.Tx) error {
 		for id, price := range prices {
 			err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { // a savepoint of both sides
-				if err := s.Prices.Delete(tx.Cache, id); err != nil {
+				if _, err := inner.Exec(ctx, "UPDATE product SET price = $1 WHERE id = $2", price, id); err != nil {
 					return err
 				}
-				_, err := inner.Exec(ctx, "UPDATE product SET price = $1 WHERE id = $2", price, id)
-				return err
+				return s.Prices.Delete(tx.Cache, id)
 			})
 			if err != nil {
 				refused = append(refused, err)

@@ -15,10 +15,10 @@ func (s *Shop) SetPrices(ctx context.Context, prices map[int64]int64) (refused [
 	err = txpgx.Update(ctx, s.Store, "shop", s.Pool, pgx.TxOptions{}, func(tx *txpgx.Tx) error {
 		for id, price := range prices {
 			err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { // a savepoint of both sides
-				if err := s.Prices.Delete(tx.Cache, id); err != nil {
+				if err := query.New(inner).SetPrice(ctx, query.SetPriceParams{ID: id, Price: price}); err != nil {
 					return err
 				}
-				return query.New(inner).SetPrice(ctx, query.SetPriceParams{ID: id, Price: price})
+				return s.Prices.Delete(tx.Cache, id)
 			})
 			if err != nil {
 				refused = append(refused, err)

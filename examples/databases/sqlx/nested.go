@@ -14,12 +14,12 @@ func (s *Shop) SetPrices(ctx context.Context, prices map[int64]int64) (refused [
 	err = sqltx.Update(ctx, s.Store, "shop", s.DB.DB, nil, func(tx *sqltx.Tx) error {
 		for id, price := range prices {
 			err := tx.Savepoint(ctx, func(tx *sqltx.Tx) error {
-				if err := s.Prices.Delete(tx.Cache, id); err != nil {
-					return err
-				}
 				t, err := s.tx(ctx, tx)
 				if err == nil {
 					_, err = t.ExecContext(ctx, s.DB.Rebind("UPDATE product SET price = ? WHERE id = ?"), price, id)
+				}
+				if err == nil {
+					err = s.Prices.Delete(tx.Cache, id)
 				}
 				return err
 			})
