@@ -19,7 +19,7 @@ const surfacePage = "docs/surface.md"
 
 // face are the packages that users import, by folder.
 var face = []string{
-	".", "backend", "backend/backendtest", "config", "debugpage", "memorybackend", "redisbackend", "sqlbackend", "sqltx", "txcachetest", "txhttp", "txotel", "txpgx", "txprometheus",
+	".", "backend", "backend/backendtest", "config", "debugpage", "memorybackend", "redisbackend", "sqlbackend", "sqltx", "txcachetest", "txgorm", "txhttp", "txotel", "txpgx", "txprometheus",
 }
 
 // The page lists each exported name, with those who need it, and no other.

@@ -1,0 +1,314 @@
+package txgorm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/seed-dad15c92/txcache/txgorm"
+)
+
+// changes are ways to change products, and the keys that are left in the cache.
+var changes = []struct {
+	name string
+	do   func(tx *gorm.DB) error
+	left []int64 // of 1, 2 and 3
+}{
+	{"Create", func(tx *gorm.DB) error { return tx.Create(&Product{SKU: "cup", Price: 40}).Error }, []int64{1, 2, 3}},
+	{"Create with a key", func(tx *gorm.DB) error { return tx.Create(&Product{ID: 4, SKU: "cup", Price: 40}).Error }, []int64{1, 2, 3}},
+	{"Create of several", func(tx *gorm.DB) error {
+		return tx.CreateInBatches([]*Product{{ID: 4, SKU: "cup"}, {ID: 5, SKU: "mug"}, {ID: 6, SKU: "jug"}}, 2).Error
+	}, []int64{1, 2, 3}},
+	{"Create of a map", func(tx *gorm.DB) error {
+		return tx.Model(&Product{}).Create(map[string]any{"ID": 4, "SKU": "cup", "Price": 40}).Error
+	}, nil},
+	{"Create or update", func(tx *gorm.DB) error {
+		return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "sku"}}, DoUpdates: clause.AssignmentColumns([]string{"price"})}).
+			Create(&Product{ID: 9, SKU: "pen", Price: 13}).Error
+	}, nil},
+	{"Save", func(tx *gorm.DB) error { return tx.Save(&Product{ID: 1, SKU: "pen", Price: 13}).Error }, []int64{2, 3}},
+	{"Save of a new one", func(tx *gorm.DB) error { return tx.Save(&Product{ID: 4, SKU: "cup", Price: 13}).Error }, nil},
+	{"Update", func(tx *gorm.DB) error { return setPrice(tx, 1, 13) }, []int64{2, 3}},
+	{"Update of several", func(tx *gorm.DB) error {
+		return tx.Model([]Product{{ID: 1}, {ID: 3}}).Update("price", 13).Error
+	}, []int64{2}},
+	{"Updates by a model", func(tx *gorm.DB) error {
+		return tx.Model(&Product{ID: 1}).Updates(Product{Price: 13}).Error
+	}, []int64{2, 3}},
+	{"Updates by a map", func(tx *gorm.DB) error {
+		return tx.Model(&Product{ID: 1}).Updates(map[string]any{"price": gorm.Expr("price + ?", 3)}).Error
+	}, []int64{2, 3}},
+	{"UpdateColumn", func(tx *gorm.DB) error { return tx.Model(&Product{ID: 1}).UpdateColumn("price", 13).Error }, []int64{2, 3}},
+	{"Update of the key", func(tx *gorm.DB) error { return tx.Model(&Product{ID: 1}).Update("id", 4).Error }, nil},
+	{"Update of the key by a model", func(tx *gorm.DB) error {
+		return tx.Model(&Product{ID: 1}).Updates(&Product{ID: 4, Price: 13}).Error
+	}, nil},
+	{"Update where the model says", func(tx *gorm.DB) error {
+		return tx.Model(&Product{}).Where(&Product{ID: 1, Price: 10}).Update("price", 13).Error
+	}, []int64{2, 3}},
+	{"Update where text says", func(tx *gorm.DB) error {
+		return tx.Model(&Product{}).Where("price < ?", 15).Update("price", 13).Error
+	}, nil},
+	{"Update where text says more", func(tx *gorm.DB) error {
+		return tx.Model(&Product{ID: 1}).Where("price = 20\nOR\nprice = 10").Update("price", 13).Error
+	}, nil},
+	{"Update where one or the other", func(tx *gorm.DB) error {
+		return tx.Model(&Product{}).Where(&Product{ID: 1}).Or(&Product{ID: 2}).Update("price", 13).Error
+	}, nil},
+	{"Update where not", func(tx *gorm.DB) error {
+		return tx.Model(&Product{}).Not(&Product{ID: 1}).Update("price", 13).Error
+	}, nil},
+	{"Update of all", func(tx *gorm.DB) error {
+		return tx.Session(&gorm.Session{AllowGlobalUpdate: true}).Model(&Product{}).Update("price", 13).Error
+	}, nil},
+	{"Update by an alias", func(tx *gorm.DB) error {
+		return tx.Table("products AS p").Where("p.id = ?", 1).Update("price", 13).Error
+	}, nil},
+	{"Update of a table", func(tx *gorm.DB) error {
+		return tx.Table("products").Where("id = ?", 1).Update("price", 13).Error
+	}, nil},
+	{"Delete", func(tx *gorm.DB) error { return tx.Delete(&Product{ID: 1}).Error }, []int64{2, 3}},
+	{"Delete by key", func(tx *gorm.DB) error { return tx.Delete(&Product{}, 1).Error }, []int64{2, 3}},
+	{"Delete by keys", func(tx *gorm.DB) error { return tx.Delete(&Product{}, []int{1, 2}).Error }, []int64{3}},
+	{"Delete where", func(tx *gorm.DB) error { return tx.Where("price < 15").Delete(&Product{}).Error }, nil},
+	{"FirstOrCreate", func(tx *gorm.DB) error {
+		return tx.Where(Product{SKU: "cup"}).Attrs(Product{Price: 13}).FirstOrCreate(&Product{}).Error
+	}, []int64{1, 2, 3}},
+	{"Exec, named", func(tx *gorm.DB) error {
+		if err := tx.Exec("UPDATE products SET price = 13 WHERE id = 1").Error; err != nil {
+			return err
+		}
+		return txgorm.Cache(tx).ChangedRows("products", 1)
+	}, []int64{2, 3}},
+	{"with generics", func(tx *gorm.DB) error {
+		_, err := gorm.G[Product](tx).Where(&Product{ID: 1}).Update(context.Background(), "price", 13)
+		return err
+	}, []int64{2, 3}},
+	{"by what it belongs to", func(tx *gorm.DB) error {
+		return tx.Create(&Product{ID: 4, SKU: "cup", Category: &Category{ID: 1, Name: "new"}}).Error
+	}, []int64{1, 2, 3}},
+	{"in vain", func(tx *gorm.DB) error {
+		var undone = errors.New("undone")
+		if err := tx.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Where("price < 15").Delete(&Product{}).Error, undone)
+		}); !errors.Is(err, undone) {
+			return err
+		}
+		return nil
+	}, []int64{1, 2, 3}},
+	{"not at all", func(tx *gorm.DB) error {
+		tx.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Where("price < 15").Delete(&Product{}) })
+		return nil
+	}, []int64{1, 2, 3}},
+}
+
+var errEnough = errors.New("enough")
+
+// P11: each way to change rows takes away what shows them, by key where the keys are known.
+func TestChangesAreDeletesOfTheirKeys(t *testing.T) {
+	each(t, func(t *testing.T, s *stage) {
+		for _, c := range changes {
+			t.Run(c.name, func(t *testing.T) {
+				s.fill(t)
+				for id := int64(4); id < 10; id++ {
+					s.read(t, id) // there is none, which is cached
+				}
+				err := s.db.Transaction(func(tx *gorm.DB) error {
+					if err := c.do(tx); err != nil {
+						return err
+					}
+					var left []int64
+					for id := range int64(3) {
+						if _, ok := s.prices.Get(t.Context(), txgorm.Cache(tx), id+1); ok {
+							left = append(left, id+1)
+						}
+					}
+					if fmt.Sprint(left) != fmt.Sprint(c.left) {
+						t.Errorf("what is left is %d, want %d", left, c.left)
+					}
+					s.compare(t, tx)
+					return errEnough
+				})
+				if err != errEnough {
+					t.Fatal(err)
+				}
+				s.compare(t, nil)
+			})
+		}
+		for _, c := range changes { // in no transaction
+			if c.name == "Exec, named" { // it is in one
+				continue
+			}
+			err := s.db.Transaction(func(tx *gorm.DB) error { s.restock(t, tx); return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.fill(t)
+			if err := c.do(s.db.Session(&gorm.Session{})); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			s.compare(t, nil)
+		}
+	})
+}
+
+// restock makes the products those of the start.
+func (s *stage) restock(t *testing.T, tx *gorm.DB) {
+	t.Helper()
+	rows := []Product{{ID: 1, SKU: "pen", Price: 10}, {ID: 2, SKU: "ink", Price: 20}, {ID: 3, SKU: "pad", Price: 30}}
+	if err := errors.Join(tx.Where("true").Delete(&Product{}).Error, tx.Create(rows).Error); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compare fails the test if a transaction reads what is not in the database. Nil is one of its own.
+func (s *stage) compare(t *testing.T, tx *gorm.DB) {
+	t.Helper()
+	if tx == nil {
+		if err := txgorm.View(s.db, func(tx *gorm.DB) error { s.compare(t, tx); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for id := range int64(9) {
+		id++
+		var p Product
+		if err := tx.Limit(1).Find(&p, id).Error; err != nil {
+			t.Fatal(err)
+		}
+		if got := s.price(t, tx, id); got != p.Price {
+			t.Errorf("the cache has %d under %d, the database %d", got, id, p.Price)
+		}
+	}
+	for _, sku := range []string{"pen", "ink", "pad", "cup"} {
+		load := func(ctx context.Context) (int, error) {
+			var p Product
+			err := tx.WithContext(ctx).Limit(1).Find(&p, "sku = ?", sku).Error
+			return p.Price, err
+		}
+		want, err := load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.bySKU.Load(t.Context(), txgorm.Cache(tx), sku, load); got != want || err != nil {
+			t.Errorf("the cache has %d, %v under %s, the database %d", got, err, sku, want)
+		}
+	}
+}
+
+// What gorm changes for associations clears caches as well, and so does a soft delete.
+func TestAssociations(t *testing.T) {
+	each(t, func(t *testing.T, s *stage) {
+		tags := []Tag{{ID: 1, Name: "new"}, {ID: 2, Name: "old"}}
+		if err := s.db.Create(tags).Error; err != nil {
+			t.Fatal(err)
+		}
+		product := &Product{ID: 1}
+		tagged := func() (n int64) {
+			t.Helper()
+			err := txgorm.View(s.db, func(tx *gorm.DB) (err error) {
+				n, err = s.tagged.Load(t.Context(), txgorm.Cache(tx), 1, func(ctx context.Context) (int64, error) {
+					a := tx.WithContext(ctx).Model(product).Association("Tags")
+					return a.Count(), a.Error
+				})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for i, step := range []struct {
+			do   func() error
+			want int64
+		}{
+			{func() error { return nil }, 0},
+			{func() error { return s.db.Model(product).Association("Tags").Append(&tags[0]) }, 1},
+			{func() error { return s.db.Model(product).Association("Tags").Append(&tags[1]) }, 2},
+			{func() error { return s.db.Model(product).Association("Tags").Delete(&tags[0]) }, 1},
+			{func() error { return s.db.Model(product).Association("Tags").Replace(tags) }, 2},
+			{func() error { return s.db.Delete(&tags[1]).Error }, 1},
+			{func() error { return s.db.Model(product).Association("Tags").Clear() }, 0},
+		} {
+			if err := step.do(); err != nil {
+				t.Fatal(err)
+			}
+			if got := tagged(); got != step.want {
+				t.Errorf("after step %d the product has %d tags, want %d", i, got, step.want)
+			}
+		}
+		name := func(id int64) (name string) {
+			t.Helper()
+			err := txgorm.View(s.db, func(tx *gorm.DB) (err error) {
+				name, err = s.tags.Load(t.Context(), txgorm.Cache(tx), id, func(ctx context.Context) (string, error) {
+					var tag Tag
+					err := tx.WithContext(ctx).Limit(1).Find(&tag, id).Error
+					return tag.Name, err
+				})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return name
+		}
+		if got := name(1) + name(2); got != "new" { // 2 was deleted
+			t.Errorf("the tags are %q, want one alone", got)
+		}
+		if err := s.db.Delete(&Tag{}, 1).Error; err != nil {
+			t.Fatal(err)
+		}
+		if got := name(1); got != "" {
+			t.Errorf("a tag that was deleted is %q", got)
+		}
+	})
+}
+
+// A hooked product asks the cache after it was changed.
+type hooked struct {
+	ID    int64
+	Price int
+	ask   func(tx *gorm.DB) `gorm:"-"`
+}
+
+func (hooked) TableName() string { return "products" }
+
+func (h *hooked) AfterUpdate(tx *gorm.DB) error {
+	h.ask(tx)
+	return errEnough
+}
+
+// Hooks run in the transaction of their statement, whose change they see in the cache. If one
+// fails, the rows have changed all the same.
+func TestHooksOfModels(t *testing.T) {
+	each(t, func(t *testing.T, s *stage) {
+		s.fill(t)
+		asked := 0
+		h := &hooked{ID: 1, ask: func(tx *gorm.DB) {
+			asked++
+			if got := s.price(t, tx, 1); got != 12 {
+				t.Errorf("the hook reads %d, want 12", got)
+			}
+		}}
+		if err := s.db.Model(h).Update("price", 12).Error; !errors.Is(err, errEnough) {
+			t.Errorf("the statement answers %v, want the error of the hook", err)
+		}
+		s.expect(t, "after the rollback", 10, 20, 30)
+		err := s.db.Transaction(func(tx *gorm.DB) error {
+			if err := tx.Model(h).Update("price", 12).Error; !errors.Is(err, errEnough) {
+				t.Errorf("the statement answers %v, want the error of the hook", err)
+			}
+			return nil // the row stays as it is
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.read(t, 1); got != 12 || asked != 2 {
+			t.Errorf("others read %d after %d hooks, want 12 after 2", got, asked)
+		}
+	})
+}
