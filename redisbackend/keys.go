@@ -67,7 +67,7 @@ func (l layout) sweepLock() string { return l.prefix + ":@sweep" }
 
 // value is the key of a value.
 func (l layout) value(k *backend.Key) string {
-	buf := make([]byte, 0, len(l.prefix)+len(k.Database)+len(k.Cache)+len(k.Schema)+len(k.Token)+min(len(k.Key), longestKey)+48)
+	buf := make([]byte, 0, 256) // room for the usual names, which is not allocated
 	buf = append(buf, l.prefix...)
 	buf = append(buf, ':')
 	buf = appendEscaped(buf, k.Database)

@@ -150,14 +150,21 @@ func (c *Codec[V]) append(dst []byte, value V, expires time.Time, instants bool)
 	}
 	e := newEncoder(dst)
 	defer e.release()
+	if dst == nil {
+		e.out = e.buffer[:0]
+	}
 	e.instants = instants
 	e.out = appendHeader(e.out, expires)
 	done, err := encodeDirect(e, &value)
 	if !done {
 		err = c.encode(e, value)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return dst, err
+	case dst == nil: // what is returned is no longer than it must be
+		e.buffer = e.out
+		return bytes.Clone(e.out), nil
 	}
 	return e.out, nil
 }

@@ -31,6 +31,7 @@ type encoder struct {
 	keys    int        // how many keys of maps, one in another, are being encoded
 	entries []mapEntry // of the maps being encoded, the innermost last
 	scratch []byte
+	buffer  []byte // for an output that is copied
 
 	instants bool // times are instants, wherever they are
 }
@@ -55,6 +56,9 @@ func (e *encoder) release() {
 	e.entries = e.entries[:0]
 	if cap(e.scratch) > keptCapacity {
 		e.scratch = nil
+	}
+	if cap(e.buffer) > keptCapacity {
+		e.buffer = nil
 	}
 	if cap(e.entries) > keptCapacity/32 {
 		e.entries = nil

@@ -8,49 +8,97 @@ import (
 )
 
 // Counters are what one cache counts. Every look-up counts a hit or a miss, so these
-// are spread over stripes that goroutines on different processors hardly ever share.
+// are spread over stripes that goroutines on different processors hardly ever share, once
+// there are many.
 type Counters struct {
-	stripes [stripes]stripe
+	spread atomic.Pointer[[stripes]stripe] // nil: only first counts
 
-	Bypassed, RemoteHits, Loads, LoadErrors, Shared, Clears, Published      atomic.Uint64
-	AbsentHits, Leased, Waited, EarlyRefreshes, ExpiredHits                 atomic.Uint64
-	LoadTimes                                                               durations.Counter
-	Bytes                                                                   atomic.Int64
-	Verified, Mismatches, Evictions, RemoteErrors, BadPayloads, Unencodable atomic.Uint64
-	Overflows, Oversized, Deletes, Deleted, Floored                         atomic.Uint64
+	// What is written seldom stands beside spread, which every hit reads.
+	Clears, Verified, Mismatches, BadPayloads, Unencodable, Oversized, Floored atomic.Uint64
+
+	Bypassed, RemoteHits, Loads, LoadErrors, Shared, Published atomic.Uint64
+	AbsentHits, Leased, Waited, EarlyRefreshes, ExpiredHits    atomic.Uint64
+	LoadTimes                                                  durations.Counter
+	Bytes                                                      atomic.Int64
+	Evictions, RemoteErrors, Overflows, Deletes, Deleted       atomic.Uint64
+
+	first counts
 }
 
-const stripes = 16 // a power of two
+const (
+	stripes = 16   // a power of two
+	few     = 1024 // look-ups, up to which one stripe is enough; most caches are small
+)
 
-type stripe struct {
+type counts struct {
 	hits, misses atomic.Uint64
 	values       atomic.Int64 // that came less those that went
-	_            [40]byte     // to the end of the cache line
 }
 
-func (c *Counters) hit() { own(&c.stripes).hits.Add(1) }
+type stripe struct {
+	counts
+	_ [40]byte // to the end of the cache line
+}
+
+func (c *Counters) hit() {
+	if all := c.spread.Load(); all != nil {
+		own(all).hits.Add(1)
+	} else if c.first.hits.Add(1) >= few {
+		c.spreadOut()
+	}
+}
 
 // Miss counts a miss.
-func (c *Counters) Miss() { own(&c.stripes).misses.Add(1) }
+func (c *Counters) Miss() { c.MissMany(1) }
 
 // MissMany counts n misses.
-func (c *Counters) MissMany(n int) { own(&c.stripes).misses.Add(uint64(n)) }
+func (c *Counters) MissMany(n int) {
+	if all := c.spread.Load(); all != nil {
+		own(all).misses.Add(uint64(n))
+	} else if c.first.misses.Add(uint64(n)) >= few {
+		c.spreadOut()
+	}
+}
+
+func (c *Counters) spreadOut() { c.spread.CompareAndSwap(nil, new([stripes]stripe)) }
+
+// addValues counts n more values in the process.
+func (c *Counters) addValues(n int) {
+	if all := c.spread.Load(); all != nil {
+		own(all).values.Add(int64(n))
+	} else {
+		c.first.values.Add(int64(n))
+	}
+}
 
 // HitsAndMisses returns how many there were.
 func (c *Counters) HitsAndMisses() (hits, misses uint64) {
-	for i := range c.stripes {
-		hits += c.stripes[i].hits.Load()
-		misses += c.stripes[i].misses.Load()
+	for n := range c.all {
+		hits += n.hits.Load()
+		misses += n.misses.Load()
 	}
 	return hits, misses
 }
 
 // Values returns how many there are in the process.
 func (c *Counters) Values() (values int) {
-	for i := range c.stripes {
-		values += int(c.stripes[i].values.Load())
+	for n := range c.all {
+		values += int(n.values.Load())
 	}
 	return values
+}
+
+func (c *Counters) all(yield func(*counts) bool) {
+	if !yield(&c.first) {
+		return
+	}
+	if all := c.spread.Load(); all != nil {
+		for i := range all {
+			if !yield(&all[i].counts) {
+				return
+			}
+		}
+	}
 }
 
 // Count counts a look-up.

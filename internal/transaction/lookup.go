@@ -20,7 +20,11 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 	}
 	k := Key[K]{key, user}
 	if v, ok = g.get(h.Transaction, k, marks); ok {
-		own(&c.Counts.stripes).hits.Add(1)
+		if all := c.Counts.spread.Load(); all != nil { // as Counters.hit, in place
+			own(all).hits.Add(1)
+		} else {
+			c.Counts.hit()
+		}
 		if on := c.OnHit.Load(); on != nil {
 			(*on)(h, g, k)
 		}

@@ -46,7 +46,7 @@ func (g *Generation[K, V]) count(values, bytes int) {
 		return
 	}
 	if values != 0 {
-		own(&g.of.Counts.stripes).values.Add(int64(values))
+		g.of.Counts.addValues(values)
 	}
 	if bytes != 0 {
 		g.of.Counts.Bytes.Add(int64(bytes))
