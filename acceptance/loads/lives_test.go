@@ -365,3 +365,27 @@ func TestARefreshRestsNoLongerThanItsValueLives(t *testing.T) {
 		})
 	}
 }
+
+// A refresh whose loader says that the value is over takes away the one that is there, for all.
+func TestARefreshedValueThatIsNotKept(t *testing.T) {
+	inBubbles(t, txcache.CacheOptions{}, func(t *testing.T, s storetest.Setup, f *fleet) {
+		for _, c := range f.caches {
+			c.RefreshEarlyFor(func(context.Context, *txcache.Tx, string) (int, time.Duration, error) { return 2, -1, nil })
+		}
+		tx := storetest.BeginReadOnly(t, f.stores[0], "db")
+		f.caches[0].LoadFor(t.Context(), tx, "x", func(context.Context) (int, time.Duration, error) {
+			time.Sleep(time.Minute) // so that it is refreshed long before its end
+			return 1, 2 * time.Second, nil
+		})
+		storetest.Commit(t, tx)
+		storetest.Hit(t, storetest.BeginReadOnly(t, f.stores[0], "db"), f.caches[0], "x", 1, "it has not expired")
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if f.caches[0].Stats().EarlyRefreshes == 0 {
+			return // there is no near cache, or chance did not want it
+		}
+		for i := range f.stores {
+			storetest.Miss(t, storetest.BeginReadOnly(t, f.stores[i], "db"), f.caches[i], "x", "it is over")
+		}
+	})
+}
