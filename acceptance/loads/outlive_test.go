@@ -131,6 +131,17 @@ func TestALoadThatOutlivesItsLimit(t *testing.T) {
 	}
 }
 
+func TestWhoHasWaitedForALimitWaitsForNoOther(t *testing.T) {
+	outlives(t, txcache.CacheOptions{}, func(ctx context.Context, _ string) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, func(t *testing.T, o *outliving) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go o.load(ctx, storetest.BeginReadOnly(t, o.stores[0], "db"), 0, "x") // who begins it, and goes
+		time.Sleep(2 * time.Second)
+		o.got(t, "x", 2, loadLimit-time.Second)
+		o.calls(t, 1, 1)
+	})
+}
+
 func TestALoadInTheBackgroundThatFails(t *testing.T) {
 	failure := errors.New("no such column")
 	for name, test := range map[string]struct {

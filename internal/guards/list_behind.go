@@ -2,20 +2,12 @@ package main
 
 // Guards of loads in the background, which outlive their callers.
 var behindGuards = []guard{{
-	name:    "background: who changes something leaves no load",
-	keeps:   "P8",
-	without: "A transaction that holds a connection waits for a load that waits for one.",
-	file:    "internal/transaction/transaction.go",
-	text:    "	if !t.ReadOnly || t.view.Unordered && t.view.Exact {",
-	gone:    "	if t.view.Unordered && t.view.Exact {",
-	by:      "TestWhoLeavesNoLoadToTheBackground",
-}, {
 	name:    "background: a transaction with one snapshot leaves no load",
 	keeps:   "P12",
 	without: "It begins loads that cannot be of its snapshot.",
 	file:    "internal/transaction/transaction.go",
-	text:    "	if !t.ReadOnly || t.view.Unordered && t.view.Exact {",
-	gone:    "	if !t.ReadOnly {",
+	text:    "	if t.view.Unordered && t.view.Exact {",
+	gone:    "	if t.view.Unordered && t.view.Exact && t.ReadOnly && t.done {",
 	by:      "TestALoadInTheBackgroundIsNotExact",
 }, {
 	name:    "background: an enlisted transaction leaves no load",
@@ -72,5 +64,5 @@ var behindGuards = []guard{{
 	file:    "internal/loading/cache.go",
 	text:    "			it.behind = it.behind || call.Left != nil\n",
 	gone:    "",
-	by:      "TestALoadThatOutlivesItsLimit",
+	by:      "TestWhoHasWaitedForALimitWaitsForNoOther",
 }}

@@ -353,11 +353,11 @@ func (t *Transaction) MayWaitFor(leader *Transaction) bool {
 
 func (t *Transaction) begun() bool { return t.Side == nil || t.Side.Begun() }
 
-// MayLeave reports whether t may wait for what another transaction, of the background, loads in its
-// place: t is read-only, is not known to hold a connection, which that one may be waiting for, and has
+// MayLeave reports whether t, which is read-only, may wait for what another transaction, of the background, loads in its
+// place: t is not known to hold a connection, which that one may be waiting for, and has
 // not one snapshot, in which that one's value would have to be. // P8, P12
 func (t *Transaction) MayLeave() bool {
-	if !t.ReadOnly || t.view.Unordered && t.view.Exact {
+	if t.view.Unordered && t.view.Exact {
 		return false
 	}
 	if t.Side != nil {
