@@ -90,7 +90,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	case !added:
 		return nil, ErrDuplicate
 	}
-	c.inner.Init(s.loads, loading.Settings{Lease: max(0, cmp.Or(opts.Lease, s.opts.Lease)), Verify: opts.Verify})
+	c.inner.Init(s.loads, loading.Settings{Lease: max(0, cmp.Or(opts.Lease, s.opts.Lease)), Limit: opts.LoadLimit, Verify: opts.Verify})
 	return c, nil
 }
 
@@ -166,6 +166,19 @@ func (c *Cache[K, V]) Set(tx *Tx, key K, value V) {
 	c.made()
 	tx.made()
 	c.inner.Set(tx.h, key, value)
+}
+
+// SetFor is Set for a value that lives for a time of its own, in place of CacheOptions.Duration:
+// it stays valid for d from now on, be that shorter or longer. A hit does not extend it. With
+// d = 0 the value lives as any other of the cache. With a negative d it has expired already: it takes the place of what the
+// transaction has set under key, and nobody finds it. So the time that is left to something is a good d.
+//
+// What the options say of values that expire (Jitter, StaleFor, RefreshEarly) counts for
+// such a value in any cache.
+func (c *Cache[K, V]) SetFor(tx *Tx, key K, value V, d time.Duration) {
+	c.made()
+	tx.made()
+	c.inner.SetFor(tx.h, key, value, d)
 }
 
 // SetMany sets all of values.

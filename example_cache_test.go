@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 )
@@ -26,6 +27,49 @@ func ExampleCache_Load() {
 	// reading the table
 	// 2 <nil>
 	// 2 <nil>
+}
+
+// The loader says for how long the value is valid.
+func ExampleCache_LoadFor() {
+	type token struct {
+		Text    string
+		Expires time.Time
+	}
+	ctx := context.Background()
+	store, _ := exampleStore(nil)
+	defer store.Close()
+	tokens := txcache.Must(txcache.NewCache[string, token](store, "tokens", nil))
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		for range 2 {
+			t, err := tokens.LoadFor(ctx, tx, "bank", func(context.Context) (token, time.Duration, error) {
+				fmt.Println("asking the bank")
+				t := token{"secret", time.Now().Add(time.Hour)}
+				return t, time.Until(t.Expires) - time.Minute, nil
+			})
+			fmt.Println(t.Text, err)
+		}
+		return nil
+	})
+	// Output:
+	// asking the bank
+	// secret <nil>
+	// secret <nil>
+}
+
+// A value lives for as long as is said with it.
+func ExampleCache_SetFor() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.SetFor(tx, "pen", 2, time.Hour)
+		prices.SetFor(tx, "book", 12, -time.Second) // it was valid until then
+		_, pen := prices.Get(ctx, tx, "pen")
+		_, book := prices.Get(ctx, tx, "book")
+		fmt.Println(pen, book)
+		return nil
+	})
+	// Output: true false
 }
 
 // Those who use Get and Set remember with SetAbsent that there is nothing.

@@ -270,6 +270,33 @@ func ExampleCache_RefreshEarly() {
 	// Output: 2 <nil>
 }
 
+// With a limit the loader of RefreshEarly also loads what is not there, and goes on when the caller who
+// has asked is gone.
+func ExampleCacheOptions_loadLimit() {
+	ctx := context.Background()
+	store, prices := exampleStore(&txcache.CacheOptions{LoadLimit: time.Minute})
+	defer store.Close()
+	asked, goOn := make(chan bool), make(chan bool)
+	prices.RefreshEarly(func(ctx context.Context, tx *txcache.Tx, key string) (int, error) {
+		close(asked)
+		<-goOn // a query that takes long
+		return 2, nil
+	})
+	impatient, cancel := context.WithCancel(ctx)
+	go func() { <-asked; cancel() }()
+	load := func(context.Context) (int, error) { return 0, errors.New("not called") }
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		_, err := prices.Load(impatient, tx, "pen", load)
+		fmt.Println(err)
+		close(goOn)
+		fmt.Println(prices.Load(ctx, tx, "pen", load))
+		return nil
+	})
+	// Output:
+	// context canceled
+	// 2 <nil>
+}
+
 func ExampleCacheOptions_lease() {
 	ctx := context.Background()
 	server := txcache.Must(miniredis.Run()) // in production, a Redis

@@ -2,6 +2,7 @@ package txcache
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/loading"
 	"github.com/seed-dad15c92/txcache/internal/transaction"
@@ -62,15 +63,31 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, tx *Tx, keys []K, load func(
 	return c.inner.LoadMany(ctx, tx.h, keys, load)
 }
 
+// LoadFor is Load for values that live for a time of their own: load also returns for how
+// long the value is valid, from now on, as [Cache.SetFor] takes it. With 0 the value lives as any other of the
+// cache. With a negative duration Load returns the value to all callers that share the call, and the cache
+// does not keep it. A loader that passes on a duration of somebody else's must therefore
+// turn a 0 that means "do not keep" into a negative one.
+//
+// If load returns ErrAbsent, wrapped or not, the duration is for how long the cache
+// remembers that; 0 is as long as CacheOptions.Absent says. Where that is negative nothing is remembered.
+// With any other error the duration means nothing.
+func (c *Cache[K, V]) LoadFor(ctx context.Context, tx *Tx, key K, load func(context.Context) (V, time.Duration, error)) (V, error) {
+	c.made()
+	tx.made()
+	given(ctx)
+	return c.inner.LoadFor(ctx, tx.h, key, load)
+}
+
 // RefreshEarly sets a function that loads hot values again before they expire, so
-// that no caller waits for the load. It concerns caches with a Duration, in read-only
-// transactions.
+// that no caller waits for the load. It concerns values that expire, in read-only
+// transactions. With CacheOptions.LoadLimit the same function also loads what is not there.
 //
 // load runs in the background, one call for a key at a time in a process. It gets a
 // transaction of its own, read-only, for the same database and user context. It must
 // read in a database transaction that it begins itself: the caller whose hit started
-// the refresh may have finished. Its context ends after the cache's Duration, and
-// with the store. The store counts its errors and panics, and logs a panic with its
+// the refresh may have finished. Its context ends after LoadLimit, without one after the cache's Duration,
+// and without that too after a minute, and with the store. The store counts its errors and panics, and logs a panic with its
 // place and without its value; the value then expires as if nothing had been tried.
 //
 // Each hit decides at random whether to refresh. The probability rises as the expiry
@@ -85,7 +102,20 @@ func (c *Cache[K, V]) RefreshEarly(load func(ctx context.Context, tx *Tx, key K)
 	if load == nil {
 		panic("txcache: RefreshEarly needs a function")
 	}
-	c.inner.RefreshEarly(func(ctx context.Context, h transaction.Handle, key K) (V, error) {
+	c.inner.RefreshEarly(func(ctx context.Context, h transaction.Handle, key K) (V, time.Duration, error) {
+		v, err := load(ctx, &Tx{h}, key)
+		return v, 0, err
+	})
+}
+
+// RefreshEarlyFor is RefreshEarly with a loader that also returns how long the value lives, as
+// that of [Cache.LoadFor]. The last call of either counts.
+func (c *Cache[K, V]) RefreshEarlyFor(load func(ctx context.Context, tx *Tx, key K) (V, time.Duration, error)) {
+	c.made()
+	if load == nil {
+		panic("txcache: RefreshEarlyFor needs a function")
+	}
+	c.inner.RefreshEarly(func(ctx context.Context, h transaction.Handle, key K) (V, time.Duration, error) {
 		return load(ctx, &Tx{h}, key)
 	})
 }

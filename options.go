@@ -187,8 +187,8 @@ type CacheOptions struct {
 	// The default is Options.Size; Options.Sizes overrides both.
 	Size int
 
-	// Duration is how long a value stays valid after it was set; a hit does
-	// not extend it. With the default, 0, it stays valid until it is cleared. A
+	// Duration is how long a value stays valid after it was set, if SetFor or LoadFor
+	// do not say otherwise; a hit does not extend it. With the default, 0, it stays valid until it is cleared. A
 	// backend that keeps values outside of the process may have a limit of its own,
 	// and keep no value for longer (redis: "duration").
 	Duration time.Duration
@@ -205,7 +205,7 @@ type CacheOptions struct {
 
 	// StaleFor is for how long after its expiry Load and LoadMany may return a value
 	// if their loader fails. They never return one that was cleared. The default, 0,
-	// is not at all. It concerns caches with a Duration. The process keeps expired
+	// is not at all. It concerns values that expire. The process keeps expired
 	// values as long as there is room, the backend until a cache with a Lease begins
 	// to load.
 	StaleFor time.Duration
@@ -216,6 +216,20 @@ type CacheOptions struct {
 	// read-only transaction. The default, 0, is Options.Lease; negative is none. It
 	// is ignored where the backend keeps no values, or is no backend.Swapper.
 	Lease time.Duration
+
+	// LoadLimit lets a load outlive the caller who began it. If it is positive, and RefreshEarly
+	// has given the cache a loader that works without a caller, then Load of a key that is not there has that loader run
+	// in the background, for this long at most, and waits for it. If the caller's context ends first, Load returns
+	// its error at once; the load goes on, other callers wait for it, and the value is kept.
+	//
+	// If that loader fails so that this may concern it alone, panics, or reaches the limit, the callers that wait
+	// call their own loader, as if there were no LoadLimit; they also do so where 32 loads run in the background
+	// already, with refreshes. A caller that holds a connection runs its own loader always, as
+	// the loader in the background needs one too: in a read-write transaction, within a loader,
+	// and where the database transaction has begun (see [Tx.SetSide]; sqltx and
+	// txpgx say so, and begin it when it is needed). One that holds a connection of which the store is
+	// not told must not use such a cache. The default, 0, is that loaders end with their callers.
+	LoadLimit time.Duration
 
 	// ContextFree says that the values do not depend on the user context: the user
 	// and the context of the transaction's handle are no part of the key.
@@ -273,6 +287,8 @@ func (o *CacheOptions) check() error {
 		return fmt.Errorf("size is %d; it must not be negative", o.Size)
 	case o.Duration < 0:
 		return fmt.Errorf("duration is %v; it must not be negative", o.Duration)
+	case o.LoadLimit < 0:
+		return fmt.Errorf("load limit is %v; it must not be negative", o.LoadLimit)
 	case o.StaleFor < 0:
 		return fmt.Errorf("stale for is %v; it must not be negative", o.StaleFor)
 	case !(o.Jitter >= 0 && o.Jitter <= 1): // nor NaN

@@ -24,6 +24,8 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 	load := storetest.Constant(1, nil)
 	loadMany := func(context.Context, []string) (map[string]int, error) { return nil, nil }
 	refresh := func(context.Context, *txcache.Tx, string) (int, error) { return 1, nil }
+	loadFor := func(context.Context) (int, time.Duration, error) { return 1, 0, nil }
+	refreshFor := func(context.Context, *txcache.Tx, string) (int, time.Duration, error) { return 1, 0, nil }
 	inner := func(*txcache.Tx) error { return nil }
 
 	ofTx := func(tx *txcache.Tx) map[string]func() {
@@ -33,6 +35,8 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 			"GetMany":               func() { c.GetMany(ctx, tx, []string{"k"}) },
 			"Set":                   func() { c.Set(tx, "k", 1) },
 			"SetMany":               func() { c.SetMany(tx, map[string]int{"k": 1}) },
+			"SetFor":                func() { c.SetFor(tx, "k", 1, time.Hour) },
+			"LoadFor":               func() { c.LoadFor(ctx, tx, "k", loadFor) },
 			"GetMany of no keys":    func() { c.GetMany(ctx, tx, nil) },
 			"SetMany of no values":  func() { c.SetMany(tx, nil) },
 			"Absent":                func() { c.Absent(ctx, tx, "k") },
@@ -66,6 +70,9 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 			"LoadMany":           func() { c.LoadMany(ctx, tx, []string{"k"}, loadMany) },
 			"Clear":              func() { c.Clear(tx) },
 			"RefreshEarly":       func() { c.RefreshEarly(refresh) },
+			"RefreshEarlyFor":    func() { c.RefreshEarlyFor(refreshFor) },
+			"SetFor":             func() { c.SetFor(tx, "k", 1, time.Hour) },
+			"LoadFor":            func() { c.LoadFor(ctx, tx, "k", loadFor) },
 			"Name":               func() { c.Name() },
 			"KeyText":            func() { c.KeyText("k") },
 			"Stats":              func() { c.Stats() },
@@ -105,6 +112,7 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 		"Get":                    func() { c.Get(none, tx, "k") },
 		"GetMany":                func() { c.GetMany(none, tx, []string{"k"}) },
 		"Load":                   func() { c.Load(none, tx, "k", load) },
+		"LoadFor":                func() { c.LoadFor(none, tx, "k", loadFor) },
 		"LoadMany":               func() { c.LoadMany(none, tx, []string{"k"}, loadMany) },
 		"Load of what is cached": func() { c.Load(none, reader, "cached", load) },
 		"Absent":                 func() { c.Absent(none, tx, "k") },

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/backend"
@@ -370,5 +372,42 @@ func TestLoadsAreSharedByEqualStates(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+type side bool
+
+func (s side) Begun() bool { return bool(s) }
+
+// Of the transactions of the database, those leave a load to the background that have neither a snapshot
+// nor a connection. // P12
+func TestALoadInTheBackgroundIsNotExact(t *testing.T) {
+	for _, test := range []struct {
+		exact bool
+		side  any // what is told of its side; nil: nothing
+		want  int
+	}{{true, side(false), 2}, {true, nil, 2}, {false, nil, 2}, {false, side(true), 2}, {false, side(false), 1}} {
+		db := enlistertest.New()
+		var begins atomic.Int32 // of transactions
+		s := storetest.NewStore(t, db.Backend(), txcache.Options{Trace: func(ctx context.Context, o txcache.Operation) (context.Context, func(error)) {
+			if o.Name == "begin" {
+				begins.Add(1)
+			}
+			return ctx, func(error) {}
+		}})
+		if err := s.Sync(t.Context(), "db"); err != nil {
+			t.Fatal(err)
+		}
+		c := storetest.NewCache[string, int](t, s, "c", txcache.CacheOptions{LoadLimit: time.Minute})
+		loads := 0
+		c.RefreshEarly(func(context.Context, *txcache.Tx, string) (int, error) { loads++; return 1, nil })
+		tx := enlist(t, s, db.Begin(test.exact), true)
+		if side, ok := test.side.(side); ok {
+			tx.SetSide(side)
+		}
+		if v, err := c.Load(t.Context(), tx, "x", storetest.Constant(2, nil)); v != test.want || err != nil || loads != 2-test.want || int(begins.Load()) != 1+loads {
+			t.Errorf("exact: %t, begun: %v: Load = %d, %v with %d loads in the background; %d transactions", test.exact, test.side, v, err, loads, begins.Load())
+		}
+		s.Close()
 	}
 }

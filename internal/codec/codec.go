@@ -3,8 +3,8 @@
 //
 // # Form
 //
-// An envelope is two bytes of format, eight bytes of expiry, eight bytes of fill, and
-// one MessagePack object (https://github.com/msgpack/msgpack/blob/master/spec.md):
+// An envelope is two bytes of format, eight bytes of expiry, eight bytes of fill, the life of
+// a value that has one of its own, and one MessagePack object (https://github.com/msgpack/msgpack/blob/master/spec.md):
 //
 //   - bool, integers, floats and strings as such; a complex number as an array
 //     of its two parts
@@ -190,13 +190,14 @@ func (c *Codec[V]) Decode(data []byte) (value V, expires time.Time, err error) {
 	if n := int64(binary.BigEndian.Uint64(data[len(format):])); n != 0 {
 		expires = time.Unix(0, n).UTC()
 	}
-	if err := placeholderError(data[HeaderSize:]); err != nil {
+	_, body := cutLife(data[HeaderSize:])
+	if err := placeholderError(body); err != nil {
 		return value, expires, err
 	}
 	if c.err != nil {
 		return value, time.Time{}, c.err
 	}
-	d := newDecoder(data[HeaderSize:])
+	d := newDecoder(body)
 	defer d.release()
 	done, err := decodeDirect(d, &value)
 	if !done {

@@ -51,7 +51,7 @@ func decode(schema string, data []byte) (state string, value any, expires time.T
 	if !errors.Is(err, codec.ErrAbsent) {
 		return isBroken, nil, time.Time{}, err
 	}
-	if value, err = generic(data[codec.HeaderSize:]); err != nil {
+	if value, err = generic(codec.Body(data)); err != nil {
 		return isBroken, nil, expires, err
 	}
 	return isValue, value, expires, nil

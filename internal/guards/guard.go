@@ -29,7 +29,7 @@ type guard struct {
 // all returns every guard.
 func all() []guard {
 	return slices.Concat(
-		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, budgetGuards, loadGuards, lifetimeGuards,
+		transactionGuards, deleteGuards, enlistedGuards, sharedTransactionGuards, commitGuards, doubtGuards, outageGuards, generationGuards, budgetGuards, loadGuards, lifetimeGuards, lifeGuards, behindGuards,
 		nestedLoadGuards, remoteGuards, pieceGuards, misuseGuards, keyGuards, payloadGuards, roundTripGuards, nearGuards, memoryGuards,
 		bulkGuards, syncGuards, memberGuards, markGuards, logGuards, channelGuards, connectionGuards, scriptGuards, layoutGuards, sqlGuards, boundGuards,
 		clockGuards, operatorGuards, tableGuards, pageGuards, backendDeleteGuards, sqlBackendGuards,

@@ -46,8 +46,8 @@ var clockGuards = []guard{{
 	keeps:   "P3",
 	without: "A process whose clock is ahead makes others use what it has set for as long as it is ahead.",
 	file:    "internal/transaction/cache.go",
-	text:    "core.timed = s.timed != nil && (o.Duration > 0 || o.Absent > 0)",
-	gone:    "core.timed = false",
+	text:    "core.timed.Store(s.timed != nil && (o.Duration > 0 || o.Absent > 0))",
+	gone:    "core.timed.Store(false)",
 	by:      "TestNoOtherClockSaysHowLongAValueLives",
 }, {
 	name:    "clock: a value that stays for too long is not believed",

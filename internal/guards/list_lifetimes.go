@@ -175,7 +175,7 @@ var lifetimeGuards = []guard{{
 	keeps:   "P8",
 	without: "A request that holds a connection waits for a refresh that waits for one.",
 	file:    "internal/singleflight/singleflight.go",
-	text:    "case c != nil && c.rank >= rank:",
+	text:    "case c != nil && (c.rank == rank || c.rank == Request || rank == Refresh):",
 	gone:    "case c != nil:",
 	by:      "TestNobodyWaitsForARefresh",
 }, {
@@ -191,7 +191,7 @@ var lifetimeGuards = []guard{{
 	keeps:   "P8",
 	without: "With a database that is away, each hit tries to load.",
 	file:    "internal/loading/refresh.go",
-	text:    "g.Loads.Rest(flight, c.Lifetime()/16)",
+	text:    "g.Loads.Rest(flight, c.rest(expires))",
 	gone:    "g.Loads.Rest(flight, 0)",
 	by:      "TestARefreshThatFailsIsNotRepeatedAtOnce",
 }, {

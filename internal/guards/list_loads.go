@@ -38,8 +38,8 @@ var loadGuards = []guard{{
 	keeps:   "P8",
 	without: "Callers get nothing, or the end of somebody else's context, when the leader goes away.",
 	file:    "internal/loading/cache.go",
-	text:    "if !waited || call.Abandoned {",
-	gone:    "if !waited {",
+	text:    "if ended := call.Ended(); !ended || call.Abandoned {",
+	gone:    "if ended := call.Ended(); !ended {",
 	by:      "TestTheLeaderGoesAway",
 }, {
 	name:    "an error of a transaction that has ended is its own",

@@ -126,7 +126,7 @@ var nestedLoadGuards = []guard{{
 	keeps:   "P8",
 	without: "A request that holds a connection waits for a refresh that waits for one.",
 	file:    "internal/loading/refresh.go",
-	text:    "	t.Refresh = true\n",
+	text:    "	t.Behind = true\n",
 	gone:    "",
 	by:      "TestNobodyWaitsForALoadWithinARefresh",
 }, {

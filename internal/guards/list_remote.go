@@ -30,7 +30,7 @@ var remoteGuards = []guard{{
 	keeps:   "P6",
 	without: "Values without a duration stay in one process that the others have loaded anew.",
 	file:    "internal/transaction/cache.go",
-	text:    "		core.lifetime, core.limited = s.longest, s.longest > 0\n",
+	text:    "		core.lifetime = s.longest\n",
 	gone:    "",
 	by:      "TestNearExpiresNoLaterThanRemote",
 }, {

@@ -18,6 +18,8 @@ type item[K comparable, V any] struct {
 	call         *singleflight.Call[*transaction.Transaction, transaction.Result[V]] // nil: no other transaction waits for it
 	callerErrors int                                                                 // failures of other callers that may concern only them
 	alone        bool                                                                // it waits for no other load of the process
+	behind       bool                                                                // it was left to a load in the background already
+	started      bool                                                                // which this one has started: that counts what it finds
 
 	oldPayload []byte   // what the lease record replaces: a payload that is of no use any more
 	uselessAt  int64    // when the backend would remove that payload, as near.Now counts; 0: the payload itself says when it ends
@@ -39,6 +41,7 @@ type batch[K comparable, V any] struct {
 	toFetch []*item[K, V]                 // from the backend
 	toLoad  []*item[K, V]
 	load    loader[K, V]
+	one     bool // it is for a single key
 	leads   bool
 
 	definite  bool      // the loader's answer holds for other callers too
@@ -50,10 +53,6 @@ type batch[K comparable, V any] struct {
 func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*item[K, V]) {
 	c, t := b.c, b.h.Transaction
 	may := t.ReadOnly && !t.InSavepoint() // nothing leaves a savepoint
-	rank := singleflight.Request
-	if t.Refresh {
-		rank = singleflight.Within
-	}
 	for _, it := range items {
 		var g *transaction.Generation[K, V]
 		if it.cacheable {
@@ -76,7 +75,7 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 			continue
 		}
 		it.flight = g.Flight(t, it.key)
-		call, lead := g.Loads.Join(it.flight, t, rank, may)
+		call, lead := b.join(ctx, it, may)
 		switch {
 		case lead:
 			it.call, b.leads = call, true
@@ -96,6 +95,26 @@ func (b *batch[K, V]) add(ctx context.Context, items []*item[K, V]) (others []*i
 		b.toFetch = append(b.toFetch, it)
 	}
 	return others
+}
+
+// join returns the call for it, and whether the batch leads that call. If it may lead, it may also leave
+// the load to the background.
+func (b *batch[K, V]) join(ctx context.Context, it *item[K, V], may bool) (call *singleflight.Call[*transaction.Transaction, transaction.Result[V]], lead bool) {
+	t, rank := b.h.Transaction, singleflight.Request
+	if t.Behind {
+		rank = singleflight.Within
+	}
+	if may && b.one && b.c.leaves(ctx, b.h, it) {
+		call, lead = b.g.Loads.Join(it.flight, &transaction.Transaction{Behind: true}, singleflight.Behind, true)
+		if !lead {
+			return call, false
+		}
+		it.behind = true
+		if it.started = b.c.loadBehind(b.h, b.g, it.flight, call); it.started {
+			return call, false
+		}
+	}
+	return b.g.Loads.Join(it.flight, t, rank, may)
 }
 
 // finish ends the call for it, if the batch leads that call.

@@ -18,26 +18,42 @@ type Cache[K comparable, V any] struct {
 
 	store     *Store
 	lease     time.Duration // 0: none
+	limit     time.Duration // of loads in the background; 0: there are none but refreshes
 	verify    rate          // of hits
-	refresher atomic.Pointer[func(context.Context, transaction.Handle, K) (V, error)]
+	refresher atomic.Pointer[Refresher[K, V]]
 }
+
+// A Refresher is a loader that works without a caller. It also returns how long the value lives; see
+// transaction.Cache.SetFor.
+type Refresher[K comparable, V any] func(context.Context, transaction.Handle, K) (V, time.Duration, error)
 
 // Settings are those of a cache; see txcache.CacheOptions.
 type Settings struct {
 	Lease  time.Duration // 0: none
+	Limit  time.Duration // 0: callers run all loaders but those of refreshes
 	Verify float64
 }
 
 // Init makes c a cache of s. The caller must call it once, after Init of the embedded
 // cache.
 func (c *Cache[K, V]) Init(s *Store, o Settings) {
-	c.store, c.lease = s, o.Lease
+	c.store, c.lease, c.limit = s, o.Lease, o.Limit
 	s.add(&c.verify, o.Verify)
 }
 
 // Load returns the value under key. If there is none, it calls load, sets the value
 // that load returns, and returns it.
 func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, load func(context.Context) (V, error)) (V, error) {
+	return c.loadOne(ctx, h, key, load, nil)
+}
+
+// LoadFor is Load with a loader that returns how long the value lives; see transaction.Cache.SetFor.
+func (c *Cache[K, V]) LoadFor(ctx context.Context, h transaction.Handle, key K, load func(context.Context) (V, time.Duration, error)) (V, error) {
+	return c.loadOne(ctx, h, key, nil, load)
+}
+
+// loadOne is Load, or LoadFor if load is nil. It makes a function of either only after a miss.
+func (c *Cache[K, V]) loadOne(ctx context.Context, h transaction.Handle, key K, load func(context.Context) (V, error), loadFor func(context.Context) (V, time.Duration, error)) (V, error) {
 	v, hit := c.Near(h, key)
 	if hit && !c.verify.any() {
 		return v, nil
@@ -45,8 +61,12 @@ func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, loa
 	wanted := key // it moves to the heap, and key does not: so a hit allocates nothing
 	keys := []K{wanted}
 	one := func(ctx context.Context, _ []K) ([]transaction.Result[V], error) {
+		if load == nil {
+			v, life, err := loadFor(ctx)
+			return c.oneResult(h, wanted, v, life, err)
+		}
 		v, err := load(ctx)
-		return c.oneResult(h, wanted, v, err)
+		return c.oneResult(h, wanted, v, 0, err)
 	}
 	results := []transaction.Result[V]{{Value: v, Found: transaction.Present}}
 	if hit {
@@ -66,11 +86,11 @@ func (c *Cache[K, V]) Load(ctx context.Context, h transaction.Handle, key K, loa
 }
 
 // oneResult returns what a loader of one key has found.
-func (c *Cache[K, V]) oneResult(h transaction.Handle, key K, v V, err error) ([]transaction.Result[V], error) {
+func (c *Cache[K, V]) oneResult(h transaction.Handle, key K, v V, life time.Duration, err error) ([]transaction.Result[V], error) {
 	if err != nil && c.absentFor(h, err, key) {
-		return []transaction.Result[V]{{Found: transaction.Absent}}, nil
+		return []transaction.Result[V]{{Found: transaction.Absent, Life: life}}, nil
 	}
-	return []transaction.Result[V]{{Value: v, Found: transaction.Present}}, err
+	return []transaction.Result[V]{{Value: v, Found: transaction.Present, Life: life}}, err
 }
 
 // LoadMany returns the values under keys. It calls load with the keys of which nothing
@@ -153,7 +173,7 @@ func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, 
 		if h.Ended() {
 			return nil, transaction.ErrTxDone
 		}
-		b := batch[K, V]{c: c, h: h, load: load}
+		b := batch[K, V]{c: c, h: h, load: load, one: len(keys) == 1}
 		others := b.add(ctx, pending)
 		err := b.run(ctx)
 		h.Flush(ctx)
@@ -180,18 +200,30 @@ func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, 
 func (c *Cache[K, V]) await(ctx context.Context, t *transaction.Transaction, items []*item[K, V]) (pending []*item[K, V], err error) {
 	for i, it := range items {
 		call := it.call
-		waited, err := wait(ctx, t, call.Leader, call.Done)
+		waited, err := wait(ctx, t, call.Leader, call.Done, call.Left)
 		if err != nil {
-			c.Counts.MissMany(len(items) - i)
+			if !it.started {
+				c.Counts.MissMany(len(items) - i)
+			}
 			return nil, err
 		}
 		it.call = nil
-		if !waited || call.Abandoned {
-			if waited && call.Err != nil {
+		started := it.started
+		it.started = false
+		if ended := call.Ended(); !ended || call.Abandoned {
+			if ended && waited && call.Err != nil {
 				it.callerErrors++
 			}
 			it.alone = it.alone || !waited || it.callerErrors == maxCallerErrors
+			it.behind = it.behind || call.Left != nil
 			pending = append(pending, it)
+			continue
+		}
+		it.Result = call.Result
+		if started {
+			if call.Err != nil {
+				return nil, call.Err
+			}
 			continue
 		}
 		c.Counts.Shared.Add(1)
@@ -200,7 +232,6 @@ func (c *Cache[K, V]) await(ctx context.Context, t *transaction.Transaction, ite
 			return nil, call.Err
 		}
 		c.Counts.Miss()
-		it.Result = call.Result
 	}
 	return pending, nil
 }

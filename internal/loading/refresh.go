@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/canon"
 	"github.com/seed-dad15c92/txcache/internal/near"
@@ -21,7 +22,7 @@ import (
 // optimal to avoid both stampedes and needless loads: Vattani, Chierichetti and
 // Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015, with their β
 // at 1.
-func (c *Cache[K, V]) RefreshEarly(load func(context.Context, transaction.Handle, K) (V, error)) {
+func (c *Cache[K, V]) RefreshEarly(load Refresher[K, V]) {
 	c.refresher.Store(&load)
 	maybeRefresh := c.maybeRefresh
 	c.OnHit.Store(&maybeRefresh)
@@ -57,25 +58,31 @@ func (c *Cache[K, V]) maybeRefresh(h transaction.Handle, g *transaction.Generati
 // refresh loads again a value that g has until expires, for user, unless another
 // process has done so.
 func (c *Cache[K, V]) refresh(ctx context.Context, g *transaction.Generation[K, V], flight transaction.Flight[K], database string, user *canon.Context, expires int64) {
-	done, returned := false, false
+	done := false
 	defer func() {
-		p := recover() // the loader's; runLoader has counted it
-		if !returned {
-			c.Core.Store.Log.Warn(ctx, "the loader of an early refresh panicked or ended its goroutine",
-				"database", database, "cache", c.Name, "panic", fmt.Sprintf("%T", p), "at", panicOrigin())
-		}
 		if !done {
-			g.Loads.Rest(flight, c.Lifetime()/16)
+			g.Loads.Rest(flight, c.rest(expires))
 		}
 	}()
-	done = c.refreshOnce(ctx, g, flight, database, user, expires)
-	returned = true
+	c.recovered(ctx, "the loader of an early refresh panicked or ended its goroutine", database, func() {
+		done = c.refreshOnce(ctx, g, flight, database, user, expires)
+	})
+}
+
+// rest returns for how long a value that expires then is not refreshed after a refresh has failed: no longer than
+// it lives, which may be for a time of its own.
+func (c *Cache[K, V]) rest(expires int64) time.Duration {
+	left := time.Duration(expires - near.Now())
+	if c.Lifetime() > 0 {
+		left = min(left, c.Lifetime()/16)
+	}
+	return left
 }
 
 // refreshOnce is refresh, and reports whether there is a newer value now.
 func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation[K, V], flight transaction.Flight[K], database string, user *canon.Context, expires int64) bool {
 	key := flight.Key
-	ctx, cancel := context.WithTimeout(ctx, c.Lifetime())
+	ctx, cancel := context.WithTimeout(ctx, c.limitOf())
 	defer cancel()
 	t, err := c.store.begin(ctx, database)
 	if err != nil {
@@ -91,12 +98,12 @@ func (c *Cache[K, V]) refreshOnce(ctx context.Context, g *transaction.Generation
 	if c.Generation(t) != g || g.Flight(t, key) != flight { // cleared or deleted, or about to be: the value is of no use
 		return false
 	}
-	t.Refresh = true
+	t.Behind = true
 	t.ReadAfresh(&c.Core)
 	h := transaction.Handle{Transaction: t, User: user}
 	results, cuts, err := c.runLoader(ctx, t, []K{key.Key}, func(ctx context.Context, keys []K) ([]transaction.Result[V], error) {
-		v, err := (*c.refresher.Load())(ctx, h, keys[0])
-		return c.oneResult(h, keys[0], v, err)
+		v, life, err := (*c.refresher.Load())(ctx, h, keys[0])
+		return c.oneResult(h, keys[0], v, life, err)
 	})
 	if err != nil {
 		return false

@@ -147,10 +147,10 @@ func (g *waitGraph) prune(t *transaction.Transaction) {
 	}
 }
 
-// wait waits until leader closes done or ctx ends. It returns false at once if leader
+// wait waits until leader closes done, or others left, or ctx ends. It returns false at once if leader
 // may be waiting for t, for a loader that encloses the load with ctx, or for a connection
 // that t holds.
-func wait(ctx context.Context, t, leader *transaction.Transaction, done <-chan struct{}) (bool, error) {
+func wait(ctx context.Context, t, leader *transaction.Transaction, done, left <-chan struct{}) (bool, error) {
 	select {
 	case <-done:
 		return true, nil
@@ -166,6 +166,8 @@ func wait(ctx context.Context, t, leader *transaction.Transaction, done <-chan s
 	defer waiting.end(e)
 	select {
 	case <-done:
+		return true, nil
+	case <-left:
 		return true, nil
 	case <-ctx.Done():
 		return true, context.Cause(ctx)

@@ -22,10 +22,10 @@ func Now() int64 { return int64(time.Since(base)) + offset }
 func In(d time.Duration) int64 { return After(Now(), d) }
 
 // After returns the moment that is d after at. A moment that is too far away to be
-// counted is the last one that can be, in two centuries.
+// counted is the last one that can be, in two centuries, or the first one.
 func After(at int64, d time.Duration) int64 {
 	if int64(d) > math.MaxInt64-at {
 		return math.MaxInt64
 	}
-	return at + int64(d)
+	return max(at+int64(d), gone)
 }

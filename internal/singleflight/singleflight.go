@@ -3,7 +3,7 @@
 //
 // It differs from golang.org/x/sync/singleflight in that the leader of a call runs
 // it in its own goroutine, may abandon it, and is known to those that join; and in
-// that calls of requests do not wait for those of refreshes.
+// that calls of requests do not wait for those of the background, unless they say so.
 package singleflight
 
 import (
@@ -37,17 +37,31 @@ type Call[L, R any] struct {
 	Err       error
 	Abandoned bool // Result has no meaning, and Err concerns only the leader
 
+	// Left is closed if others wait for the call no longer, although it has not ended.
+	Left chan struct{}
+
 	rank Rank
+}
+
+// Ended reports whether Done is closed.
+func (c *Call[L, R]) Ended() bool {
+	select {
+	case <-c.Done:
+		return true
+	default:
+		return false
+	}
 }
 
 // A Rank says for what a call is made.
 type Rank uint8
 
-// The ranks. A caller joins calls of its own rank and of higher ones, and replaces calls
-// of lower ones: a refresh may be waiting for the connection that a request holds.
+// The ranks. A caller joins calls of its own rank and those of requests, and replaces
+// others: a loader in the background may be waiting for the connection that a request holds.
 const (
-	Refresh Rank = iota // in the background; it leads nothing while the key rests
-	Within              // a loader that a refresh has called
+	Refresh Rank = iota // in the background; it leads nothing while the key rests, or is loaded
+	Within              // within a loader in the background
+	Behind              // in the background, for callers that hold no connection
 	Request
 )
 
@@ -61,7 +75,7 @@ func (g *Group[K, L, R]) Join(key K, leader L, rank Rank, may bool) (c *Call[L, 
 		return nil, false
 	}
 	switch c := g.byKey[key]; {
-	case c != nil && c.rank >= rank:
+	case c != nil && (c.rank == rank || c.rank == Request || rank == Refresh):
 		return c, false
 	case !may:
 		return nil, false
@@ -70,6 +84,9 @@ func (g *Group[K, L, R]) Join(key K, leader L, rank Rank, may bool) (c *Call[L, 
 		g.byKey = map[K]*Call[L, R]{}
 	}
 	c = &Call[L, R]{Leader: leader, Done: make(chan struct{}), Abandoned: true, rank: rank}
+	if rank == Behind {
+		c.Left = make(chan struct{})
+	}
 	g.byKey[key] = c
 	return c, true
 }
@@ -77,12 +94,23 @@ func (g *Group[K, L, R]) Join(key K, leader L, rank Rank, may bool) (c *Call[L, 
 // Finish ends c; its leader must call it, with the key of c. The call is abandoned
 // unless the leader has set Abandoned to false before.
 func (g *Group[K, L, R]) Finish(key K, c *Call[L, R]) {
+	g.remove(key, c)
+	close(c.Done)
+}
+
+// Leave makes callers wait for c no longer, which is of rank Behind and of key. It is called once, before
+// Finish or after it.
+func (g *Group[K, L, R]) Leave(key K, c *Call[L, R]) {
+	g.remove(key, c)
+	close(c.Left)
+}
+
+func (g *Group[K, L, R]) remove(key K, c *Call[L, R]) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.byKey[key] == c {
 		delete(g.byKey, key)
 	}
-	g.mu.Unlock()
-	close(c.Done)
 }
 
 // Rest prevents refreshes of key for d. Otherwise each hit would try again.

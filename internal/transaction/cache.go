@@ -38,8 +38,9 @@ type Core struct {
 	// What each hit reads comes first, and what is written meanwhile, last.
 	bit         uint64 // of Transaction.touched
 	contextFree bool
-	limited     bool // lifetime is the backend's
-	timed       bool // the backend can say how old its values are
+	limited     atomic.Bool // lifetime is the backend's, and no value has a life of its own
+	timed       atomic.Bool // the backend must say how old its values are, as it can
+	lived       atomic.Bool // values may have lives of their own
 	Warm        bool
 	ignored     *canon.Ignored
 
@@ -110,9 +111,10 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 	core.size, core.overlaySize = o.Size, o.OverlaySize
 	core.lifetime, core.absence, core.jitter = o.Duration, o.Absent, o.Jitter
 	core.contextFree, core.ignored = o.ContextFree, canon.NewIgnored(slices.Concat(o.IgnoreContext, s.Ignored)...)
-	core.timed = s.timed != nil && (o.Duration > 0 || o.Absent > 0)
+	core.timed.Store(s.timed != nil && (o.Duration > 0 || o.Absent > 0))
 	if core.lifetime == 0 {
-		core.lifetime, core.limited = s.longest, s.longest > 0
+		core.lifetime = s.longest
+		core.limited.Store(s.longest > 0)
 	}
 	// A stored value's TTL is lifetime plus StaleFor; its expiry is computed from
 	// that sum.

@@ -17,14 +17,28 @@ func (c *Core) ttl(absent bool) time.Duration {
 }
 
 // expiry returns when an entry that is set now expires, as near.Now counts; 0 for
-// never.
-func (c *Core) expiry(absent bool) int64 {
-	lifetime := c.ttl(absent)
-	if lifetime == 0 {
+// never. life is how long it lives, 0 for as long as others of the cache; if it is
+// negative, it expired then.
+func (c *Core) expiry(life time.Duration, absent bool) int64 {
+	lifetime := life
+	if life != 0 {
+		c.live()
+	} else if lifetime = c.ttl(absent); lifetime == 0 {
 		return 0
 	}
-	if c.jitter > 0 {
+	if c.jitter > 0 && lifetime > 0 {
 		lifetime -= time.Duration(c.jitter * rand.Float64() * float64(lifetime))
 	}
 	return near.In(lifetime)
+}
+
+// live notes that values of the cache have lives of their own: the moment when a transaction
+// began is too coarse for these, and so is the clock of another process. The caller must call it
+// before others can find such a value.
+func (c *Core) live() {
+	if !c.lived.Load() {
+		c.limited.Store(false)
+		c.timed.Store(c.Store.timed != nil)
+		c.lived.Store(true)
+	}
 }

@@ -116,7 +116,7 @@ func (g *Generation[K, V]) value(t *Transaction, key Key[K], hash uint64, marks 
 	if marks != nil {
 		return g.marked(t, key, hash, marks)
 	}
-	if g.of.limited {
+	if g.of.limited.Load() {
 		return g.near.GetAt(key, hash, t.times.Began)
 	}
 	return g.near.Get(key, hash)
@@ -124,9 +124,9 @@ func (g *Generation[K, V]) value(t *Transaction, key Key[K], hash uint64, marks 
 
 // marked is value in a cache of which keys were deleted.
 func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks *databases.Marks) (v V, ok bool) {
-	e := g.near.Find(key, hash)
+	e, limited := g.near.Find(key, hash), g.of.limited.Load()
 	switch {
-	case e == nil || g.of.limited && e.ExpiredAt(t.times.Began) || !g.of.limited && e.Expired():
+	case e == nil || limited && e.ExpiredAt(t.times.Began) || !limited && e.Expired():
 		return v, false
 	case e.Fill() < g.least(marks.Good) && !g.check(t, key, e, marks):
 		return v, false

@@ -1,8 +1,10 @@
 package transaction
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
@@ -24,15 +26,8 @@ func (c *Cache[K, V]) Fetch(ctx context.Context, t *Transaction, g *Generation[K
 		remote[i] = c.RemoteKey(t.Database(), g, k)
 	}
 	ctx, end := s.Trace(ctx, "get", t.Database(), c.Name, len(keys))
-	var data [][]byte
-	var left []time.Duration
-	var err error
 	asked := near.Now() // before the call: the time left is rather too short than too long
-	if c.timed {
-		data, left, err = s.timed.GetTimed(ctx, remote)
-	} else {
-		data, err = s.Values.Get(ctx, remote)
-	}
+	data, left, err := c.get(ctx, remote)
 	end(err)
 	if err != nil && ctx.Err() == nil { // else the caller has ended, and the backend is well
 		c.Counts.RemoteErrors.Add(1)
@@ -42,7 +37,7 @@ func (c *Cache[K, V]) Fetch(ctx context.Context, t *Transaction, g *Generation[K
 		if d == nil || i >= len(results) {
 			continue
 		}
-		k := kept{data: d, asked: asked}
+		k := kept{data: d, asked: asked, timed: left != nil}
 		if i < len(left) {
 			k.left = left[i]
 		}
@@ -51,10 +46,30 @@ func (c *Cache[K, V]) Fetch(ctx context.Context, t *Transaction, g *Generation[K
 	return results
 }
 
+// get asks the backend for values; left is nil if it does not say for how long it keeps them.
+func (c *Core) get(ctx context.Context, keys []backend.Key) (data [][]byte, left []time.Duration, err error) {
+	if !c.timed.Load() {
+		if data, err = c.Store.Values.Get(ctx, keys); !slices.ContainsFunc(data, c.meetsLife) {
+			return data, nil, err
+		}
+	}
+	return c.Store.timed.GetTimed(ctx, keys)
+}
+
+// meetsLife reports whether data has a life of its own, of which the backend must be asked
+// how much is left. After the first one the cache always asks.
+func (c *Core) meetsLife(data []byte) bool {
+	if codec.Life(data) == 0 {
+		return false
+	}
+	c.live()
+	return c.timed.Load()
+}
+
 // Receive decodes the backend's answer for key, outside of Fetch, and stores it near if
 // it is valid. leased reports that the answer is the record of another process's lease.
 func (c *Cache[K, V]) Receive(ctx context.Context, t *Transaction, g *Generation[K, V], key Key[K], data []byte) (r Result[V], leased bool) {
-	if c.timed {
+	if c.timed.Load() || c.meetsLife(data) {
 		if _, _, err := c.Codec.Decode(data); err != codec.ErrLease {
 			return c.Fetch(ctx, t, g, []Key[K]{key})[0], false // Fetch learns how old it is
 		}
@@ -65,14 +80,15 @@ func (c *Cache[K, V]) Receive(ctx context.Context, t *Transaction, g *Generation
 // A kept is what the backend has under a key.
 type kept struct {
 	data  []byte
-	left  time.Duration // how long it stays there, negative for ever; if the cache is timed
+	timed bool          // the backend has said how long it stays there: left
+	left  time.Duration // negative for ever
 	asked int64         // when the backend was asked, as near.Now counts
 }
 
 // take is Receive for an answer whose age is known.
 func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K, V], key Key[K], k kept) (r Result[V], leased bool) {
 	value, expires, err := c.Codec.Decode(k.data)
-	e := entry[V]{value: value, absent: err == codec.ErrAbsent}
+	e := entry[V]{value: value, life: codec.Life(k.data), absent: err == codec.ErrAbsent}
 	marks, _ := t.marks(&c.Core)
 	fill := codec.Fill(k.data)
 	switch {
@@ -94,7 +110,7 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 	if r.Value, r.Found = value, Present; e.absent {
 		r.Found = Absent
 	}
-	left, limited, ok := c.left(k.left, expires, e.absent)
+	left, limited, ok := c.left(k, expires, e.life, e.absent)
 	switch {
 	case !ok:
 		return Result[V]{}, false
@@ -102,12 +118,15 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 		if r.Found = Expired; e.absent || left <= -c.StaleFor {
 			return Result[V]{}, false
 		}
-		if c.timed {
+		if k.timed {
 			r.Gone = near.After(k.asked, left+c.StaleFor)
 		}
 		return r, false
 	case limited:
 		e.expires = near.After(k.asked, left)
+	}
+	if e.life > 0 {
+		c.live()
 	}
 	if w := c.Store.Witness.Load(); w != nil && !e.absent {
 		(*w)(c.Name, key.Key, e.value)
@@ -117,17 +136,17 @@ func (c *Cache[K, V]) take(ctx context.Context, t *Transaction, g *Generation[K,
 }
 
 // left returns how long a value that the backend has stays valid, if that is limited.
-// It is never longer than the TTL of the cache's own values. ok is false if the time
+// It is never longer than the TTL of the cache's own values, or the value's own life. ok is false if the time
 // cannot be right.
 //
-// The backend gives the time by its own clock, if it can: stays is how long it keeps
-// the value, which is StaleFor longer than the value is valid. If stays is longer than
-// this cache keeps any value, the value was set with another Duration, or the clock was
+// The backend gives the time by its own clock, if it can: how long it keeps
+// the value, which is StaleFor longer than the value is valid. If that is longer than
+// the value may live, the value was set with another Duration, or the clock was
 // set back. If the backend cannot give the time, left uses the expiry in the payload,
 // which comes from the clock of the process that has set the value.
-func (c *Core) left(stays time.Duration, expires time.Time, absent bool) (left time.Duration, limited, ok bool) {
-	ttl := c.ttl(absent)
-	if !c.timed {
+func (c *Core) left(k kept, expires time.Time, life time.Duration, absent bool) (left time.Duration, limited, ok bool) {
+	ttl := cmp.Or(life, c.ttl(absent))
+	if !k.timed {
 		if expires.IsZero() {
 			return ttl, ttl > 0, true
 		}
@@ -136,10 +155,10 @@ func (c *Core) left(stays time.Duration, expires time.Time, absent bool) (left t
 		}
 		return left, true, true
 	}
-	if stays < 0 {
+	if k.left < 0 {
 		return 0, false, ttl == 0
 	}
-	if left = stays; !absent {
+	if left = k.left; !absent {
 		left -= c.StaleFor
 	}
 	return left, true, ttl == 0 || left <= ttl
@@ -172,6 +191,9 @@ func (c *Cache[K, V]) encode(database string, g *Generation[K, V], key Key[K], e
 		return backend.Value{}, false
 	}
 	codec.SetFill(data, fill)
+	if e.life > 0 {
+		data = codec.WithLife(data, e.life)
+	}
 	if left > 0 && !e.absent {
 		left = time.Duration(min(uint64(left)+uint64(c.StaleFor), math.MaxInt64))
 	}

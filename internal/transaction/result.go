@@ -1,10 +1,13 @@
 package transaction
 
+import "time"
+
 // A Result is what is known of one key.
 type Result[V any] struct {
 	Value V
 	Found Found
-	Gone  int64 // when an expired value is of no use any more, as near.Now counts; 0: its payload says so
+	Life  time.Duration // how long it lives, if its loader says so; see Cache.SetFor
+	Gone  int64         // when an expired value is of no use any more, as near.Now counts; 0: its payload says so
 }
 
 // A Found is what a look-up found.

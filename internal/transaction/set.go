@@ -13,14 +13,15 @@ import (
 // An entry is one value that a transaction sets.
 type entry[V any] struct {
 	value   V
-	expires int64     // as near.Now counts; 0: never
-	tags    *[]uint64 // that the value bears; nil: none
-	cut     uint32    // how many cuts there were when it was set
-	step    uint32    // the step that recorded what was there before, for a savepoint; 0: none
-	absent  bool      // there is no value: the database has nothing there
-	loaded  bool      // a loader has returned it
-	near    bool      // in the near cache already
-	remote  bool      // in the backend already
+	expires int64         // as near.Now counts; 0: never
+	life    time.Duration // of its own, at most; 0: as others of the cache
+	tags    *[]uint64     // that the value bears; nil: none
+	cut     uint32        // how many cuts there were when it was set
+	step    uint32        // the step that recorded what was there before, for a savepoint; 0: none
+	absent  bool          // there is no value: the database has nothing there
+	loaded  bool          // a loader has returned it
+	near    bool          // in the near cache already
+	remote  bool          // in the backend already
 }
 
 func (e *entry[V]) tagged() []uint64 {
@@ -43,6 +44,12 @@ func short(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // Set sets the value under key, if it can be kept.
 func (c *Cache[K, V]) Set(h Handle, key K, value V) { c.put(h, key, entry[V]{value: value}) }
+
+// SetFor is Set for a value that lives for life: 0 is as long as others of the cache, and one that is
+// negative is over, so that there is nothing under the key.
+func (c *Cache[K, V]) SetFor(h Handle, key K, value V, life time.Duration) {
+	c.put(h, key, entry[V]{value: value, life: life})
+}
 
 // SetAbsent is Set for a key under which the database has nothing.
 func (c *Cache[K, V]) SetAbsent(h Handle, key K) {
@@ -78,7 +85,7 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	if t.done {
 		return
 	}
-	e.expires = c.expiry(e.absent)
+	e.expires = c.expiry(e.life, e.absent)
 	if w := c.Store.Witness.Load(); w != nil && !e.absent {
 		(*w)(c.Name, key.Key, e.value)
 	}
@@ -115,7 +122,7 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 		return
 	}
 	t := h.Transaction
-	e := entry[V]{value: r.Value, absent: r.Found == Absent, loaded: true}
+	e := entry[V]{value: r.Value, life: r.Life, absent: r.Found == Absent, loaded: true}
 	e.setTags(c.tags(key, e.value, e.absent))
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -133,10 +140,10 @@ func (c *Cache[K, V]) Keep(h Handle, key K, r Result[V], cuts uint64) {
 // Replace keeps r, as Keep does, in place of a cached value.
 func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V], cuts uint64) {
 	c.Keep(h, key, r, cuts)
-	if r.Found != Absent || c.remembers() || !h.Sends() {
+	if r.Life >= 0 && (r.Found != Absent || c.remembers()) || !h.Sends() {
 		return
 	}
-	// An absence that expires at once replaces what the backend has.
+	// It is not kept: an absence that expires at once replaces what the backend has.
 	k, ok := c.Key(h, key)
 	g := c.Generation(h.Transaction)
 	if !ok || g == nil || h.InSavepoint() {

@@ -31,7 +31,7 @@ type Handle struct {
 type Transaction struct {
 	Store    *Store
 	ReadOnly bool
-	Refresh  bool         // it is the transaction of a refresh
+	Behind   bool         // it loads in the background, where no caller is: its loader may wait for a connection
 	Loaders  atomic.Int32 // that run in it
 
 	// Side, if set, is the database's side, which may not have begun; see MayWaitFor.
@@ -362,6 +362,19 @@ func (t *Transaction) MayWaitFor(leader *Transaction) bool {
 }
 
 func (t *Transaction) begun() bool { return t.Side == nil || t.Side.Begun() }
+
+// MayLeave reports whether t, which is read-only, may wait for what another transaction, of the background, loads in its
+// place: t is not known to hold a connection, which that one may be waiting for, and has
+// not one snapshot, in which that one's value would have to be. // P8, P12
+func (t *Transaction) MayLeave() bool {
+	if t.view.Unordered && t.view.Exact {
+		return false
+	}
+	if t.Side != nil {
+		return !t.Side.Begun()
+	}
+	return t.SQL == nil
+}
 
 // AddAround records that the transaction calls loaders within the loaders of others,
 // until it has ended.

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 )
@@ -11,6 +12,8 @@ type (
 	User     struct{ Name string }
 	Page     struct{ Theme string }
 	Settings struct{ Theme string }
+	Report   struct{ Lines []string }
+	Token    struct{ Expires time.Time }
 )
 
 var (
@@ -24,7 +27,15 @@ var (
 	user        int64
 	pages       *txcache.Cache[int64, Page]
 	allSettings *txcache.Cache[string, Settings]
+
+	client string
+	token  Token
+	tokens *txcache.Cache[string, Token]
 )
+
+func fetchToken(ctx context.Context, client string) (Token, error) { return Token{}, nil }
+
+func selectReport(ctx context.Context, db *sql.DB, id int64) (Report, error) { return Report{}, nil }
 
 func loadSettings(ctx context.Context) (Settings, error) { return Settings{}, nil }
 

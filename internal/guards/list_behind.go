@@ -1,0 +1,68 @@
+package main
+
+// Guards of loads in the background, which outlive their callers.
+var behindGuards = []guard{{
+	name:    "background: a transaction with one snapshot leaves no load",
+	keeps:   "P12",
+	without: "It begins loads that cannot be of its snapshot.",
+	file:    "internal/transaction/transaction.go",
+	text:    "	if t.view.Unordered && t.view.Exact {",
+	gone:    "	if t.view.Unordered && t.view.Exact && t.ReadOnly && t.done {",
+	by:      "TestALoadInTheBackgroundIsNotExact",
+}, {
+	name:    "background: an enlisted transaction leaves no load",
+	keeps:   "P8",
+	without: "A transaction that holds a connection waits for a load that waits for one.",
+	file:    "internal/transaction/transaction.go",
+	text:    "	return t.SQL == nil\n",
+	gone:    "	return true\n",
+	by:      "TestALoadInTheBackgroundIsNotExact",
+}, {
+	name:    "background: a transaction that has begun leaves no load",
+	keeps:   "P8",
+	without: "A transaction that holds a connection waits for a load that waits for one.",
+	file:    "internal/transaction/transaction.go",
+	text:    "		return !t.Side.Begun()\n",
+	gone:    "		return true\n",
+	by:      "TestWhoLeavesNoLoadToTheBackground",
+}, {
+	name:    "background: a loader leaves no load",
+	keeps:   "P8",
+	without: "A loader that holds a connection waits for a load that waits for one.",
+	file:    "internal/loading/behind.go",
+	text:    "h.Loaders.Load() == 0 && chainOf(ctx) == nil && h.MayLeave()",
+	gone:    "h.MayLeave()",
+	by:      "TestWhoLeavesNoLoadToTheBackground",
+}, {
+	name:    "background: it is of the same generation and flight",
+	keeps:   "P4",
+	without: "Those who began before a clear get what was read after it, under a token that it is not of.",
+	file:    "internal/loading/behind.go",
+	text:    "	case g != b.g || g.Flight(t, it.key) != it.flight || c.HidesTags(t):",
+	gone:    "	case g == nil:",
+	by:      "TestALoadInTheBackgroundBelongsToItsGeneration",
+}, {
+	name:    "background: what gives up releases those who wait",
+	keeps:   "P8",
+	without: "Callers wait for ever for a load that could not begin.",
+	file:    "internal/loading/behind.go",
+	text:    "		defer b.abandon(it)\n",
+	gone:    "",
+	by:      "TestALoadInTheBackgroundBelongsToItsGeneration",
+}, {
+	name:    "background: nobody waits beyond the limit",
+	keeps:   "P8",
+	without: "Callers wait for a loader that does not heed its context.",
+	file:    "internal/loading/behind.go",
+	text:    "			g.Loads.Leave(flight, call)\n",
+	gone:    "",
+	by:      "TestALoadThatOutlivesItsLimit",
+}, {
+	name:    "background: who has waited in vain does not leave the load again",
+	keeps:   "P8",
+	without: "While the database is away, each caller waits for one limit after another.",
+	file:    "internal/loading/cache.go",
+	text:    "			it.behind = it.behind || call.Left != nil\n",
+	gone:    "",
+	by:      "TestWhoHasWaitedForALimitWaitsForNoOther",
+}}

@@ -1,0 +1,68 @@
+package main
+
+// Guards of values that live for a time of their own.
+var lifeGuards = []guard{{
+	name:    "life: it is compared with now",
+	keeps:   "P3",
+	without: "A long transaction over Redis reads a value that has expired since it began.",
+	file:    "internal/transaction/expiry.go",
+	text:    "		c.limited.Store(false)\n",
+	gone:    "",
+	by:      "TestAValueLivesForItsOwnTime",
+}, {
+	name:    "life: it is as long as the server says",
+	keeps:   "P3",
+	without: "A value of a cache without a Duration lasts for as long as the clock of its process is ahead.",
+	file:    "internal/transaction/expiry.go",
+	text:    "		c.timed.Store(c.Store.timed != nil)\n",
+	gone:    "",
+	by:      "TestNoOtherClockSaysHowLongALifeIs",
+}, {
+	name:    "life: the first one that is met is asked for again",
+	keeps:   "P3",
+	without: "The first value with a life lasts for as long as the clock of its process is ahead.",
+	file:    "internal/transaction/remote.go",
+	text:    "!slices.ContainsFunc(data, c.meetsLife) {",
+	gone:    "!slices.ContainsFunc(data, c.meetsLife) || true {",
+	by:      "TestNoOtherClockSaysHowLongALifeIs",
+}, {
+	name:    "life: one that is met is compared with now",
+	keeps:   "P3",
+	without: "Where absences alone have a Duration, a long transaction reads a value of another process that has expired.",
+	file:    "internal/transaction/remote.go",
+	text:    "	if e.life > 0 {\n		c.live()\n	}\n",
+	gone:    "",
+	by:      "TestNoOtherClockSaysHowLongALifeIs",
+}, {
+	name:    "life: it is sent with the value",
+	keeps:   "P3",
+	without: "Other processes keep a value for as long as any of the cache, or do not believe one that lives longer.",
+	file:    "internal/transaction/remote.go",
+	text:    "	if e.life > 0 {\n		data = codec.WithLife(data, e.life)\n	}\n",
+	gone:    "",
+	by:      "TestAValueLivesForItsOwnTime",
+}, {
+	name:    "life: what stays for longer is not believed",
+	keeps:   "P3",
+	without: "A server's clock that is set back makes values last for as long.",
+	file:    "internal/transaction/remote.go",
+	text:    "return left, true, ttl == 0 || left <= ttl",
+	gone:    "return left, true, life > 0 || ttl == 0 || left <= ttl",
+	by:      "TestALifeThatStaysForTooLongIsAMiss",
+}, {
+	name:    "life: what a refresh does not keep goes",
+	keeps:   "P3",
+	without: "Other processes read a value of which its loader says that it is over.",
+	file:    "internal/transaction/set.go",
+	text:    "if r.Life >= 0 && (r.Found != Absent || c.remembers()) || !h.Sends() {",
+	gone:    "if r.Found != Absent || c.remembers() || !h.Sends() {",
+	by:      "TestARefreshedValueThatIsNotKept",
+}, {
+	name:    "life: a refresh that failed rests as long as the value lives",
+	keeps:   "P8",
+	without: "With a database that is away, each hit of a cache without a Duration tries to load; and after a failure a short life is not refreshed for long.",
+	file:    "internal/loading/refresh.go",
+	text:    "	left := time.Duration(expires - near.Now())\n",
+	gone:    "	left := c.Lifetime()\n",
+	by:      "TestARefreshRestsNoLongerThanItsValueLives",
+}}
