@@ -29,10 +29,10 @@
 //
 // # With a database
 //
-// Package sqltx runs a transaction of database/sql and one of the cache as one, and
-// module txpgx does so for pgx. A read-only transaction of theirs begins in the
-// database with its first statement, so reads that all hit send it nothing. [InTx] is
-// for other databases.
+// Package sqltx runs a transaction of database/sql and one of the cache as one, module
+// txpgx does so for pgx, and module txgorm for gorm. A read-only transaction of theirs
+// begins in the database with its first statement, so reads that all hit send it nothing,
+// but for the small read of class "sql". [InTx] is for other databases.
 //
 // The order of things is what keeps a cache from being stale: the cache's
 // transaction begins before the database's, and the database's commit runs
@@ -55,7 +55,8 @@
 //
 // With class "sql" the generations are in the database itself, and the order is another
 // one: the database's transaction begins first, and [Store.Enlist] begins the
-// cache's. Package sqltx, module txpgx and InTx do what the class of the store asks for.
+// cache's. Package sqltx, modules txpgx and txgorm, and InTx do what the class of the
+// store asks for.
 //
 // The transaction that changes what a cache shows must delete or clear it itself:
 // [Cache.Delete] takes away what is kept under a key, [Tx.ClearTags] what bears a tag,
