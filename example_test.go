@@ -127,6 +127,26 @@ func ExampleTx_Savepoint() {
 	// Output: out of ink 2
 }
 
+// The context of a request or job says for whom it is; txhttp.Middleware makes such a context.
+func ExampleFromContext() {
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	show := func(ctx context.Context) {
+		s := txcache.FromContext(ctx)
+		s.Store.View(ctx, s.Database, func(tx *txcache.Tx) error {
+			price, err := prices.Load(ctx, s.Handle(tx), "pen", func(context.Context) (int, error) { return len(s.User.(string)), nil })
+			fmt.Println(s.Database, s.User, price)
+			return err
+		})
+	}
+	for _, user := range []string{"ada", "grace"} {
+		show(txcache.NewContext(context.Background(), txcache.Scope{Store: store, Database: "shop", User: user}))
+	}
+	// Output:
+	// shop ada 3
+	// shop grace 5
+}
+
 func ExampleTx_WithContext() {
 	ctx := context.Background()
 	store, prices := exampleStore(nil)

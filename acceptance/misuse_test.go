@@ -117,6 +117,8 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 		"Load of what is cached": func() { c.Load(none, reader, "cached", load) },
 		"Absent":                 func() { c.Absent(none, tx, "k") },
 		"Commit":                 func() { tx.Commit(none) },
+		"NewContext":             func() { txcache.NewContext(none, txcache.Scope{}) },
+		"FromContext":            func() { txcache.FromContext(none) },
 	}
 	for name, test := range map[string]struct {
 		calls map[string]func()

@@ -24,13 +24,13 @@ func serve(h http.Handler, tenant, user, language string) *httptest.ResponseReco
 }
 
 // find knows every tenant but nowhere.
-func find(store *txcache.Store) func(w http.ResponseWriter, r *http.Request) (txhttp.Scope, bool) {
-	return func(w http.ResponseWriter, r *http.Request) (txhttp.Scope, bool) {
+func find(store *txcache.Store) func(w http.ResponseWriter, r *http.Request) (txcache.Scope, bool) {
+	return func(w http.ResponseWriter, r *http.Request) (txcache.Scope, bool) {
 		if r.Host == "nowhere" {
 			http.Error(w, "no such shop", http.StatusNotFound)
-			return txhttp.Scope{}, false
+			return txcache.Scope{}, false
 		}
-		s := txhttp.Scope{Store: store, Database: r.Host, Values: map[string]any{"language": r.Header.Get("Accept-Language")}}
+		s := txcache.Scope{Store: store, Database: r.Host, Values: map[string]any{"language": r.Header.Get("Accept-Language")}}
 		if user := r.Header.Get("User"); user != "" {
 			s.User = user
 		}
@@ -47,7 +47,7 @@ func TestRequestsShareWhatIsTheirs(t *testing.T) {
 			greetings := txcache.Must(txcache.NewCache[string, string](store, "greetings", nil))
 			loads := 0
 			h := txhttp.Middleware(find(store))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				s := txhttp.FromContext(r.Context())
+				s := txcache.FromContext(r.Context())
 				err := s.Store.View(r.Context(), s.Database, func(tx *txcache.Tx) error {
 					greeting, err := greetings.Load(r.Context(), s.Handle(tx), "hello", func(context.Context) (string, error) {
 						loads++
@@ -87,10 +87,10 @@ func TestARequestWithoutAScopeReachesNoHandler(t *testing.T) {
 }
 
 func TestAContextWithoutAScope(t *testing.T) {
-	if s := txhttp.FromContext(t.Context()); s.Store != nil || s.Database != "" || s.User != nil {
+	if s := txcache.FromContext(t.Context()); s.Store != nil || s.Database != "" || s.User != nil {
 		t.Errorf("the scope is %+v, want none", s)
 	}
-	s := txhttp.FromContext(txhttp.NewContext(t.Context(), txhttp.Scope{Database: "shop", User: 7}))
+	s := txcache.FromContext(txcache.NewContext(t.Context(), txcache.Scope{Database: "shop", User: 7}))
 	if s.Database != "shop" || s.User != 7 {
 		t.Errorf("the scope is %+v", s)
 	}

@@ -23,17 +23,17 @@ type Shop struct {
 
 // find is the function for txhttp.Middleware: here the tenant is the host, and the user is named
 // by a header, where a service would look into its session.
-func (s *Shop) find(w http.ResponseWriter, r *http.Request) (txhttp.Scope, bool) {
+func (s *Shop) find(w http.ResponseWriter, r *http.Request) (txcache.Scope, bool) {
 	if r.Host == "nowhere" {
 		http.Error(w, "no such shop", http.StatusNotFound)
-		return txhttp.Scope{}, false
+		return txcache.Scope{}, false
 	}
-	return txhttp.Scope{Store: s.Store, Database: r.Host, User: r.Header.Get("User")}, true
+	return txcache.Scope{Store: s.Store, Database: r.Host, User: r.Header.Get("User")}, true
 }
 
 // greeting is what all handlers do; it knows only the context of the request.
 func (s *Shop) greeting(ctx context.Context) (greeting string, err error) {
-	scope := txhttp.FromContext(ctx)
+	scope := txcache.FromContext(ctx)
 	err = scope.Store.View(ctx, scope.Database, func(tx *txcache.Tx) error {
 		greeting, err = s.Greetings.Load(ctx, scope.Handle(tx), "hello", func(context.Context) (string, error) {
 			return fmt.Sprintf("Welcome to %s, %s", scope.Database, scope.User), nil
