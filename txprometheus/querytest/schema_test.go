@@ -18,6 +18,7 @@ func TestDashboardKeepsTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//lint:ignore SA1019 this is the form in which every Grafana takes a file
 	var d grafana.Dashboard
 	err = d.UnmarshalJSONStrict(source)
 	var problems cog.BuildErrors // an empty list is no error, and not nil
