@@ -253,7 +253,9 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 			s.CountClears(f)
 		default:
 			announced = s.Committer.Clear(ctx, database, f, fenced)
-			s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))
+			if o == committed {
+				s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))
+			}
 			s.CountClears(f)
 		}
 		if err == nil && o != committed {
