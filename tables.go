@@ -26,7 +26,7 @@ func (tx *Tx) Changed(tables ...string) error {
 //
 // A key is a value of the cache's key type, an integer of another type with the same
 // value, or a value of a type with the same underlying type. ChangedRows clears a cache in
-// which it is in doubt what key is meant: that has a key type of another kind, or an interface.
+// which it is in doubt what key is meant: that has a key type of another kind, or one that is or contains an interface.
 // Without keys ChangedRows is Changed. A transaction that changes the primary key of
 // a row gives the old key and the new one.
 func (tx *Tx) ChangedRows(table string, keys ...any) error {
