@@ -76,10 +76,16 @@ func read(sql string, mysql bool) (all []Statement, err error) {
 
 // hasBody reports whether a statement defines a trigger or the like, whose body has statements of its own.
 func hasBody(tokens []token) bool {
-	has := func(words ...string) bool {
-		return slices.ContainsFunc(tokens, func(t token) bool { return !t.quoted && slices.Contains(words, t.text) })
+	r := &reader{tokens: tokens}
+	if !r.skip("CREATE") {
+		return false
 	}
-	return has("BEGIN") && has("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT") && !tokens[0].quoted && tokens[0].text == "CREATE"
+	for ; !r.done() && !slices.ContainsFunc([]string{"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"}, r.is); r.at++ {
+		if r.is("TABLE") || r.is("VIEW") || r.is("(") {
+			return false
+		}
+	}
+	return slices.ContainsFunc(tokens[r.at:], func(t token) bool { return !t.quoted && t.text == "BEGIN" })
 }
 
 // afterBody returns what follows a body of which the first statement has been read.
