@@ -90,7 +90,7 @@ func newCache[K comparable, V any](s *Store, name string, opts *CacheOptions) (*
 	case !added:
 		return nil, ErrDuplicate
 	}
-	c.inner.Init(s.loads, loading.Settings{Lease: max(0, cmp.Or(opts.Lease, s.opts.Lease)), Limit: opts.LoadLimit, Verify: opts.Verify})
+	c.inner.Init(s.loads, loading.Settings{Duration: opts.Duration, Lease: max(0, cmp.Or(opts.Lease, s.opts.Lease)), Limit: opts.LoadLimit, Verify: opts.Verify})
 	return c, nil
 }
 

@@ -207,7 +207,8 @@ type CacheOptions struct {
 	// if their loader fails. They never return one that was cleared. The default, 0,
 	// is not at all. It concerns values that expire. The process keeps expired
 	// values as long as there is room, the backend until a cache with a Lease begins
-	// to load.
+	// to load. Programs that share a backend must give a cache the same StaleFor: for how long
+	// the backend keeps a value tells them when it expires.
 	StaleFor time.Duration
 
 	// Lease lets processes that share a backend agree that one of them loads a
@@ -265,7 +266,8 @@ type CacheOptions struct {
 	// RowsOf are tables as well. Of these a value shows one row alone: that whose
 	// primary key is the value's key. Tx.ChangedRows of one of them deletes the keys of the
 	// changed rows and leaves the other values, Tx.Changed clears the cache. A cache whose
-	// keys are something else names the table in Tables.
+	// keys are something else names the table in Tables. So does one whose keys differ in Go where the
+	// database has them for equal, as MySQL has strings that differ in case.
 	RowsOf []string
 
 	// Verify is the share of hits of Load in read-only transactions, 0 to 1,

@@ -7,8 +7,11 @@ package txcache
 //
 // Tables are named as there. A table that no cache shows does no harm. Like
 // [Cache.Clear], Changed is private to the transaction until the commit, a savepoint undoes
-// it, and it answers ErrReadOnly in a read-only transaction. A cache that is made
-// after Changed and before the commit is cleared with the commit.
+// it, and it answers ErrReadOnly in a read-only transaction.
+//
+// Changed clears the caches that there are when CommitWith is called, also those that were made after Changed. It
+// cannot clear one that is made later; a transaction that is open meanwhile may fill that
+// with what was there before the change. So a program makes its caches before it begins transactions.
 //
 // Changed does not know caches of other programs. If several programs share
 // a backend, a program that changes a table makes all caches that show it.
@@ -23,7 +26,7 @@ func (tx *Tx) Changed(tables ...string) error {
 //
 // A key is a value of the cache's key type, an integer of another type with the same
 // value, or a value of a type with the same underlying type. ChangedRows clears a cache in
-// which it is in doubt what key is meant: that has a key type of another kind, or an interface.
+// which it is in doubt what key is meant: that has a key type of another kind, or one that is or contains an interface.
 // Without keys ChangedRows is Changed. A transaction that changes the primary key of
 // a row gives the old key and the new one.
 func (tx *Tx) ChangedRows(table string, keys ...any) error {

@@ -117,7 +117,8 @@ func (tx *Tx) Savepoint(fn func(*Tx) error) error {
 
 // SetSide tells the transaction how to find out whether that of the database has begun. It is
 // for packages whose transactions begin there when they are needed, and must be called
-// before the transaction is used. Without it the transaction counts as one that has. One that
+// before the transaction is used. Without it the transaction counts as one that has,
+// but for CacheOptions.LoadLimit. One that
 // has begun holds a connection, so it does not wait for what another one loads that has not,
 // and may be waiting for a connection: it loads for itself. Begun is called by any
 // goroutine at any time, also after the end of the transaction, and must not wait.
@@ -253,7 +254,9 @@ func (tx *Tx) commitClear(ctx context.Context, f *backend.Fence, commit func(con
 			s.CountClears(f)
 		default:
 			announced = s.Committer.Clear(ctx, database, f, fenced)
-			s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))
+			if o == committed {
+				s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))
+			}
 			s.CountClears(f)
 		}
 		if err == nil && o != committed {

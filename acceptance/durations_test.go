@@ -62,7 +62,8 @@ func TestHowLongCommitsWithAClearTakeIsCounted(t *testing.T) {
 		}
 		commit(func(tx *txcache.Tx) error { return c.Clear(tx) }, nil)
 		commit(func(tx *txcache.Tx) error { return c.Delete(tx, 1) }, nil)
-		commit(func(tx *txcache.Tx) error { return c.Clear(tx) }, txcache.NotSent(errors.New("refused")))
+		commit(func(tx *txcache.Tx) error { return c.Clear(tx) }, txcache.NotSent(errors.New("not asked")))
+		commit(func(tx *txcache.Tx) error { return c.Clear(tx) }, txcache.NotCommitted(errors.New("refused")))
 		commit(func(tx *txcache.Tx) error { c.Set(tx, 1, 1); return nil }, nil)
 		status := store.Status()
 		if n := status.CommitDurations.Total(); n != 2 || status.CommitTime < 20*time.Millisecond {

@@ -23,7 +23,7 @@ import (
 // A statement that is in no transaction, or in one that no [txcache.Tx.CommitWith] of
 // store commits, has no transaction of the cache. So rows that a test prepares should go over
 // another *sql.DB. What is rolled back, also to a savepoint, and what has affected no row is
-// not looked at.
+// not looked at; of a query, as with RETURNING, it is not known how many rows it has affected.
 //
 // It knows INSERT, UPDATE, DELETE, MERGE, REPLACE, TRUNCATE, COPY and LOAD DATA in the
 // dialects of PostgreSQL, MySQL, MariaDB and SQLite, also in WITH. A statement that it cannot read,
@@ -188,6 +188,14 @@ func (l *statementLog) done(sql string, affected func() (int64, error)) {
 			continue
 		case sqlread.Savepoint:
 			l.savepoints = append(l.savepoints, openSavepoint{s.Name, len(l.changes)})
+			continue
+		case sqlread.Release:
+			for i, p := range slices.Backward(l.savepoints) {
+				if p.name == s.Name {
+					l.savepoints = l.savepoints[:i]
+					break
+				}
+			}
 			continue
 		case sqlread.RollbackTo:
 			for i, p := range slices.Backward(l.savepoints) {

@@ -109,6 +109,13 @@ func TestWatchTables(t *testing.T) {
 				return nil
 			})
 		}, nil},
+		{"a savepoint that is undone, after one of the same name in it was kept", func(ctx context.Context, s *shop) error {
+			return s.run(ctx, nothing, "SAVEPOINT a", update, "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a")
+		}, nil},
+		{"a trigger is made", func(ctx context.Context, s *shop) error {
+			return s.run(ctx, func(tx *txcache.Tx) error { return tx.Changed("product") },
+				update, "CREATE TRIGGER audit AFTER UPDATE ON visit BEGIN UPDATE product SET price = 1; DELETE FROM tax; END", update)
+		}, nil},
 		{"what a savepoint has cleared is undone", func(ctx context.Context, s *shop) error {
 			return sqltx.Update(ctx, s.store, "shop", s.db, nil, func(tx *sqltx.Tx) error {
 				_, err := tx.ExecContext(ctx, update)

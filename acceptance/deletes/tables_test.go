@@ -139,6 +139,7 @@ type (
 		A int
 		B string
 	}
+	dynamic struct{ ID any }
 )
 
 // Keys of other types stand for those that they clearly mean; where that is in doubt, the
@@ -163,6 +164,8 @@ func TestKeysOfRows(t *testing.T) {
 		struct{ A int }{7}: false, 7: false,
 	})
 	keysOfRows(t, any(7), any(8), map[any]bool{7: false, int64(7): false})
+	keysOfRows(t, dynamic{7}, dynamic{8}, map[any]bool{dynamic{7}: false, dynamic{int64(7)}: false, struct{ ID any }{7}: false})
+	keysOfRows(t, [1]any{7}, [1]any{8}, map[any]bool{[1]any{int64(7)}: false})
 	keysOfRows(t, 1.5, 2.5, map[any]bool{1.5: true, float32(1.5): false, 1: false})
 	keysOfRows(t, true, false, map[any]bool{true: true, 1: false})
 }

@@ -134,3 +134,32 @@ func TestARefreshThatPanicsIsLogged(t *testing.T) {
 		})
 	}
 }
+
+// A refresh of a cache without a Duration ends after a minute.
+func TestARefreshWithoutADurationEndsAfterAMinute(t *testing.T) {
+	inBubbles(t, txcache.CacheOptions{}, func(t *testing.T, s storetest.Setup, f *fleet) {
+		c := f.caches[0]
+		var took time.Duration
+		c.RefreshEarlyFor(func(ctx context.Context, _ *txcache.Tx, _ string) (int, time.Duration, error) {
+			start := time.Now()
+			<-ctx.Done()
+			took = time.Since(start)
+			return 0, 0, ctx.Err()
+		})
+		tx := storetest.BeginReadOnly(t, f.stores[0], "db")
+		c.LoadFor(t.Context(), tx, "x", func(context.Context) (int, time.Duration, error) {
+			time.Sleep(time.Minute)
+			return 1, 10 * time.Second, nil
+		})
+		storetest.Commit(t, tx)
+		tx = storetest.BeginReadOnly(t, f.stores[0], "db")
+		for range 20 {
+			storetest.Hit(t, tx, c, "x", 1, "it has not expired")
+		}
+		synctest.Wait()
+		time.Sleep(2 * time.Minute)
+		if !s.Coarse && s.Name != "values without near" && took != time.Minute {
+			t.Errorf("the refresh had %v; want a minute", took)
+		}
+	})
+}

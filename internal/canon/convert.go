@@ -7,12 +7,12 @@ import (
 
 // Convert returns key, whose type the caller does not know, as a K. It returns false if
 // it is in doubt which K is meant. It is not if key is a K; if both are integers, and K
-// has that number; and if their types differ in nothing but the name. An interface K leaves
+// has that number; and if their types differ in nothing but the name. An interface in K leaves
 // it in doubt, as the keys 7 of two types are two keys.
 func (k *Keys[K]) Convert(key any) (K, bool) {
 	var converted K
 	to := reflect.ValueOf(&converted).Elem()
-	if to.Kind() == reflect.Interface {
+	if hasInterface(to.Type()) {
 		return converted, false
 	}
 	if same, ok := key.(K); ok {
@@ -34,4 +34,21 @@ func (k *Keys[K]) Convert(key any) (K, bool) {
 		return converted, false
 	}
 	return converted, true
+}
+
+// hasInterface reports whether a type of keys is an interface or contains one.
+func hasInterface(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasInterface(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasInterface(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
 }

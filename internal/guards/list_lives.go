@@ -65,4 +65,28 @@ var lifeGuards = []guard{{
 	text:    "	left := time.Duration(expires - near.Now())\n",
 	gone:    "	left := c.Lifetime()\n",
 	by:      "TestARefreshRestsNoLongerThanItsValueLives",
+}, {
+	name:    "life: what is over does not stand in for an error",
+	keeps:   "P3",
+	without: "A value of which its loader said that it must not be kept is returned when the loader fails.",
+	file:    "internal/transaction/expiry.go",
+	text:    "		return near.In(math.MinInt64)\n",
+	gone:    "		return near.In(max(life, math.MinInt64))\n",
+	by:      "TestStaleForKnowsNothingOfAValueThatIsNotKept",
+}, {
+	name:    "life: what a refresh does not keep is no absence",
+	keeps:   "P3",
+	without: "For a millisecond, other processes believe that the database has nothing under the key.",
+	file:    "internal/transaction/set.go",
+	text:    "Data: c.LeaseRecord(h.Transaction, \"\"),",
+	gone:    "Data: c.Codec.AppendAbsent(nil, time.Time{}),",
+	by:      "TestWhatARefreshDoesNotKeepIsNotAbsent",
+}, {
+	name:    "refresh: without a Duration it has a minute",
+	keeps:   "P8",
+	without: "Over Redis, loaders that hang keep all others from the background for half a day.",
+	file:    "internal/loading/behind.go",
+	text:    "	case c.duration > 0:\n		return c.duration\n",
+	gone:    "	case c.Lifetime() > 0:\n		return c.Lifetime()\n",
+	by:      "TestARefreshWithoutADurationEndsAfterAMinute",
 }}

@@ -134,7 +134,15 @@ var operatorGuards = []guard{{
 	keeps:   "operators",
 	without: "What a commit waits for after the database has committed is in no histogram.",
 	file:    "tx.go",
-	text:    "			s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))\n",
-	gone:    "			_ = near.Now() - start\n			_ = time.Second\n",
+	text:    "				s.Databases.Counts.Commits.Count(time.Duration(near.Now() - start))\n",
+	gone:    "				_ = near.Now() - start\n				_ = time.Second\n",
+	by:      "TestHowLongCommitsWithAClearTakeIsCounted",
+}, {
+	name:    "durations: a commit that was refused is none",
+	keeps:   "operators",
+	without: "The histogram of commits counts what the database has not committed, with some classes of backends.",
+	file:    "tx.go",
+	text:    "			if o == committed {\n",
+	gone:    "			if o >= committed {\n",
 	by:      "TestHowLongCommitsWithAClearTakeIsCounted",
 }}

@@ -89,7 +89,7 @@ var tableGuards = []guard{{
 	keeps:   "P3",
 	without: "A row under the key int64(7) is read as it was before a change of the row 7.",
 	file:    convert,
-	text:    "	if to.Kind() == reflect.Interface {\n		return converted, false\n	}\n",
+	text:    "	if hasInterface(to.Type()) {\n		return converted, false\n	}\n",
 	by:      "TestKeysOfRows",
 }, {
 	name:    "a number that is no key is in doubt",

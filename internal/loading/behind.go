@@ -90,13 +90,14 @@ func (c *Cache[K, V]) recovered(ctx context.Context, message, database string, f
 	returned = true
 }
 
-// limitOf returns for how long a loader in the background may run.
+// limitOf returns for how long a loader in the background may run. The backend's TTL is no limit for it: while
+// loaders hang, nothing else is loaded in the background.
 func (c *Cache[K, V]) limitOf() time.Duration {
 	switch {
 	case c.limit > 0:
 		return c.limit
-	case c.Lifetime() > 0:
-		return c.Lifetime()
+	case c.duration > 0:
+		return c.duration
 	}
 	return time.Minute
 }

@@ -17,6 +17,7 @@ type Cache[K comparable, V any] struct {
 	transaction.Cache[K, V]
 
 	store     *Store
+	duration  time.Duration // 0: none
 	lease     time.Duration // 0: none
 	limit     time.Duration // of loads in the background; 0: there are none but refreshes
 	verify    rate          // of hits
@@ -29,15 +30,16 @@ type Refresher[K comparable, V any] func(context.Context, transaction.Handle, K)
 
 // Settings are those of a cache; see txcache.CacheOptions.
 type Settings struct {
-	Lease  time.Duration // 0: none
-	Limit  time.Duration // 0: callers run all loaders but those of refreshes
-	Verify float64
+	Duration time.Duration // 0: none
+	Lease    time.Duration // 0: none
+	Limit    time.Duration // 0: callers run all loaders but those of refreshes
+	Verify   float64
 }
 
 // Init makes c a cache of s. The caller must call it once, after Init of the embedded
 // cache.
 func (c *Cache[K, V]) Init(s *Store, o Settings) {
-	c.store, c.lease, c.limit = s, o.Lease, o.Limit
+	c.store, c.duration, c.lease, c.limit = s, o.Duration, o.Lease, o.Limit
 	s.add(&c.verify, o.Verify)
 }
 

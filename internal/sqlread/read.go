@@ -26,6 +26,7 @@ const (
 	Rollback
 	Savepoint
 	RollbackTo
+	Release
 )
 
 // Read reads SQL, which may be several statements. It returns an error if it cannot tell
@@ -65,9 +66,44 @@ func read(sql string, mysql bool) (all []Statement, err error) {
 		if len(s.Tables) > 0 || s.Control != None {
 			all = append(all, s)
 		}
-		tokens = tokens[min(end+1, len(tokens)):]
+		defines := hasBody(tokens[:end])
+		if tokens = tokens[min(end+1, len(tokens)):]; defines {
+			tokens = afterBody(tokens)
+		}
 	}
 	return all, nil
+}
+
+// hasBody reports whether a statement defines a trigger or the like, whose body has statements of its own.
+func hasBody(tokens []token) bool {
+	r := &reader{tokens: tokens}
+	if !r.skip("CREATE") {
+		return false
+	}
+	for ; !r.done() && !slices.ContainsFunc([]string{"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"}, r.is); r.at++ {
+		if r.is("TABLE") || r.is("VIEW") || r.is("(") {
+			return false
+		}
+	}
+	return slices.ContainsFunc(tokens[r.at:], func(t token) bool { return !t.quoted && t.text == "BEGIN" })
+}
+
+// afterBody returns what follows a body of which the first statement has been read.
+func afterBody(tokens []token) []token {
+	for depth := 1; len(tokens) > 0 && depth > 0; {
+		end := slices.IndexFunc(tokens, func(t token) bool { return !t.quoted && t.text == ";" })
+		if end < 0 {
+			end = len(tokens)
+		}
+		switch r := (&reader{tokens: tokens[:end]}); {
+		case r.skip("BEGIN"):
+			depth++
+		case r.skip("END") && !slices.ContainsFunc([]string{"IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR"}, r.is):
+			depth--
+		}
+		tokens = tokens[min(end+1, len(tokens)):]
+	}
+	return tokens
 }
 
 // A reader reads the tokens of one statement.
@@ -164,6 +200,9 @@ func (r *reader) control() (s Statement, ok bool) {
 		return Statement{Control: Commit}, !r.is("PREPARED")
 	case r.skip("SAVEPOINT"):
 		return Statement{Control: Savepoint, Name: strings.ToLower(r.name())}, true
+	case r.skip("RELEASE"):
+		r.skip("SAVEPOINT")
+		return Statement{Control: Release, Name: strings.ToLower(r.name())}, true
 	case r.skip("ROLLBACK", "ABORT"):
 		r.skip("WORK", "TRANSACTION")
 		if !r.skip("TO") {

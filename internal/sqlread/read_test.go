@@ -12,19 +12,23 @@ func TestTablesThatStatementsChange(t *testing.T) {
 	for sql, want := range map[string]string{
 		"SELECT 1":                         "",
 		"SELECT * FROM product FOR UPDATE": "",
-		"select * from product p for no key update of p":                           "",
-		"SELECT 'UPDATE product SET a = 1'":                                        "",
-		"SELECT 1 -- ; DELETE FROM product":                                        "",
-		"SELECT 1 /* ; DELETE FROM product */":                                     "",
-		"SELECT 1 /* /* nested */ ; DELETE FROM tax */":                            "tax", // in MySQL comments do not nest
-		"SELECT $$; DELETE FROM product$$, $a$ $$; DELETE FROM tax $a$":            "",
-		"SELECT (update), (delete), insert FROM permission":                        "",
-		"SELECT upper(replace(name, 'a', 'b')), truncate(price, 2) FROM product":   "",
-		"SELECT a[i], b[1] FROM product":                                           "",
-		"CREATE TABLE a (id int REFERENCES b ON DELETE CASCADE ON UPDATE CASCADE)": "",
-		"EXPLAIN UPDATE product SET a = 1":                                         "",
-		"COPY product TO STDOUT":                                                   "",
-		"COPY (SELECT 1) TO STDOUT":                                                "",
+		"select * from product p for no key update of p":                                                   "",
+		"SELECT 'UPDATE product SET a = 1'":                                                                "",
+		"SELECT 1 -- ; DELETE FROM product":                                                                "",
+		"SELECT 1 /* ; DELETE FROM product */":                                                             "",
+		"SELECT 1 /* /* nested */ ; DELETE FROM tax */":                                                    "tax", // in MySQL comments do not nest
+		"SELECT $$; DELETE FROM product$$, $a$ $$; DELETE FROM tax $a$":                                    "",
+		"SELECT (update), (delete), insert FROM permission":                                                "",
+		"SELECT upper(replace(name, 'a', 'b')), truncate(price, 2) FROM product":                           "",
+		"SELECT a[i], b[1] FROM product":                                                                   "",
+		"CREATE TABLE a (id int REFERENCES b ON DELETE CASCADE ON UPDATE CASCADE)":                         "",
+		"EXPLAIN UPDATE product SET a = 1":                                                                 "",
+		"CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END; DELETE FROM tax": "tax",
+		"CREATE DEFINER = root PROCEDURE p() BEGIN IF x THEN DELETE FROM d; END IF; BEGIN DELETE FROM d; END; END; DELETE FROM tax": "tax",
+		"CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f(); DELETE FROM tax":                                     "tax",
+		"CREATE TABLE event (begin int, \"end\" int); DELETE FROM tax":                                                              "tax",
+		"COPY product TO STDOUT":    "",
+		"COPY (SELECT 1) TO STDOUT": "",
 
 		"INSERT INTO product VALUES (1)":                                                  "product",
 		"insert into Public.Product (id, update) values ($1, 2)":                          "Public.Product",
@@ -99,6 +103,8 @@ func TestControls(t *testing.T) {
 		"SAVEPOINT A":                 {Control: sqlread.Savepoint, Name: "a"},
 		"ROLLBACK TO SAVEPOINT \"A\"": {Control: sqlread.RollbackTo, Name: "a"},
 		"ROLLBACK WORK TO a":          {Control: sqlread.RollbackTo, Name: "a"},
+		"RELEASE SAVEPOINT A":         {Control: sqlread.Release, Name: "a"},
+		"release a":                   {Control: sqlread.Release, Name: "a"},
 	} {
 		got, err := sqlread.Read(sql)
 		if err != nil || len(got) != 1 || got[0].Control != want.Control || got[0].Name != want.Name {

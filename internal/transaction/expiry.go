@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -18,15 +19,20 @@ func (c *Core) ttl(absent bool) time.Duration {
 
 // expiry returns when an entry that is set now expires, as near.Now counts; 0 for
 // never. life is how long it lives, 0 for as long as others of the cache; if it is
-// negative, it expired then.
+// negative, the entry is gone, and of no use as an expired one either.
 func (c *Core) expiry(life time.Duration, absent bool) int64 {
 	lifetime := life
-	if life != 0 {
+	switch {
+	case life < 0:
+		return near.In(math.MinInt64)
+	case life > 0:
 		c.live()
-	} else if lifetime = c.ttl(absent); lifetime == 0 {
-		return 0
+	default:
+		if lifetime = c.ttl(absent); lifetime == 0 {
+			return 0
+		}
 	}
-	if c.jitter > 0 && lifetime > 0 {
+	if c.jitter > 0 {
 		lifetime -= time.Duration(c.jitter * rand.Float64() * float64(lifetime))
 	}
 	return near.In(lifetime)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/backend"
-	"github.com/seed-dad15c92/txcache/internal/codec"
 	"github.com/seed-dad15c92/txcache/internal/near"
 )
 
@@ -143,15 +142,14 @@ func (c *Cache[K, V]) Replace(ctx context.Context, h Handle, key K, r Result[V],
 	if r.Life >= 0 && (r.Found != Absent || c.remembers()) || !h.Sends() {
 		return
 	}
-	// It is not kept: an absence that expires at once replaces what the backend has.
+	// It is not kept: a placeholder that nobody takes for a value or an absence, and that goes at once, replaces what
+	// the backend has.
 	k, ok := c.Key(h, key)
 	g := c.Generation(h.Transaction)
 	if !ok || g == nil || h.InSavepoint() {
 		return
 	}
-	over := c.Codec.AppendAbsent(nil, time.Unix(1, 0))
-	codec.SetFill(over, c.fill(h.Transaction, key))
-	v := backend.Value{Key: c.RemoteKey(h.Database(), g, k), Data: over, TTL: time.Millisecond}
+	v := backend.Value{Key: c.RemoteKey(h.Database(), g, k), Data: c.LeaseRecord(h.Transaction, ""), TTL: time.Millisecond}
 	if !c.Store.SetRemote(ctx, h.Database(), []backend.Value{v}) {
 		c.Counts.RemoteErrors.Add(1)
 	}

@@ -9,10 +9,10 @@ import (
 
 var (
 	db     *sql.DB
+	mux    *http.ServeMux
 	prices *txcache.Cache[string, int]
 )
 
 type session struct{ Tenant, User, Language string }
 
-func sessionOf(r *http.Request) (session, error)        { return session{}, nil }
-func showPrices(w http.ResponseWriter, r *http.Request) {}
+func sessionOf(r *http.Request) (session, error) { return session{}, nil }
