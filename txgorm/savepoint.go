@@ -146,16 +146,22 @@ func savepointOf(query string) (verb, name string) {
 	switch {
 	case is(0, "SAVEPOINT"):
 		verb = setSavepoint
+	case is(0, "SAVE") && is(i, "TRAN", "TRANSACTION"): // SQL Server
+		verb = setSavepoint
+		i++
 	case is(0, "RELEASE"):
 		verb = releaseSavepoint
 	case is(0, "ROLLBACK"):
-		if is(i, "WORK", "TRANSACTION") {
+		named := is(i, "TRAN", "TRANSACTION") && !is(i+1, "AND") // SQL Server
+		if named || is(i, "WORK") {
 			i++
 		}
-		if !is(i, "TO") {
+		switch {
+		case is(i, "TO"):
+			i++
+		case !named:
 			return "", ""
 		}
-		i++
 		verb = rollbackTo
 	default:
 		return "", ""
