@@ -88,8 +88,8 @@ var changes = []struct {
 	{"Update of a table that cannot be told", func(tx *gorm.DB) error {
 		return tx.Table("?", clause.Column{Name: "products"}).Where("id = ?", 1).Update("price", 13).Error
 	}, nil},
-	{"Update of a table by the name of another", func(tx *gorm.DB) error {
-		return tx.Model(&Category{ID: 1}).Table("products AS categories").Update("price", 13).Error
+	{"Delete from a table by the name of another", func(tx *gorm.DB) error {
+		return tx.Table("products AS categories").Delete(&Category{ID: 1}).Error
 	}, nil},
 	{"Update of a table that a clause names", func(tx *gorm.DB) error {
 		return tx.Model(&Category{ID: 1}).Clauses(clause.Update{Table: clause.Table{Name: "products"}}).Update("price", 13).Error
