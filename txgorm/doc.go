@@ -47,7 +47,8 @@
 // # Reads
 //
 // A read-only transaction, as by [View], begins in the database with its first statement. Reads
-// that all hit send the database nothing and hold no connection.
+// that all hit send the database nothing and hold no connection. With class sql the begin is one
+// small read, and at repeatable read the database's transaction begins with it.
 //
 //	err := txgorm.View(db, func(tx *gorm.DB) error {
 //		product, err = products.Load(ctx, txgorm.Cache(tx), id, func(ctx context.Context) (p Product, err error) {
