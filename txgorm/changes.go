@@ -95,7 +95,7 @@ func changed(db *gorm.DB, keys func(*gorm.Statement) []any) {
 	if t == nil || db.DryRun {
 		return
 	}
-	if s.Schema != nil && s.Schema.PrioritizedPrimaryField != nil && len(s.Schema.PrimaryFields) == 1 && s.Table == s.Schema.Table && isPlain(s) {
+	if s.Schema != nil && s.Schema.PrioritizedPrimaryField != nil && len(s.Schema.PrimaryFields) == 1 && isPlain(s) {
 		if keys := keys(s); len(keys) > 0 && exact(keys) {
 			db.AddError(t.tx.Cache.ChangedRows(s.Schema.Table, keys...))
 			return
@@ -104,14 +104,14 @@ func changed(db *gorm.DB, keys func(*gorm.Statement) []any) {
 	db.AddError(changedAll(t.tx.Cache, s))
 }
 
-// isPlain reports whether a statement is about its table alone, and changes no other rows than it
+// isPlain reports whether a statement is about the table of its model alone, and changes no other rows than it
 // names, as INSERT OR REPLACE may.
 func isPlain(s *gorm.Statement) bool {
 	insert, _ := s.Clauses["INSERT"].Expression.(clause.Insert)
 	update, _ := s.Clauses["UPDATE"].Expression.(clause.Update)
 	remove, _ := s.Clauses["DELETE"].Expression.(clause.Delete)
-	return insert.Modifier+update.Modifier+remove.Modifier == "" && len(tablesOf(s)) == 0 &&
-		(s.TableExpr == nil || s.TableExpr.SQL == s.Quote(s.Table))
+	own := s.TableExpr == nil && s.Table == s.Schema.Table || s.TableExpr != nil && s.TableExpr.SQL == s.Quote(s.Schema.Table)
+	return own && len(tablesOf(s)) == 0 && insert.Modifier+update.Modifier+remove.Modifier == ""
 }
 
 // tablesOf returns the tables that clauses of a statement name.

@@ -129,6 +129,51 @@ var changes = []struct {
 	}, []int64{1, 2, 3}},
 }
 
+// A qualified product is one whose model names the schema of its table.
+type qualified struct {
+	ID    int64
+	Price int
+}
+
+func (qualified) TableName() string { return "public.products" }
+
+// P11: the name of a schema makes no difference to what is deleted.
+func TestModelsOfASchema(t *testing.T) {
+	s := newStage(t, kinds[0])
+	for name, change := range map[string]func(tx *gorm.DB) error{
+		"update": func(tx *gorm.DB) error { return tx.Model(&qualified{ID: 1}).Update("price", 13).Error },
+		"delete": func(tx *gorm.DB) error { return tx.Delete(&qualified{ID: 1}).Error },
+		"create": func(tx *gorm.DB) error {
+			return errors.Join(tx.Delete(&qualified{ID: 1}).Error, tx.Create(&qualified{ID: 1, Price: 13}).Error)
+		},
+		"another schema": func(tx *gorm.DB) error {
+			return tx.Table("elsewhere.products").Model(&qualified{ID: 1}).Update("price", 13).Error
+		},
+	} {
+		s.fill(t)
+		err := s.db.Transaction(func(tx *gorm.DB) error {
+			if name == "another schema" {
+				if err := tx.Exec("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.products AS SELECT * FROM products").Error; err != nil {
+					return err
+				}
+			}
+			if err := change(tx); err != nil {
+				return err
+			}
+			for id, want := range map[int64]bool{1: false, 2: name != "another schema"} {
+				if _, ok := s.prices.Get(t.Context(), txgorm.Cache(tx), id); ok != want {
+					t.Errorf("%s: whether %d is left is %t, want %t", name, id, ok, want)
+				}
+			}
+			s.compare(t, tx)
+			return errEnough
+		})
+		if err != errEnough {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Statements that take the place of other rows than they name.
 func TestRowsThatAreReplaced(t *testing.T) {
 	for name, replace := range map[string]func(tx *gorm.DB) error{
