@@ -61,7 +61,7 @@ func end(db *gorm.DB) {
 	}
 	db.InstanceSet(began, false)
 	if db.Error != nil {
-		db.Rollback()
+		transactionOf(db).Rollback() // whose error would take the place of the statement's
 	} else {
 		db.Commit()
 	}
@@ -95,13 +95,20 @@ func changed(db *gorm.DB, keys func(*gorm.Statement) []any) {
 	if t == nil || db.DryRun {
 		return
 	}
+	// Of two errors gorm keeps the text of the first alone; and a transaction that says no to a
+	// change says no to the commit.
+	failed := func(err error) {
+		if db.Error == nil {
+			db.AddError(err)
+		}
+	}
 	if s.Schema != nil && s.Schema.PrioritizedPrimaryField != nil && len(s.Schema.PrimaryFields) == 1 && isPlain(s) {
 		if keys := keys(s); len(keys) > 0 && exact(keys) {
-			db.AddError(t.tx.Cache.ChangedRows(s.Schema.Table, keys...))
+			failed(t.tx.Cache.ChangedRows(s.Schema.Table, keys...))
 			return
 		}
 	}
-	db.AddError(changedAll(t.tx.Cache, s))
+	failed(changedAll(t.tx.Cache, s))
 }
 
 // isPlain reports whether a statement is about the table of its model alone, and changes no other rows than it
