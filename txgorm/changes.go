@@ -2,7 +2,6 @@ package txgorm
 
 import (
 	"errors"
-	"reflect"
 	"strings"
 
 	"gorm.io/gorm"
@@ -62,7 +61,7 @@ func end(db *gorm.DB) {
 	}
 	db.InstanceSet(began, false)
 	if db.Error != nil {
-		db.Rollback()
+		transactionOf(db).Rollback() // whose error would take the place of the statement's
 	} else {
 		db.Commit()
 	}
@@ -96,146 +95,76 @@ func changed(db *gorm.DB, keys func(*gorm.Statement) []any) {
 	if t == nil || db.DryRun {
 		return
 	}
-	if s.Schema != nil && s.Schema.PrioritizedPrimaryField != nil && len(s.Schema.PrimaryFields) == 1 && s.Table == s.Schema.Table {
+	// Of two errors gorm keeps the text of the first alone; and a transaction that says no to a
+	// change says no to the commit.
+	failed := func(err error) {
+		if db.Error == nil {
+			db.AddError(err)
+		}
+	}
+	if s.Schema != nil && s.Schema.PrioritizedPrimaryField != nil && len(s.Schema.PrimaryFields) == 1 && isPlain(s) {
 		if keys := keys(s); len(keys) > 0 && exact(keys) {
-			db.AddError(t.tx.Cache.ChangedRows(s.Schema.Table, keys...))
+			failed(t.tx.Cache.ChangedRows(s.Schema.Table, keys...))
 			return
 		}
 	}
-	db.AddError(changedAll(t.tx.Cache, s))
+	failed(changedAll(t.tx.Cache, s))
+}
+
+// isPlain reports whether a statement is about the table of its model alone, and changes no other rows than it
+// names, as INSERT OR REPLACE may.
+func isPlain(s *gorm.Statement) bool {
+	insert, _ := s.Clauses["INSERT"].Expression.(clause.Insert)
+	update, _ := s.Clauses["UPDATE"].Expression.(clause.Update)
+	remove, _ := s.Clauses["DELETE"].Expression.(clause.Delete)
+	own := s.TableExpr == nil && s.Table == s.Schema.Table || s.TableExpr != nil && s.TableExpr.SQL == s.Quote(s.Schema.Table)
+	return own && len(tablesOf(s)) == 0 && insert.Modifier+update.Modifier+remove.Modifier == ""
+}
+
+// tablesOf returns the tables that clauses of a statement name.
+func tablesOf(s *gorm.Statement) (names []string) {
+	insert, _ := s.Clauses["INSERT"].Expression.(clause.Insert)
+	update, _ := s.Clauses["UPDATE"].Expression.(clause.Update)
+	from, _ := s.Clauses["FROM"].Expression.(clause.From)
+	tables := append([]clause.Table{insert.Table, update.Table}, from.Tables...)
+	for _, join := range from.Joins {
+		tables = append(tables, join.Table)
+	}
+	for _, table := range tables {
+		if table.Name != "" {
+			names = append(names, table.Name)
+		}
+	}
+	return names
 }
 
 // changedAll names each table that a statement may be about: more than one only where
-// an expression says so, such as "products AS p".
+// an expression or a clause says so, such as "products AS p". If none is named, it clears all caches.
 func changedAll(tx *txcache.Tx, s *gorm.Statement) error {
 	names := []string{s.Table}
 	if s.Schema != nil {
 		names = append(names, s.Schema.Table)
 	}
+	said := tablesOf(s)
 	if s.TableExpr != nil {
-		names = append(names, strings.FieldsFunc(s.TableExpr.SQL, func(r rune) bool { return strings.ContainsRune(" \t\r\n,()", r) })...)
+		said = append(said, s.TableExpr.SQL)
+		for _, v := range s.TableExpr.Vars {
+			if table, ok := v.(clause.Table); ok {
+				said = append(said, table.Name)
+			}
+		}
+	}
+	for _, text := range said {
+		names = append(names, strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,()", r) })...)
 	}
 	tables := names[:0]
 	for _, name := range names {
-		if strings.Trim(name, ".\"`[]") != "" {
+		if strings.Trim(name, ".?\"`[]") != "" {
 			tables = append(tables, name)
 		}
 	}
+	if len(tables) == 0 {
+		return tx.ClearAll()
+	}
 	return tx.Changed(tables...)
-}
-
-// keysOf returns the primary keys of the statement's models, nil if one has none.
-func keysOf(s *gorm.Statement) (keys []any) {
-	models := s.ReflectValue
-	n := 1
-	switch models.Kind() {
-	case reflect.Slice, reflect.Array:
-		n = models.Len()
-	case reflect.Struct:
-	default:
-		return nil
-	}
-	for i := range n {
-		model := models
-		if models.Kind() != reflect.Struct {
-			model = reflect.Indirect(models.Index(i))
-		}
-		if model.Kind() != reflect.Struct || model.Type() != s.Schema.ModelType {
-			return nil
-		}
-		key, zero := s.Schema.PrioritizedPrimaryField.ValueOf(s.Context, model)
-		if zero {
-			return nil
-		}
-		keys = append(keys, key)
-	}
-	return keys
-}
-
-// keysWhere returns the primary keys to which the conditions of a statement confine it, nil if
-// it cannot tell.
-func keysWhere(s *gorm.Statement) []any {
-	where, _ := s.Clauses["WHERE"].Expression.(clause.Where)
-	keys, _ := keysAmong(s, where.Exprs)
-	return keys
-}
-
-// keysAmong is keysWhere for conditions that must all hold. ok is false if they may be something
-// else than they look like.
-func keysAmong(s *gorm.Statement, conditions []clause.Expression) (keys []any, ok bool) {
-	for _, condition := range conditions {
-		var column any
-		var values []any
-		switch c := condition.(type) {
-		case clause.Eq:
-			column, values = c.Column, []any{c.Value}
-		case clause.IN:
-			column, values = c.Column, c.Values
-		case clause.AndConditions:
-			inner, ok := keysAmong(s, c.Exprs)
-			if !ok {
-				return nil, false
-			}
-			if inner != nil {
-				keys = inner
-			}
-			continue
-		default: // in which there may be an OR
-			return nil, false
-		}
-		if isKey(s, column) {
-			keys = values
-		}
-	}
-	return keys, true
-}
-
-// isKey reports whether a column is the primary key of the statement's table.
-func isKey(s *gorm.Statement, column any) bool {
-	switch c := column.(type) {
-	case string:
-		return c == s.Schema.PrioritizedPrimaryField.DBName
-	case clause.Column:
-		return !c.Raw && (c.Table == "" || c.Table == clause.CurrentTable || c.Table == s.Table) &&
-			(c.Name == clause.PrimaryKey || c.Name == s.Schema.PrioritizedPrimaryField.DBName)
-	}
-	return false
-}
-
-// setsKey reports whether an update may change a primary key.
-func setsKey(s *gorm.Statement) bool {
-	if _, ok := s.Clauses["SET"]; ok {
-		return true
-	}
-	if s.Dest == s.Model {
-		return false
-	}
-	key := s.Schema.PrioritizedPrimaryField
-	if values, ok := s.Dest.(map[string]any); ok {
-		for name := range values {
-			if f := s.Schema.LookUpField(name); f == nil || f.PrimaryKey {
-				return true
-			}
-		}
-		return false
-	}
-	model := reflect.Indirect(reflect.ValueOf(s.Dest))
-	if model.Kind() != reflect.Struct || model.Type() != s.Schema.ModelType {
-		return true
-	}
-	_, zero := key.ValueOf(s.Context, model)
-	return !zero
-}
-
-// exact reports whether keys that the database takes for equal are equal. Texts need not be:
-// some collations see no difference between "a" and "A".
-func exact(keys []any) bool {
-	for _, key := range keys {
-		switch k := reflect.Indirect(reflect.ValueOf(key)).Kind(); {
-		case reflect.Int <= k && k <= reflect.Uintptr, k == reflect.Array:
-		default:
-			return false
-		}
-	}
-	return true
 }

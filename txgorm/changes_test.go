@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
 	"gorm.io/gorm/clause"
 
 	"github.com/seed-dad15c92/txcache/txgorm"
@@ -23,6 +24,9 @@ var changes = []struct {
 	{"Create of several", func(tx *gorm.DB) error {
 		return tx.CreateInBatches([]*Product{{ID: 4, SKU: "cup"}, {ID: 5, SKU: "mug"}, {ID: 6, SKU: "jug"}}, 2).Error
 	}, []int64{1, 2, 3}},
+	{"Create without the key of the model", func(tx *gorm.DB) error {
+		return tx.Omit("ID").Clauses(clause.Returning{Columns: []clause.Column{{Name: "sku"}}}).Create(&Product{ID: 7, SKU: "cup"}).Error
+	}, nil},
 	{"Create of a map", func(tx *gorm.DB) error {
 		return tx.Model(&Product{}).Create(map[string]any{"ID": 4, "SKU": "cup", "Price": 40}).Error
 	}, nil},
@@ -39,6 +43,13 @@ var changes = []struct {
 	{"Updates by a model", func(tx *gorm.DB) error {
 		return tx.Model(&Product{ID: 1}).Updates(Product{Price: 13}).Error
 	}, []int64{2, 3}},
+	{"Updates of and by values", func(tx *gorm.DB) error {
+		return tx.Model(Product{ID: 1}).Updates(Product{Price: 13}).Error
+	}, []int64{2, 3}},
+	{"Updates by a value, where text says", func(tx *gorm.DB) error {
+		return tx.Model(Product{}).Where("price < ?", 15).Updates(Product{Price: 13}).Error
+	}, nil},
+	{"Updates by a value alone", func(tx *gorm.DB) error { return tx.Updates(Product{ID: 1, Price: 13}).Error }, nil},
 	{"Updates by a map", func(tx *gorm.DB) error {
 		return tx.Model(&Product{ID: 1}).Updates(map[string]any{"price": gorm.Expr("price + ?", 3)}).Error
 	}, []int64{2, 3}},
@@ -70,6 +81,18 @@ var changes = []struct {
 	}, nil},
 	{"Update of a table", func(tx *gorm.DB) error {
 		return tx.Table("products").Where("id = ?", 1).Update("price", 13).Error
+	}, nil},
+	{"Update of a table that is a variable", func(tx *gorm.DB) error {
+		return tx.Table("?", clause.Table{Name: "products"}).Where("id = ?", 1).Update("price", 13).Error
+	}, nil},
+	{"Update of a table that cannot be told", func(tx *gorm.DB) error {
+		return tx.Table("?", clause.Column{Name: "products"}).Where("id = ?", 1).Update("price", 13).Error
+	}, nil},
+	{"Delete from a table by the name of another", func(tx *gorm.DB) error {
+		return tx.Table("products AS categories").Delete(&Category{ID: 1}).Error
+	}, nil},
+	{"Update of a table that a clause names", func(tx *gorm.DB) error {
+		return tx.Model(&Category{ID: 1}).Clauses(clause.Update{Table: clause.Table{Name: "products"}}).Update("price", 13).Error
 	}, nil},
 	{"Delete", func(tx *gorm.DB) error { return tx.Delete(&Product{ID: 1}).Error }, []int64{2, 3}},
 	{"Delete by key", func(tx *gorm.DB) error { return tx.Delete(&Product{}, 1).Error }, []int64{2, 3}},
@@ -104,6 +127,92 @@ var changes = []struct {
 		tx.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Where("price < 15").Delete(&Product{}) })
 		return nil
 	}, []int64{1, 2, 3}},
+}
+
+// A qualified product is one whose model names the schema of its table.
+type qualified struct {
+	ID    int64
+	Price int
+}
+
+func (qualified) TableName() string { return "public.products" }
+
+// P11: the name of a schema makes no difference to what is deleted.
+func TestModelsOfASchema(t *testing.T) {
+	s := newStage(t, kinds[0])
+	for name, change := range map[string]func(tx *gorm.DB) error{
+		"update": func(tx *gorm.DB) error { return tx.Model(&qualified{ID: 1}).Update("price", 13).Error },
+		"delete": func(tx *gorm.DB) error { return tx.Delete(&qualified{ID: 1}).Error },
+		"create": func(tx *gorm.DB) error {
+			return errors.Join(tx.Delete(&qualified{ID: 1}).Error, tx.Create(&qualified{ID: 1, Price: 13}).Error)
+		},
+		"another schema": func(tx *gorm.DB) error {
+			return tx.Table("elsewhere.products").Model(&qualified{ID: 1}).Update("price", 13).Error
+		},
+	} {
+		s.fill(t)
+		err := s.db.Transaction(func(tx *gorm.DB) error {
+			if name == "another schema" {
+				if err := tx.Exec("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.products AS SELECT * FROM products").Error; err != nil {
+					return err
+				}
+			}
+			if err := change(tx); err != nil {
+				return err
+			}
+			for id, want := range map[int64]bool{1: false, 2: name != "another schema"} {
+				if _, ok := s.prices.Get(t.Context(), txgorm.Cache(tx), id); ok != want {
+					t.Errorf("%s: whether %d is left is %t, want %t", name, id, ok, want)
+				}
+			}
+			s.compare(t, tx)
+			return errEnough
+		})
+		if err != errEnough {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Statements that take the place of other rows than they name.
+func TestRowsThatAreReplaced(t *testing.T) {
+	for name, replace := range map[string]func(tx *gorm.DB) error{
+		"INSERT": func(tx *gorm.DB) error {
+			return tx.Clauses(clause.Insert{Modifier: "OR REPLACE"}).Create(&Product{ID: 9, SKU: "pen", Price: 90}).Error
+		},
+		"UPDATE": func(tx *gorm.DB) error {
+			return tx.Clauses(clause.Update{Modifier: "OR REPLACE"}).Model(&Product{ID: 2}).Update("sku", "pen").Error
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, kind{dialect: overSQLite, newStore: inMemory})
+			s.fill(t)
+			if err := replace(s.db); err != nil {
+				t.Fatal(err)
+			}
+			s.compare(t, nil)
+		})
+	}
+}
+
+// Where the database tells the key of one row alone, gorm counts on from there, and may be wrong.
+func TestKeysThatAreGuessed(t *testing.T) {
+	s := newStage(t, kind{dialect: overSQLite, newStore: inMemory})
+	noReturning := []string{"INSERT", "VALUES", "ON CONFLICT"}
+	s.db.Callback().Create().Clauses = noReturning
+	if err := s.db.Callback().Create().Replace("gorm:create", callbacks.Create(&callbacks.Config{CreateClauses: noReturning})); err != nil {
+		t.Fatal(err)
+	}
+	s.compare(t, nil) // 4 and 5 are absent, which is cached
+	products := []Product{{SKU: "cup", Price: 40}, {SKU: "mug", Price: 50}}
+	if err := s.db.Create(products).Error; err != nil {
+		t.Fatal(err)
+	}
+	if products[0].ID == 4 {
+		t.Fatal("gorm has not guessed")
+	}
+	s.compare(t, nil)
+	s.compare(t, nil)
 }
 
 var errEnough = errors.New("enough")

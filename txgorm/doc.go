@@ -28,11 +28,13 @@
 // deleted from the caches that name the table in RowsOf. They do where the primary key is one
 // column of integers or of arrays, such as a UUID, and
 //
-//   - the models that were created have it, and no OnConflict was given,
+//   - the models that were created have it, they are as the database has told or been
+//     told, which MySQL does of the first of several rows alone, and no OnConflict was given,
 //   - or the conditions of an update or delete are equalities, such as those that gorm
 //     makes of the primary key of a model, one of them for the primary key.
 //
-// In all other cases the caches that show the table are cleared.
+// In all other cases the caches that show the table are cleared, as where a clause says OR REPLACE. A
+// statement of which nothing tells the table clears all caches.
 //
 // What runs past these callbacks must say itself which tables it changes, in a transaction, by
 //
@@ -45,7 +47,8 @@
 // # Reads
 //
 // A read-only transaction, as by [View], begins in the database with its first statement. Reads
-// that all hit send the database nothing and hold no connection.
+// that all hit send the database nothing and hold no connection. With class sql the begin is one
+// small read, and at repeatable read the database's transaction begins with it.
 //
 //	err := txgorm.View(db, func(tx *gorm.DB) error {
 //		product, err = products.Load(ctx, txgorm.Cache(tx), id, func(ctx context.Context) (p Product, err error) {

@@ -104,7 +104,7 @@ func Cache(tx *gorm.DB) *txcache.Tx {
 }
 
 // View runs fn in a read-only transaction. It begins in the database with its first statement, so
-// reads that all hit send the database nothing and hold no connection. It is
+// reads that all hit send the database nothing and hold no connection, but for the small read of class sql. It is
 //
 //	db.Transaction(fn, &sql.TxOptions{ReadOnly: true})
 //

@@ -119,7 +119,20 @@ func preparable(query string) error {
 	return nil
 }
 
-var errPrepared = errors.New("txcache: a savepoint cannot be a prepared statement, of which the cache would not hear: use SavePoint and RollbackTo of gorm, and PrepareStmt in gorm.Config or in sessions, not in both")
+var (
+	errPrepared = errors.New("txcache: a savepoint cannot be a prepared statement, of which the cache would not hear: use SavePoint and RollbackTo of gorm, and PrepareStmt in gorm.Config or in sessions, not in both")
+	errQueried  = errors.New("txcache: a savepoint cannot be a query, by Raw: use SavePoint and RollbackTo of gorm, or Exec")
+)
+
+// queryable returns an error if a query is about a savepoint, and keeps the transaction from
+// being committed, as nothing may have looked at the error. // P2
+func (t *transaction) queryable(query string) error {
+	if verb, _ := savepointOf(query); verb != "" {
+		t.fail(errQueried)
+		return errQueried
+	}
+	return nil
+}
 
 const (
 	setSavepoint     = "SAVEPOINT"
@@ -135,7 +148,8 @@ func savepointOf(query string) (verb, name string) {
 		_, query, _ = strings.Cut(query, "*/")
 		query = strings.TrimSpace(query)
 	}
-	if query == "" || !strings.ContainsRune("SsRr", rune(query[0])) {
+	end := strings.IndexAny(query, " \t\r\n")
+	if end < 0 || !slices.Contains([]string{"SAVEPOINT", "SAVE", "RELEASE", "ROLLBACK"}, strings.ToUpper(query[:end])) {
 		return "", ""
 	}
 	words := strings.Fields(strings.ReplaceAll(query, ";", " "))
@@ -146,16 +160,22 @@ func savepointOf(query string) (verb, name string) {
 	switch {
 	case is(0, "SAVEPOINT"):
 		verb = setSavepoint
+	case is(0, "SAVE") && is(i, "TRAN", "TRANSACTION"): // SQL Server
+		verb = setSavepoint
+		i++
 	case is(0, "RELEASE"):
 		verb = releaseSavepoint
 	case is(0, "ROLLBACK"):
-		if is(i, "WORK", "TRANSACTION") {
+		named := is(i, "TRAN", "TRANSACTION") && !is(i+1, "AND") // SQL Server
+		if named || is(i, "WORK") {
 			i++
 		}
-		if !is(i, "TO") {
+		switch {
+		case is(i, "TO"):
+			i++
+		case !named:
 			return "", ""
 		}
-		i++
 		verb = rollbackTo
 	default:
 		return "", ""

@@ -190,17 +190,16 @@ func (s *stage) fromDatabase(t testing.TB, id int64) int {
 	return p.Price
 }
 
+// pastTheCache hides what a statement does.
+const pastTheCache = "-- it is no tracer that writes this\n"
+
 // P2: where the database has rolled back to a savepoint that the cache has not heard of, the
 // transaction cannot commit.
 func TestUnknownSavepoint(t *testing.T) {
 	s := newStage(t, kinds[0])
 	s.fill(t)
 	err := s.db.Transaction(func(tx *gorm.DB) error {
-		rows, err := tx.Raw("SAVEPOINT hidden").Rows()
-		if err != nil {
-			return err
-		}
-		if err := rows.Close(); err != nil {
+		if err := tx.Exec(pastTheCache + "SAVEPOINT hidden").Error; err != nil {
 			return err
 		}
 		s.set(t, tx, 12)
@@ -219,12 +218,7 @@ func TestFailedRollbackToASavepoint(t *testing.T) {
 	err := s.db.Transaction(func(tx *gorm.DB) error {
 		tx.SavePoint("here")
 		s.set(t, tx, 12)
-		rows, err := tx.Raw("RELEASE here").Rows() // past the cache: the database has it no more
-		if err != nil {
-			return err
-		}
-		rows.Next()
-		if err := rows.Close(); err != nil {
+		if err := tx.Exec(pastTheCache + "RELEASE here").Error; err != nil { // the database has it no more
 			return err
 		}
 		tx.RollbackTo("here") // which fails, but the dialect does not say so
@@ -263,6 +257,27 @@ func TestSavepointsAreNotPrepared(t *testing.T) {
 		t.Errorf("the transaction around a nested one answers %v", err)
 	}
 	s.expect(t, "after that", 10)
+}
+
+// P2: nor is a savepoint a query.
+func TestSavepointsAreNotQueries(t *testing.T) {
+	s := newStage(t, kinds[0])
+	s.fill(t)
+	for name, query := range map[string]func(tx *gorm.DB, statement string){
+		"Raw": func(tx *gorm.DB, statement string) { tx.Raw(statement).Scan(&struct{}{}) },
+		"Row": func(tx *gorm.DB, statement string) { tx.Raw(statement).Row().Scan(new(int)) },
+	} {
+		err := s.db.Transaction(func(tx *gorm.DB) error {
+			tx.SavePoint("here")
+			s.set(t, tx, 12)
+			query(tx, "rollback\n\tto here")
+			return nil
+		})
+		if err == nil || !strings.Contains(err.Error(), "a savepoint cannot be a query") {
+			t.Errorf("%s: the transaction answers %v", name, err)
+		}
+		s.expect(t, "after "+name, 10)
+	}
 }
 
 // A savepoint that was not set, of which gorm does not hear, is not rolled back either: the

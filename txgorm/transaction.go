@@ -54,10 +54,18 @@ func (t *transaction) ExecContext(ctx context.Context, query string, args ...any
 }
 
 func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := t.queryable(query); err != nil {
+		return nil, err
+	}
 	return t.tx.QueryContext(ctx, query, args...)
 }
 
 func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if t.queryable(query) != nil {
+		ended, cancel := context.WithCancel(ctx)
+		cancel() // there is no other *sql.Row that says no
+		ctx = ended
+	}
 	return t.tx.QueryRowContext(ctx, query, args...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -206,4 +207,29 @@ func TestEndOfTheContext(t *testing.T) {
 			t.Errorf("others read %d, want 10", got)
 		}
 	})
+}
+
+// The error of a statement is the statement's, also if the cache's side has ended with it.
+func TestTheErrorOfAStatementStays(t *testing.T) {
+	s := newStage(t, kinds[0])
+	gone := func(tx *gorm.DB, cancel func()) { // the caller has, and the cache knows
+		cancel()
+		for s.prices.Delete(txgorm.Cache(tx), 2) == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		gone(tx, cancel)
+		return setPrice(tx, 1, 12)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("a statement in a transaction answers %v, want that its context has ended", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	alone := s.db.Session(&gorm.Session{Context: ctx, SkipDefaultTransaction: true})
+	err = alone.Model(&hooked{ID: 1, ask: func(tx *gorm.DB) { gone(tx, cancel) }}).Update("price", 12).Error
+	if err != errEnough {
+		t.Errorf("a statement alone answers %v, want the error of its hook", err)
+	}
 }

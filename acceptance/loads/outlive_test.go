@@ -266,6 +266,21 @@ func TestWhoLeavesNoLoadToTheBackground(t *testing.T) {
 	})
 }
 
+// LoadMany of several keys calls its own loader, also for a key that alone is missing.
+func TestLoadManyLeavesNoLoadToTheBackground(t *testing.T) {
+	outlives(t, txcache.CacheOptions{}, slow, func(t *testing.T, o *outliving) {
+		storetest.Publish(t, o.stores[0], "db", o.caches[0], "y", 7)
+		got, err := o.caches[0].LoadMany(t.Context(), storetest.BeginReadOnly(t, o.stores[0], "db"), []string{"y", "x"}, func(_ context.Context, missing []string) (map[string]int, error) {
+			o.own.Add(1)
+			return map[string]int{"x": 2}, nil
+		})
+		if got["x"] != 2 || got["y"] != 7 || err != nil {
+			t.Errorf("LoadMany = %v, %v; want what its own loader returns under x, and 7 under y", got, err)
+		}
+		o.calls(t, 0, 1)
+	})
+}
+
 // P4: what a load in the background has read before a clear goes to those who began before it, and to
 // nobody else; and one that begins after a clear is of no use to those who began before.
 func TestALoadInTheBackgroundBelongsToItsGeneration(t *testing.T) {

@@ -4,7 +4,7 @@
 //	go run . pen pen=3 pen      # reads the price of the pen, changes it, reads it
 //	go run . -name A            # takes the same from the terminal, a command a line
 //
-// DATABASE_URL is the database: PostgreSQL, or else SQLite.
+// TUTORIAL_DATABASE is the database: PostgreSQL, or else SQLite.
 package main
 
 import (
@@ -90,7 +90,7 @@ func main() {
 	flag.Parse()
 	ctx := context.Background()
 
-	db, isNew, err := open(ctx, cmp.Or(os.Getenv("DATABASE_URL"), sqlite))
+	db, isNew, err := open(ctx, cmp.Or(os.Getenv("TUTORIAL_DATABASE"), sqlite))
 	if err != nil {
 		log.Fatal(err)
 	}

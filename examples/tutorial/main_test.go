@@ -97,7 +97,7 @@ func openTerminal(t *testing.T, folder, database, name, configuration string) *t
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-name", name, "-config", configuration)
 	cmd.Dir, cmd.Stderr = folder, os.Stderr
-	cmd.Env = append(os.Environ(), asProgram+"=1", "DATABASE_URL="+database)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TUTORIAL_DATABASE="+database)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

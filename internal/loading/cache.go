@@ -77,7 +77,7 @@ func (c *Cache[K, V]) loadOne(ctx context.Context, h transaction.Handle, key K, 
 		}
 	} else {
 		var err error
-		if results, err = c.load(ctx, h, keys, one); err != nil {
+		if results, err = c.load(ctx, h, keys, true, one); err != nil {
 			return v, c.wrapAbsent(ctx, h, err, nil)
 		}
 	}
@@ -103,7 +103,8 @@ func (c *Cache[K, V]) LoadMany(ctx context.Context, h transaction.Handle, keys [
 	if len(unique) == 0 && len(values) > 0 {
 		return values, nil
 	}
-	results, err := c.load(ctx, h, unique, func(ctx context.Context, missing []K) ([]transaction.Result[V], error) {
+	alone := len(unique) == 1 && len(values) == 0
+	results, err := c.load(ctx, h, unique, alone, func(ctx context.Context, missing []K) ([]transaction.Result[V], error) {
 		loaded, err := load(ctx, slices.Clone(missing)) // load may change its slice
 		results := make([]transaction.Result[V], len(missing))
 		for i, key := range missing {
@@ -159,8 +160,9 @@ func isComparable[K comparable](key K) bool { return reflect.ValueOf(&key).Elem(
 // A loader loads keys from the database; the results are in their order.
 type loader[K comparable, V any] func(ctx context.Context, keys []K) ([]transaction.Result[V], error)
 
-// load is Load in full, for any number of keys.
-func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, load loader[K, V]) ([]transaction.Result[V], error) {
+// load is Load in full, for any number of keys. one says that the caller has asked for no others,
+// which were found already.
+func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, one bool, load loader[K, V]) ([]transaction.Result[V], error) {
 	if err := c.Usable(h.Transaction); err != nil {
 		return nil, err
 	}
@@ -175,7 +177,7 @@ func (c *Cache[K, V]) load(ctx context.Context, h transaction.Handle, keys []K, 
 		if h.Ended() {
 			return nil, transaction.ErrTxDone
 		}
-		b := batch[K, V]{c: c, h: h, load: load, one: len(keys) == 1}
+		b := batch[K, V]{c: c, h: h, load: load, one: one}
 		others := b.add(ctx, pending)
 		err := b.run(ctx)
 		h.Flush(ctx)
