@@ -99,6 +99,7 @@ func TestALoadOutlivesItsCaller(t *testing.T) {
 			wg.Go(func() { o.got(t, "x", 1, loadTime-2*time.Second) })
 		}
 		wg.Wait()
+		synctest.Wait() // the transaction in the background has sent the value
 		o.got(t, "x", 1, 0)
 		o.calls(t, 1, 0)
 		if s := o.caches[0].Stats(); s.Shared != 3 || s.Loads != 1 || s.Hits+s.Misses != 5 {

@@ -81,7 +81,7 @@ func hasBody(tokens []token) bool {
 		return false
 	}
 	for ; !r.done() && !slices.ContainsFunc([]string{"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"}, r.is); r.at++ {
-		if r.is("TABLE") || r.is("VIEW") || r.is("(") {
+		if slices.ContainsFunc([]string{"TABLE", "VIEW", "INDEX", "TYPE"}, r.is) {
 			return false
 		}
 	}

@@ -24,9 +24,9 @@ func TestTablesThatStatementsChange(t *testing.T) {
 		"CREATE TABLE a (id int REFERENCES b ON DELETE CASCADE ON UPDATE CASCADE)":                         "",
 		"EXPLAIN UPDATE product SET a = 1":                                                                 "",
 		"CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END; DELETE FROM tax": "tax",
-		"CREATE DEFINER = root PROCEDURE p() BEGIN IF x THEN DELETE FROM d; END IF; BEGIN DELETE FROM d; END; END; DELETE FROM tax": "tax",
-		"CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f(); DELETE FROM tax":                                     "tax",
-		"CREATE TABLE event (begin int, \"end\" int); DELETE FROM tax":                                                              "tax",
+		"CREATE DEFINER = CURRENT_USER() PROCEDURE p() BEGIN IF x THEN DELETE FROM d; END IF; BEGIN DELETE FROM d; END; END; DELETE FROM tax": "tax",
+		"CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f(); DELETE FROM tax":                                               "tax",
+		"CREATE TABLE event (begin int, \"end\" int); DELETE FROM tax":                                                                        "tax",
 		"COPY product TO STDOUT":    "",
 		"COPY (SELECT 1) TO STDOUT": "",
 
