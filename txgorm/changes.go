@@ -61,7 +61,7 @@ func end(db *gorm.DB) {
 	}
 	db.InstanceSet(began, false)
 	if db.Error != nil {
-		transactionOf(db).Rollback() // whose error would take the place of the statement's
+		db.Statement.ConnPool.(gorm.TxCommitter).Rollback() // its error would take the place of the statement's
 	} else {
 		db.Commit()
 	}
