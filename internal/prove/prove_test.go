@@ -9,6 +9,9 @@ import (
 
 // The other caches are caught, txcache is not, and the table says so.
 func TestSchemes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a short run has the same histories in internal/history")
+	}
 	var out strings.Builder
 	if err := schemes(t.Context(), &out, 1, 600_000); err != nil {
 		t.Error(err)
