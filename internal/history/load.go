@@ -162,7 +162,7 @@ func (l *loading) load(keys []string) (err error) {
 		l.missed(l.address(l.step, key), l.since)
 	}
 	since := l.glance()
-	since.before = l.since.cuts
+	since.before, since.loader = l.since.cuts, true
 	l.pause()
 	switch l.step.Trouble {
 	case Cancelled:

@@ -150,7 +150,11 @@ func (t *transaction) set(s Step, v Value, since glance, then, now int) {
 	at, o := t.address(s, v.Key), own{v, t.absent(s, v)}
 	t.transactionState.mu.Lock()
 	defer t.transactionState.mu.Unlock()
-	cut := t.lastCut(at, o, t.world.Caches[s.Cache].Tagged)
+	tagged := t.world.Caches[s.Cache].Tagged
+	cut := t.lastCut(at, o, tagged)
+	if tagged && since.loader && t.session.clears != nil { // states have no order: any cleared tag is one of what was being loaded
+		cut = max(cut, t.cut[anyTag{}])
+	}
 	switch {
 	case t.running == nil && (!t.calm(since, then, now) || since.before < cut && cut <= since.cuts):
 		t.belief.doubt(at)

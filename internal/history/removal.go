@@ -106,6 +106,7 @@ func (t *transaction) clearTags(tx Tx, tags ...string) error {
 	t.tell(t, "clears the tags %q", tags)
 	for _, tag := range tags {
 		t.cutOff(tag, func() { t.belief.clearTag(tag, t.tagged) })
+		t.cutOff(anyTag{}, func() {})
 	}
 	return tx.ClearTags(tags...)
 }

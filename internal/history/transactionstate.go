@@ -33,7 +33,7 @@ type transactionState struct {
 	ended      bool
 	belief     belief
 	cuts       int         // how many clears and undone savepoints there were
-	cut        map[any]int // by cache, slot or tag: which was the last that concerned it
+	cut        map[any]int // by cache, slot, tag or anyTag: which was the last that concerned it
 	underway   int         // changes of what the transaction sees of its own
 	changes    int         // how many there were
 
@@ -46,6 +46,9 @@ func newTransactionState(id int) *transactionState {
 	return &transactionState{id: id, belief: newBelief(), touched: map[address]bool{}, cut: map[any]int{}, landing: map[address]int{}}
 }
 
+// anyTag is the key of the last cut that was of a tag.
+type anyTag struct{}
+
 // A glance is what was known of a transaction before a look-up.
 type glance struct {
 	detached bool
@@ -54,13 +57,14 @@ type glance struct {
 	changes  int
 	cuts     int
 	before   int // cuts when the load began for which this was taken: the cache counts them in between
+	loader   bool
 }
 
 func (t *transaction) glance() glance {
 	detached := t.detached(t.transactionState)
 	t.transactionState.mu.Lock()
 	defer t.transactionState.mu.Unlock()
-	return glance{detached, t.ended, t.underway, t.changes, t.cuts, t.cuts}
+	return glance{detached, t.ended, t.underway, t.changes, t.cuts, t.cuts, false}
 }
 
 // calm reports whether nothing has changed since then what the transaction sees
