@@ -3,17 +3,12 @@ package txgorm_test
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/glebarez/sqlite"
-	"github.com/jackc/pgx/v5"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -26,48 +21,9 @@ import (
 )
 
 // All tests share one server, and each has a database of its own.
-var server struct {
-	start     sync.Once
-	uri       func(database string) string
-	problem   string // why there is no server
-	cleanups  []func()
-	databases atomic.Int64
-}
+var server postgrestest.Shared
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	for _, cleanup := range slices.Backward(server.cleanups) {
-		cleanup()
-	}
-	os.Exit(code)
-}
-
-// newDatabase returns the address of a database that is new.
-func newDatabase(t testing.TB) string {
-	t.Helper()
-	server.start.Do(func() {
-		server.problem = "an earlier test says why"
-		server.uri = postgrestest.Start(lasting{t}).URI
-	})
-	if server.uri == nil {
-		t.Skipf("there is no PostgreSQL: %s", server.problem)
-	}
-	conn, err := pgx.Connect(t.Context(), server.uri("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	name := fmt.Sprintf("shop%d", server.databases.Add(1))
-	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	return server.uri(name)
-}
-
-// lasting is a test whose cleanups wait for the end of all tests.
-type lasting struct{ testing.TB }
-
-func (lasting) Cleanup(f func()) { server.cleanups = append(server.cleanups, f) }
+func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 
 type Product struct {
 	ID         int64
@@ -109,7 +65,7 @@ type kind struct {
 	newStore func(t testing.TB, db *gorm.DB) *txcache.Store
 }
 
-func overPostgres(t testing.TB) gorm.Dialector { return postgres.Open(newDatabase(t)) }
+func overPostgres(t testing.TB) gorm.Dialector { return postgres.Open(server.NewDatabase(t)) }
 
 func overSQLite(t testing.TB) gorm.Dialector {
 	return sqlite.Open(filepath.Join(t.TempDir(), "shop.db") + "?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate")

@@ -41,7 +41,7 @@ var modes = []pgx.QueryExecMode{
 // newStage makes a database with ten products, whose price is 10.
 func newStage(t testing.TB) *stage {
 	t.Helper()
-	s := &stage{uri: newDatabase(t)}
+	s := &stage{uri: server.NewDatabase(t)}
 	s.pool = s.newPool(t, nil)
 	s.store = s.newStore(t, nil)
 	s.price = newCache(t, s.store)
