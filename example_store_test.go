@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/config"
 	"github.com/seed-dad15c92/txcache/memorybackend"
 )
@@ -132,4 +133,68 @@ func ExampleOptions_trace() {
 	// Output:
 	// begin shop  0 <nil>
 	// load shop prices 1 <nil>
+}
+
+func ExampleStore_Stats() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	store.View(ctx, "shop", func(tx *txcache.Tx) error {
+		prices.Get(ctx, tx, "pen")
+		prices.Set(tx, "pen", 2)
+		prices.Get(ctx, tx, "pen")
+		return nil
+	})
+	for s := range store.Stats() {
+		fmt.Printf("%s: %d hits, %d misses, %d values\n", s.Name, s.Hits, s.Misses, s.Values)
+	}
+	// Output: prices: 1 hits, 1 misses, 1 values
+}
+
+func ExampleStore_Drop() {
+	ctx := context.Background()
+	store, prices := exampleStore(nil)
+	defer store.Close()
+	for _, database := range []string{"shop", "neighbour"} {
+		store.View(ctx, database, func(tx *txcache.Tx) error {
+			prices.Set(tx, "pen", 2)
+			return nil
+		})
+	}
+	fmt.Println(store.Drop(ctx, "shop"))
+	for _, database := range []string{"shop", "neighbour"} {
+		store.View(ctx, database, func(tx *txcache.Tx) error {
+			_, known := prices.Get(ctx, tx, "pen")
+			fmt.Println(database, known)
+			return nil
+		})
+	}
+	// Output:
+	// <nil>
+	// shop false
+	// neighbour true
+}
+
+func ExampleRegister() {
+	// In the init function of the package that has the backend, with its import path.
+	txcache.Register("example.com/acme/cache", func(ctx context.Context, cfg *config.Config) (backend.Backend, error) {
+		section := struct {
+			Servers []string `toml:"servers"`
+		}{Servers: []string{"localhost"}} // the defaults
+		if err := cfg.Section("acme", &section); err != nil {
+			return nil, err
+		}
+		fmt.Println(section.Servers)
+		return memorybackend.New(), nil // in earnest, one of its own
+	})
+
+	// A program that imports that package can configure it.
+	cfg := config.Default()
+	cfg.Class = "example.com/acme/cache"
+	store, err := txcache.OpenConfig(context.Background(), cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	// Output: [localhost]
 }

@@ -218,7 +218,7 @@ type CacheOptions struct {
 	// is ignored where the backend keeps no values, or is no backend.Swapper.
 	Lease time.Duration
 
-	// LoadLimit lets a load outlive the caller who began it. If it is positive, and RefreshEarly
+	// LoadLimit lets a load outlive the caller that began it. If it is positive, and RefreshEarly
 	// has given the cache a loader that works without a caller, then Load of a key that is not there has that loader run
 	// in the background, for this long at most, and waits for it. If the caller's context ends first, Load returns
 	// its error at once; the load goes on, other callers wait for it, and the value is kept.

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-dad15c92/txcache/internal/storetest"
 )
 
-// P1, P2, P7: who has changed a table clears the caches that show it, for its own transaction at
+// P1, P2, P7: a transaction that names a table clears the caches that show it, for itself at
 // once and for all others with the commit, and no others.
 func TestChangedClearsWhatShowsTheTable(t *testing.T) {
 	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {

@@ -56,7 +56,7 @@ func (o *outliving) load(ctx context.Context, tx *txcache.Tx, server int, key st
 	})
 }
 
-// got fails the test unless a caller who begins now gets that value after that time.
+// got fails the test unless a caller that begins now gets that value after that time.
 func (o *outliving) got(t *testing.T, key string, want int, after time.Duration) {
 	t.Helper()
 	start := time.Now()
@@ -79,7 +79,7 @@ func outlives(t *testing.T, opts txcache.CacheOptions, load func(ctx context.Con
 	inBubbles(t, opts, func(t *testing.T, _ storetest.Setup, f *fleet) { test(t, newOutliving(f, load)) })
 }
 
-// The caller who began a load goes, those who wait for it get its value, and those who come later.
+// The caller that began a load goes, those who wait for it get its value, and those who come later.
 func TestALoadOutlivesItsCaller(t *testing.T) {
 	outlives(t, txcache.CacheOptions{}, slow, func(t *testing.T, o *outliving) {
 		start := time.Now()
@@ -132,11 +132,11 @@ func TestALoadThatOutlivesItsLimit(t *testing.T) {
 	}
 }
 
-func TestWhoHasWaitedForALimitWaitsForNoOther(t *testing.T) {
+func TestACallerWaitsForOneLimitAlone(t *testing.T) {
 	outlives(t, txcache.CacheOptions{}, func(ctx context.Context, _ string) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, func(t *testing.T, o *outliving) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		go o.load(ctx, storetest.BeginReadOnly(t, o.stores[0], "db"), 0, "x") // who begins it, and goes
+		go o.load(ctx, storetest.BeginReadOnly(t, o.stores[0], "db"), 0, "x") // its caller begins it, and goes
 		time.Sleep(2 * time.Second)
 		o.got(t, "x", 2, loadLimit-time.Second)
 		o.calls(t, 1, 1)
@@ -189,99 +189,6 @@ func TestStaleForAnswersForALoadInTheBackground(t *testing.T) {
 	})
 }
 
-type side bool
-
-func (s side) Begun() bool { return bool(s) }
-
-// Who holds a connection, or may, loads for itself: the loader in the background needs one too.
-func TestWhoLeavesNoLoadToTheBackground(t *testing.T) {
-	for name, load := range map[string]func(t *testing.T, o *outliving) (int, error){
-		"a read-write transaction": func(t *testing.T, o *outliving) (int, error) {
-			return o.load(t.Context(), storetest.Begin(t, o.stores[0], "db"), 0, "x")
-		},
-		"one that has begun in the database": func(t *testing.T, o *outliving) (int, error) {
-			tx := storetest.BeginReadOnly(t, o.stores[0], "db")
-			tx.SetSide(side(true))
-			return o.load(t.Context(), tx, 0, "x")
-		},
-		"a savepoint": func(t *testing.T, o *outliving) (v int, err error) {
-			storetest.BeginReadOnly(t, o.stores[0], "db").Savepoint(func(tx *txcache.Tx) error {
-				v, err = o.load(t.Context(), tx, 0, "x")
-				return err
-			})
-			return v, err
-		},
-		"a loader": func(t *testing.T, o *outliving) (int, error) {
-			other := storetest.NewCache[string, int](t, o.stores[0], "other", txcache.CacheOptions{})
-			return other.Load(t.Context(), storetest.BeginReadOnly(t, o.stores[0], "db"), "y", func(ctx context.Context) (int, error) {
-				return o.load(ctx, storetest.BeginReadOnly(t, o.stores[0], "db"), 0, "x")
-			})
-		},
-		"a loader that keeps its context": func(t *testing.T, o *outliving) (int, error) {
-			other := storetest.NewCache[string, int](t, o.stores[0], "other", txcache.CacheOptions{})
-			tx := storetest.BeginReadOnly(t, o.stores[0], "db")
-			return other.Load(t.Context(), tx, "y", func(context.Context) (int, error) { return o.load(t.Context(), tx, 0, "x") })
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			outlives(t, txcache.CacheOptions{}, slow, func(t *testing.T, o *outliving) {
-				start := time.Now()
-				alone := func() { // it waits for no load in the background either
-					if v, err := load(t, o); v != 2 || err != nil {
-						t.Errorf("Load = %d, %v; want what its own loader returns", v, err)
-					}
-				}
-				alone()
-				o.calls(t, 0, 1)
-				if took := time.Since(start); took != time.Second {
-					t.Errorf("it took %v", took)
-				}
-			})
-			outlives(t, txcache.CacheOptions{}, slow, func(t *testing.T, o *outliving) {
-				var wg sync.WaitGroup
-				wg.Go(func() { o.got(t, "x", 1, loadTime) })
-				time.Sleep(time.Millisecond)
-				start := time.Now()
-				if v, err := load(t, o); v != 2 || err != nil || time.Since(start) != time.Second {
-					t.Errorf("Load = %d, %v after %v; want what its own loader returns, after a second", v, err, time.Since(start))
-				}
-				wg.Wait()
-				o.calls(t, 1, 1)
-			})
-		})
-	}
-	t.Run("one that has not begun in the database does", func(t *testing.T) {
-		outlives(t, txcache.CacheOptions{}, slow, func(t *testing.T, o *outliving) {
-			tx := storetest.BeginReadOnly(t, o.stores[0], "db")
-			tx.SetSide(side(false))
-			if v, err := o.load(t.Context(), tx, 0, "x"); v != 1 || err != nil {
-				t.Errorf("Load = %d, %v", v, err)
-			}
-			o.calls(t, 1, 0)
-		})
-	})
-	t.Run("a cache without a loader for it", func(t *testing.T) {
-		inBubbles(t, txcache.CacheOptions{LoadLimit: loadLimit}, func(t *testing.T, _ storetest.Setup, f *fleet) {
-			(&outliving{fleet: f}).got(t, "x", 2, time.Second)
-		})
-	})
-}
-
-// LoadMany of several keys calls its own loader, also for a key that alone is missing.
-func TestLoadManyLeavesNoLoadToTheBackground(t *testing.T) {
-	outlives(t, txcache.CacheOptions{}, slow, func(t *testing.T, o *outliving) {
-		storetest.Publish(t, o.stores[0], "db", o.caches[0], "y", 7)
-		got, err := o.caches[0].LoadMany(t.Context(), storetest.BeginReadOnly(t, o.stores[0], "db"), []string{"y", "x"}, func(_ context.Context, missing []string) (map[string]int, error) {
-			o.own.Add(1)
-			return map[string]int{"x": 2}, nil
-		})
-		if got["x"] != 2 || got["y"] != 7 || err != nil {
-			t.Errorf("LoadMany = %v, %v; want what its own loader returns under x, and 7 under y", got, err)
-		}
-		o.calls(t, 0, 1)
-	})
-}
-
 // P4: what a load in the background has read before a clear goes to those who began before it, and to
 // nobody else; and one that begins after a clear is of no use to those who began before.
 func TestALoadInTheBackgroundBelongsToItsGeneration(t *testing.T) {
@@ -323,7 +230,7 @@ func TestALoadInTheBackgroundBelongsToItsGeneration(t *testing.T) {
 	}
 }
 
-// Close ends the loads in the background. Who waits for them loads for itself.
+// Close ends the loads in the background. Their callers load for themselves.
 func TestCloseEndsLoadsInTheBackground(t *testing.T) {
 	for name, load := range map[string]func(ctx context.Context, key string) (int, error){
 		"one that returns": slow,

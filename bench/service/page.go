@@ -10,7 +10,7 @@ import (
 	"github.com/seed-dad15c92/txcache/bench/report"
 )
 
-// A page is what is to be written.
+// A page has what the report says.
 type page struct {
 	settings Settings
 	machine  report.Machine

@@ -22,7 +22,7 @@ var groups = []string{retail, "business"}
 var errRefused = errors.New("refused")
 
 // A visit is what one request does: a transaction, of the database and of the
-// cache, and who asks. What it reads it takes from the caches, and loads by the same
+// cache, and the user of the request. What it reads it takes from the caches, and loads by the same
 // transaction what they do not have. What it changes it deletes from the caches, and
 // clears a cache that has one value of all rows.
 type visit struct {

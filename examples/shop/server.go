@@ -171,7 +171,7 @@ func (s *server) serve(ctx context.Context, run transact, w http.ResponseWriter,
 	_ = json.NewEncoder(w).Encode(answer) // an error means that the client is gone
 }
 
-// visit finds out who asks. A real shop would know the group from who has signed in.
+// visit finds out the user of the request. A real shop would know the group from the session.
 func (s *server) visit(tx *sqltx.Tx, r *http.Request) *visit {
 	v := &visit{tx, s.caches, "en", retail}
 	query := r.URL.Query()

@@ -74,7 +74,7 @@ func (b *batch[K, V]) runBehind(ctx context.Context, it *item[K, V], database st
 		return c.oneResult(b.h, keys[0], v, life, err)
 	}
 	b.toFetch = []*item[K, V]{it}
-	_ = b.run(loaderContext(ctx, it.call.Leader)) // whoever waits gets the error
+	_ = b.run(loaderContext(ctx, it.call.Leader)) // its callers get the error
 }
 
 // recovered runs f, and logs if it panics or ends its goroutine. runLoader has counted that.

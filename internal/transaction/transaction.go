@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -352,57 +351,4 @@ func (t *Transaction) Refused() error {
 		return nil
 	}
 	return t.work.refused
-}
-
-// MayWaitFor reports whether t may wait for what leader loads. Whose transaction of the
-// database has begun holds a connection, which a leader may be waiting for whose
-// transaction has not.
-func (t *Transaction) MayWaitFor(leader *Transaction) bool {
-	return leader.begun() || !t.begun()
-}
-
-func (t *Transaction) begun() bool { return t.Side == nil || t.Side.Begun() }
-
-// MayLeave reports whether t, which is read-only, may wait for what another transaction, of the background, loads in its
-// place: t is not known to hold a connection, which that one may be waiting for, and has
-// not one snapshot, in which that one's value would have to be. // P8, P12
-func (t *Transaction) MayLeave() bool {
-	if t.view.Unordered && t.view.Exact {
-		return false
-	}
-	if t.Side != nil {
-		return !t.Side.Begun()
-	}
-	return t.SQL == nil
-}
-
-// AddAround records that the transaction calls loaders within the loaders of others,
-// until it has ended.
-func (t *Transaction) AddAround(others []*Transaction) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.done {
-		w := t.worked()
-		w.around = add(w.around, others)
-	}
-}
-
-// AppendAround appends to all the transactions that AddAround has recorded and that all
-// does not have yet.
-func (t *Transaction) AppendAround(all []*Transaction) []*Transaction {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.work == nil {
-		return all
-	}
-	return add(all, t.work.around)
-}
-
-func add(all, others []*Transaction) []*Transaction {
-	for _, t := range others {
-		if !slices.Contains(all, t) {
-			all = append(all, t)
-		}
-	}
-	return all
 }
