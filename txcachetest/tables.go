@@ -191,7 +191,7 @@ func (l *statementLog) done(sql string, affected func() (int64, error)) {
 			continue
 		case sqlread.Release:
 			for i, p := range slices.Backward(l.savepoints) {
-				if p.name == s.Name {
+				if strings.EqualFold(p.name, s.Name) {
 					l.savepoints = l.savepoints[:i]
 					break
 				}
@@ -199,7 +199,7 @@ func (l *statementLog) done(sql string, affected func() (int64, error)) {
 			continue
 		case sqlread.RollbackTo:
 			for i, p := range slices.Backward(l.savepoints) {
-				if p.name == s.Name {
+				if strings.EqualFold(p.name, s.Name) {
 					l.changes, l.savepoints = l.changes[:p.changes], l.savepoints[:i+1]
 					break
 				}

@@ -81,7 +81,7 @@ func (p *pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool,
 
 // PrepareContext prepares what transactions may use as well.
 func (p *pool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if err := preparable(query); err != nil {
+	if err := refuses(query, errPrepared); err != nil {
 		return nil, err
 	}
 	return p.DB.PrepareContext(ctx, query)

@@ -5,10 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/seed-dad15c92/txcache"
+	"github.com/seed-dad15c92/txcache/internal/sqlread"
 )
 
 // A savepoint is one of both sides.
@@ -110,85 +111,38 @@ func (t *transaction) leave(sp *savepoint, keep bool) {
 	}
 }
 
-// preparable returns an error if a statement is about a savepoint: nothing tells when an *sql.Stmt
-// is executed. // P2
-func preparable(query string) error {
-	if verb, _ := savepointOf(query); verb != "" {
-		return errPrepared
-	}
-	return nil
-}
-
 var (
 	errPrepared = errors.New("txcache: a savepoint cannot be a prepared statement, of which the cache would not hear: use SavePoint and RollbackTo of gorm, and PrepareStmt in gorm.Config or in sessions, not in both")
 	errQueried  = errors.New("txcache: a savepoint cannot be a query, by Raw: use SavePoint and RollbackTo of gorm, or Exec")
+	errAmong    = errors.New("txcache: a savepoint cannot be one of several statements of a text: use SavePoint and RollbackTo of gorm, or an Exec of its own")
 )
 
-// queryable returns an error if a query is about a savepoint, and keeps the transaction from
-// being committed, as nothing may have looked at the error. // P2
-func (t *transaction) queryable(query string) error {
-	if verb, _ := savepointOf(query); verb != "" {
-		t.fail(errQueried)
-		return errQueried
+// mayBeSavepoint finds all texts that are about savepoints, and few others: these are read.
+var mayBeSavepoint = regexp.MustCompile(`(?i)SAVE|RELEASE|ROLLBACK`)
+
+// savepointOf returns what a text does to a savepoint, and to which; None if it does nothing. It returns
+// errAmong if it does more than that.
+func savepointOf(query string) (s sqlread.Statement, err error) {
+	if !mayBeSavepoint.MatchString(query) {
+		return s, nil
 	}
-	return nil
+	controls, others := sqlread.Controls(query)
+	i := slices.IndexFunc(controls, func(s sqlread.Statement) bool {
+		return s.Control == sqlread.Savepoint || s.Control == sqlread.Release || s.Control == sqlread.RollbackTo
+	})
+	switch {
+	case i < 0:
+		return s, nil
+	case others || len(controls) > 1:
+		return s, errAmong
+	}
+	return controls[i], nil
 }
 
-const (
-	setSavepoint     = "SAVEPOINT"
-	releaseSavepoint = "RELEASE"
-	rollbackTo       = "ROLLBACK TO"
-)
-
-// savepointOf returns what a statement does with a savepoint, and with which, "" if it is about
-// none. A name without quotes is in lower case, as databases compare it.
-func savepointOf(query string) (verb, name string) {
-	query = strings.TrimSpace(query)
-	for strings.HasPrefix(query, "/*") { // of a tracer
-		_, query, _ = strings.Cut(query, "*/")
-		query = strings.TrimSpace(query)
+// refuses returns the error no if a text is about a savepoint. // P2
+func refuses(query string, no error) error {
+	if s, err := savepointOf(query); err != nil || s.Control != sqlread.None {
+		return no
 	}
-	end := strings.IndexAny(query, " \t\r\n")
-	if end < 0 || !slices.Contains([]string{"SAVEPOINT", "SAVE", "RELEASE", "ROLLBACK"}, strings.ToUpper(query[:end])) {
-		return "", ""
-	}
-	words := strings.Fields(strings.ReplaceAll(query, ";", " "))
-	is := func(i int, names ...string) bool {
-		return i < len(words) && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(words[i], name) })
-	}
-	i := 1
-	switch {
-	case is(0, "SAVEPOINT"):
-		verb = setSavepoint
-	case is(0, "SAVE") && is(i, "TRAN", "TRANSACTION"): // SQL Server
-		verb = setSavepoint
-		i++
-	case is(0, "RELEASE"):
-		verb = releaseSavepoint
-	case is(0, "ROLLBACK"):
-		named := is(i, "TRAN", "TRANSACTION") && !is(i+1, "AND") // SQL Server
-		if named || is(i, "WORK") {
-			i++
-		}
-		switch {
-		case is(i, "TO"):
-			i++
-		case !named:
-			return "", ""
-		}
-		verb = rollbackTo
-	default:
-		return "", ""
-	}
-	if verb != setSavepoint && is(i, "SAVEPOINT") && i+1 < len(words) {
-		i++
-	}
-	if i >= len(words) {
-		return "", ""
-	}
-	name = words[i]
-	if !strings.ContainsAny(name, "\"`[") {
-		name = strings.ToLower(name)
-	}
-	return verb, name
+	return nil
 }

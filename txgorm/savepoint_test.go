@@ -190,13 +190,10 @@ func (s *stage) fromDatabase(t testing.TB, id int64) int {
 	return p.Price
 }
 
-// pastTheCache hides what a statement does.
-const pastTheCache = "-- it is no tracer that writes this\n"
-
 // P2: where the database has rolled back to a savepoint that the cache has not heard of, the
 // transaction cannot commit.
 func TestUnknownSavepoint(t *testing.T) {
-	s := newStage(t, kinds[0])
+	s := newStage(t, kind{dialect: overTranslator, newStore: inMemory})
 	s.fill(t)
 	err := s.db.Transaction(func(tx *gorm.DB) error {
 		if err := tx.Exec(pastTheCache + "SAVEPOINT hidden").Error; err != nil {
@@ -213,7 +210,7 @@ func TestUnknownSavepoint(t *testing.T) {
 
 // P2: where the database has not rolled back to a savepoint, the transaction cannot commit.
 func TestFailedRollbackToASavepoint(t *testing.T) {
-	s := newStage(t, kind{dialect: overSQLite, newStore: inMemory})
+	s := newStage(t, kind{dialect: overTranslator, newStore: inMemory})
 	s.fill(t)
 	err := s.db.Transaction(func(tx *gorm.DB) error {
 		tx.SavePoint("here")
@@ -277,6 +274,32 @@ func TestSavepointsAreNotQueries(t *testing.T) {
 			t.Errorf("%s: the transaction answers %v", name, err)
 		}
 		s.expect(t, "after "+name, 10)
+	}
+}
+
+// P2: a savepoint is found behind comments, and is not one of several statements.
+func TestSavepointsInOtherTexts(t *testing.T) {
+	s := newStage(t, kind{dialect: overSQLite, newStore: inMemory})
+	s.fill(t)
+	for statement, refused := range map[string]bool{
+		"-- all of it\nROLLBACK TO here":         false,
+		"/* all */ rollback /* of it */ to here": false,
+		"SELECT 1; ROLLBACK TO here":             true,
+		"ROLLBACK TO here; SELECT 1":             true,
+		"ROLLBACK TO here; ROLLBACK TO here":     true,
+	} {
+		err := s.db.Transaction(func(tx *gorm.DB) error {
+			tx.SavePoint("here")
+			s.set(t, tx, 12)
+			if err := tx.Exec(statement).Error; (err != nil) != refused {
+				t.Errorf("%s: %v", statement, err)
+			}
+			return nil
+		})
+		if said := err != nil && strings.Contains(err.Error(), "a savepoint cannot be one of several statements"); said != refused || !refused && err != nil {
+			t.Errorf("%s: the transaction answers %v", statement, err)
+		}
+		s.expect(t, "after "+statement, 10)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/seed-dad15c92/txcache/internal/sqlread"
 	"github.com/seed-dad15c92/txcache/sqltx"
 )
 
@@ -42,26 +43,30 @@ func (t *transaction) Rollback() error { return t.tx.Rollback() }
 
 // ExecContext looks for savepoints: gorm sets them, and rolls back to them, by statements.
 func (t *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	switch verb, name := savepointOf(query); verb {
-	case setSavepoint:
-		return t.set(ctx, name, query)
-	case releaseSavepoint:
-		return t.release(ctx, name, query)
-	case rollbackTo:
-		return t.rollbackTo(ctx, name, query)
+	s, err := savepointOf(query)
+	switch {
+	case err != nil: // P2
+		t.fail(err)
+		return nil, err
+	case s.Control == sqlread.Savepoint:
+		return t.set(ctx, s.Name, query)
+	case s.Control == sqlread.Release:
+		return t.release(ctx, s.Name, query)
+	case s.Control == sqlread.RollbackTo:
+		return t.rollbackTo(ctx, s.Name, query)
 	}
 	return t.tx.ExecContext(ctx, query, args...)
 }
 
 func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := t.queryable(query); err != nil {
+	if err := t.refuse(query, errQueried); err != nil {
 		return nil, err
 	}
 	return t.tx.QueryContext(ctx, query, args...)
 }
 
 func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if t.queryable(query) != nil {
+	if t.refuse(query, errQueried) != nil {
 		ended, cancel := context.WithCancel(ctx)
 		cancel() // there is no other *sql.Row that says no
 		ctx = ended
@@ -70,11 +75,20 @@ func (t *transaction) QueryRowContext(ctx context.Context, query string, args ..
 }
 
 func (t *transaction) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if err := preparable(query); err != nil {
-		t.fail(err) // as gorm looks at no error of savepoints
+	if err := t.refuse(query, errPrepared); err != nil {
 		return nil, err
 	}
 	return t.tx.PrepareContext(ctx, query)
+}
+
+// refuse is refuses. It also keeps the transaction from being committed, as gorm looks at no error
+// of savepoints. // P2
+func (t *transaction) refuse(query string, no error) error {
+	err := refuses(query, no)
+	if err != nil {
+		t.fail(err)
+	}
+	return err
 }
 
 func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {

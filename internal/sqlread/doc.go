@@ -1,5 +1,6 @@
 // Package sqlread reads statements of SQL as far as it must to tell which tables they
-// change, in the dialects of PostgreSQL, MySQL, MariaDB and SQLite. It is for tests.
+// change, and what they do to transactions and savepoints, in the dialects of PostgreSQL, MySQL, MariaDB and
+// SQLite. Of SQL Server it knows the savepoints.
 //
 // It knows INSERT, UPDATE, DELETE, MERGE, REPLACE, TRUNCATE, COPY … FROM and LOAD DATA, also
 // in WITH and after EXPLAIN ANALYZE, and the statements that begin and end transactions and

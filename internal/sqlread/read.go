@@ -2,6 +2,7 @@ package sqlread
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,7 @@ type Statement struct {
 	Counts bool     // the number of rows that it has affected tells whether it changed any
 
 	Control Control
-	Name    string // of the savepoint, in lower case
+	Name    string // of the savepoint, in lower case unless it is in quotes
 }
 
 // A Control is what a statement does to the transaction.
@@ -54,24 +55,59 @@ func read(sql string, mysql bool) (all []Statement, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for len(tokens) > 0 {
-		end := slices.IndexFunc(tokens, func(t token) bool { return !t.quoted && t.text == ";" })
-		if end < 0 {
-			end = len(tokens)
-		}
-		s, err := statement(tokens[:end])
+	for tokens := range split(tokens) {
+		s, err := statement(tokens)
 		if err != nil {
 			return nil, err
 		}
 		if len(s.Tables) > 0 || s.Control != None {
 			all = append(all, s)
 		}
-		defines := hasBody(tokens[:end])
-		if tokens = tokens[min(end+1, len(tokens)):]; defines {
-			tokens = afterBody(tokens)
-		}
 	}
 	return all, nil
+}
+
+// Controls returns the statements of sql that begin or end a transaction or a savepoint, and whether
+// there are others beside them. Where dialects differ in what is a string or a comment, it goes by the one in
+// which there are more. It returns none if sql is a text in no dialect.
+func Controls(sql string) (controls []Statement, others bool) {
+	for _, mysql := range []bool{false, true} {
+		tokens, err := scan(sql, mysql)
+		if err != nil {
+			continue
+		}
+		var found []Statement
+		n := 0
+		for tokens := range split(tokens) {
+			n++
+			if s, ok := (&reader{tokens: tokens}).control(); ok {
+				found = append(found, s)
+			}
+		}
+		if len(found) > len(controls) {
+			controls, others = found, n > len(found)
+		}
+	}
+	return controls, others
+}
+
+// split yields the tokens of each statement, without those of bodies.
+func split(tokens []token) iter.Seq[[]token] {
+	return func(yield func([]token) bool) {
+		for len(tokens) > 0 {
+			end := slices.IndexFunc(tokens, func(t token) bool { return !t.quoted && t.text == ";" })
+			if end < 0 {
+				end = len(tokens)
+			}
+			s := tokens[:end]
+			if tokens = tokens[min(end+1, len(tokens)):]; hasBody(s) {
+				tokens = afterBody(tokens)
+			}
+			if len(s) > 0 && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // hasBody reports whether a statement defines a trigger or the like, whose body has statements of its own.
@@ -199,19 +235,29 @@ func (r *reader) control() (s Statement, ok bool) {
 	case r.skip("COMMIT", "END"):
 		return Statement{Control: Commit}, !r.is("PREPARED")
 	case r.skip("SAVEPOINT"):
-		return Statement{Control: Savepoint, Name: strings.ToLower(r.name())}, true
+		return Statement{Control: Savepoint, Name: r.savepoint()}, true
+	case r.skip("SAVE") && r.skip("TRAN", "TRANSACTION"): // SQL Server
+		return Statement{Control: Savepoint, Name: r.savepoint()}, true
 	case r.skip("RELEASE"):
-		r.skip("SAVEPOINT")
-		return Statement{Control: Release, Name: strings.ToLower(r.name())}, true
+		return Statement{Control: Release, Name: r.savepoint()}, true
 	case r.skip("ROLLBACK", "ABORT"):
-		r.skip("WORK", "TRANSACTION")
-		if !r.skip("TO") {
+		named := r.skip("TRAN", "TRANSACTION") && !r.is("AND") && !r.done() // in SQL Server
+		r.skip("WORK")
+		if !r.skip("TO") && !named {
 			return Statement{Control: Rollback}, true
 		}
-		r.skip("SAVEPOINT")
-		return Statement{Control: RollbackTo, Name: strings.ToLower(r.name())}, true
+		return Statement{Control: RollbackTo, Name: r.savepoint()}, true
 	}
 	return s, false
+}
+
+// savepoint reads the name of a savepoint.
+func (r *reader) savepoint() string {
+	r.skip("SAVEPOINT")
+	if !r.done() && r.tokens[r.at].quoted {
+		return r.name()
+	}
+	return strings.ToLower(r.name())
 }
 
 // change reads what follows a verb. known is false if the verb is none here. start says that a

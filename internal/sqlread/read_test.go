@@ -1,6 +1,7 @@
 package sqlread_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -96,15 +97,20 @@ func TestWhatCannotBeRead(t *testing.T) {
 
 func TestControls(t *testing.T) {
 	for sql, want := range map[string]sqlread.Statement{
-		"BEGIN":                       {Control: sqlread.Begin},
-		"start transaction":           {Control: sqlread.Begin},
-		"COMMIT":                      {Control: sqlread.Commit},
-		"rollback work":               {Control: sqlread.Rollback},
-		"SAVEPOINT A":                 {Control: sqlread.Savepoint, Name: "a"},
-		"ROLLBACK TO SAVEPOINT \"A\"": {Control: sqlread.RollbackTo, Name: "a"},
-		"ROLLBACK WORK TO a":          {Control: sqlread.RollbackTo, Name: "a"},
-		"RELEASE SAVEPOINT A":         {Control: sqlread.Release, Name: "a"},
-		"release a":                   {Control: sqlread.Release, Name: "a"},
+		"BEGIN":                             {Control: sqlread.Begin},
+		"start transaction":                 {Control: sqlread.Begin},
+		"COMMIT":                            {Control: sqlread.Commit},
+		"rollback work":                     {Control: sqlread.Rollback},
+		"SAVEPOINT A":                       {Control: sqlread.Savepoint, Name: "a"},
+		"ROLLBACK TO SAVEPOINT \"A\"":       {Control: sqlread.RollbackTo, Name: "A"},
+		"SAVE TRAN A":                       {Control: sqlread.Savepoint, Name: "a"},
+		"ROLLBACK TRANSACTION A":            {Control: sqlread.RollbackTo, Name: "a"},
+		"ROLLBACK TRANSACTION TO A":         {Control: sqlread.RollbackTo, Name: "a"},
+		"ROLLBACK TRAN":                     {Control: sqlread.Rollback},
+		"ROLLBACK TRANSACTION AND NO CHAIN": {Control: sqlread.Rollback},
+		"ROLLBACK WORK TO a":                {Control: sqlread.RollbackTo, Name: "a"},
+		"RELEASE SAVEPOINT A":               {Control: sqlread.Release, Name: "a"},
+		"release a":                         {Control: sqlread.Release, Name: "a"},
 	} {
 		got, err := sqlread.Read(sql)
 		if err != nil || len(got) != 1 || got[0].Control != want.Control || got[0].Name != want.Name {
@@ -126,4 +132,32 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestControlsAmongOthers(t *testing.T) {
+	a := sqlread.Statement{Control: sqlread.RollbackTo, Name: "a"}
+	for sql, want := range map[string]struct {
+		controls []sqlread.Statement
+		others   bool
+	}{
+		"":                                              {},
+		"SELECT 1; DELETE FROM t":                       {},
+		"ROLLBACK TO a":                                 {[]sqlread.Statement{a}, false},
+		"; ROLLBACK TO a;;":                             {[]sqlread.Statement{a}, false},
+		"-- undo\nROLLBACK TO a -- all":                 {[]sqlread.Statement{a}, false},
+		"/* undo */ ROLLBACK /**/ TO a":                 {[]sqlread.Statement{a}, false},
+		"# undo\nROLLBACK TO a":                         {[]sqlread.Statement{a}, false},
+		"SELECT 'x\\'; ROLLBACK TO a":                   {[]sqlread.Statement{a}, true},
+		"SELECT ';ROLLBACK TO a'":                       {},
+		"SELECT 1; ROLLBACK TO a":                       {[]sqlread.Statement{a}, true},
+		"ROLLBACK TO a; ROLLBACK TO a":                  {[]sqlread.Statement{a, a}, false},
+		"INSERT INTO t VALUES ('it''s; ROLLBACK TO a')": {},
+		"CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM u; END; ROLLBACK TO a": {[]sqlread.Statement{a}, true},
+		"ROLLBACK TO 'a": {},
+	} {
+		controls, others := sqlread.Controls(sql)
+		if !reflect.DeepEqual(controls, want.controls) || others != want.others {
+			t.Errorf("%s: %+v, %v; want %+v, %v", sql, controls, others, want.controls, want.others)
+		}
+	}
 }
