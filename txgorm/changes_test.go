@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/callbacks"
 	"gorm.io/gorm/clause"
 
+	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/txgorm"
 )
 
@@ -192,6 +193,51 @@ func TestRowsThatAreReplaced(t *testing.T) {
 			}
 			s.compare(t, nil)
 		})
+	}
+}
+
+// A Coupon has a key that the database compares without case.
+type Coupon struct {
+	Code   string `gorm:"primaryKey"`
+	Amount int
+}
+
+// P3: texts that the database takes for equal are one key, whatever they are in Go: all rows of a table
+// with such keys are taken for changed.
+func TestKeysThatAreTexts(t *testing.T) {
+	s := newStage(t, kind{dialect: overSQLite, newStore: inMemory})
+	coupons := txcache.Must(txcache.NewCache[string, int](s.store, "coupons", &txcache.CacheOptions{RowsOf: []string{"coupons"}}))
+	if err := s.db.Exec("CREATE TABLE coupons (code text COLLATE NOCASE PRIMARY KEY, amount integer)").Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Create(&Coupon{"may", 10}).Error; err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		change func(tx *gorm.DB) error
+		want   int
+	}{
+		{func(*gorm.DB) error { return nil }, 10},
+		{func(tx *gorm.DB) error { return tx.Model(&Coupon{Code: "MAY"}).Update("amount", 12).Error }, 12},
+		{func(tx *gorm.DB) error { return tx.Delete(&Coupon{Code: "May"}).Error }, 0},
+	} {
+		if err := s.db.Transaction(step.change); err != nil {
+			t.Fatal(err)
+		}
+		err := txgorm.View(s.db, func(tx *gorm.DB) error {
+			got, err := coupons.Load(t.Context(), txgorm.Cache(tx), "may", func(context.Context) (int, error) {
+				var c Coupon
+				err := tx.Limit(1).Find(&c, "code = ?", "may").Error
+				return c.Amount, err
+			})
+			if got != step.want {
+				t.Errorf("the cache has %d, want %d", got, step.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
