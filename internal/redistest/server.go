@@ -100,7 +100,18 @@ func (s *Server) NewClient(o *redis.Options) *redis.Client {
 func (s *Server) Restart(args ...string) {
 	s.t.Helper()
 	s.RestartUnready(args...)
+	s.Await("to listen", s.listens)
 	s.Await("to answer", func(ctx context.Context) error { return s.client.Ping(ctx).Err() })
+}
+
+// listens returns an error unless the server takes connections. A client whose connections all were refused
+// tries again in a second, and not before.
+func (s *Server) listens(context.Context) error {
+	conn, err := net.Dial("tcp", s.Addr)
+	if err == nil {
+		err = conn.Close()
+	}
+	return err
 }
 
 // RestartUnready starts the server and does not wait for it.
