@@ -3,6 +3,7 @@ package redisbackend_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +18,8 @@ import (
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
-// rules runs the rules on a server, each under a prefix of its own. Some run at the same
-// time, as most of them wait: for leases, in real time.
+// rules runs the rules on a server, each under a prefix of its own. But for one, they run at the same
+// time, and beside those of other servers, as most of them wait: for leases, in real time.
 func rules(t *testing.T, uri string, mode config.Sync, staleness time.Duration) {
 	check := func(rule backendtest.Rule) error {
 		cfg := settings(uri)
@@ -33,14 +34,23 @@ func rules(t *testing.T, uri string, mode config.Sync, staleness time.Duration) 
 			Staleness: staleness,
 		})
 	}
-	all := backendtest.Rules()
+	run := func(t *testing.T, rule backendtest.Rule, err error) {
+		t.Run(rule.Name, func(t *testing.T) {
+			if errors.Is(err, backendtest.ErrSkipped) {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	first, all := apart()
+	run(t, first, check(first))
+	t.Parallel()
 	errs := make([]error, len(all))
 	var running sync.WaitGroup
 	places := make(chan bool, 4)
 	for i, rule := range all {
-		if rule.Name == alone {
-			continue
-		}
 		places <- true
 		running.Go(func() {
 			errs[i] = check(rule)
@@ -49,22 +59,17 @@ func rules(t *testing.T, uri string, mode config.Sync, staleness time.Duration) 
 	}
 	running.Wait()
 	for i, rule := range all {
-		t.Run(rule.Name, func(t *testing.T) {
-			if rule.Name == alone {
-				errs[i] = check(rule)
-			}
-			if errors.Is(errs[i], backendtest.ErrSkipped) {
-				t.Skip(errs[i])
-			}
-			if errs[i] != nil {
-				t.Error(errs[i])
-			}
-		})
+		run(t, rule, errs[i])
 	}
 }
 
-// alone is the rule that looks for goroutines that are left behind.
-const alone = "close-ends-every-goroutine"
+// apart returns the rule that looks for goroutines that are left behind, whoever started them, and those that
+// may run beside others.
+func apart() (alone backendtest.Rule, all []backendtest.Rule) {
+	all = backendtest.Rules()
+	i := slices.IndexFunc(all, func(r backendtest.Rule) bool { return r.Name == "close-ends-every-goroutine" })
+	return all[i], slices.Delete(slices.Clone(all), i, i+1)
+}
 
 // settings returns a configuration that nobody else uses. Its limits are wide,
 // for a machine that is busy with other tests.

@@ -40,7 +40,7 @@ func TestRulesOverMiniredisWithTerms(t *testing.T) {
 // rulesInBubbles runs each rule over a server of its own, which loses all and is then left alone for a while where a rule
 // asks for that.
 func rulesInBubbles(t *testing.T, alone time.Duration, open func(t *testing.T, server *miniredis.Miniredis) backend.Backend) {
-	for _, rule := range backendtest.Rules() {
+	check := func(rule backendtest.Rule) {
 		t.Run(rule.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := bubbleServer(t)
@@ -61,6 +61,12 @@ func rulesInBubbles(t *testing.T, alone time.Duration, open func(t *testing.T, s
 				}
 			})
 		})
+	}
+	first, all := apart()
+	check(first)
+	t.Parallel()
+	for _, rule := range all {
+		check(rule)
 	}
 }
 
