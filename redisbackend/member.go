@@ -13,7 +13,7 @@ const (
 	quickFeed = 50 * time.Millisecond
 
 	// enoughBegins is how many begins a term has to serve to be worth the
-	// registration, which others may have to wait for.
+	// registration, or one more change, which may have to wait for it.
 	enoughBegins = 2
 )
 
@@ -66,14 +66,14 @@ func (db *dbInfo) registerLater(b *Backend) {
 func (db *dbInfo) ended(now, used time.Duration, t *term) {
 	m := &db.membership
 	db.used(used, t)
-	if now < t.until && t.served.Load() < enoughBegins {
+	if now < t.until && t.begins.Load() < enoughBegins {
 		m.resume = t.until // changes are more frequent than begins
 	}
 }
 
 // used takes note of when t was last of use at the latest. db.mu is held.
 func (db *dbInfo) used(at time.Duration, t *term) {
-	if t.served.Load() > 0 {
+	if t.begins.Load() > t.before {
 		db.membership.begun = max(db.membership.begun, at)
 	}
 }

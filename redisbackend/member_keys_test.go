@@ -253,6 +253,21 @@ func TestDeletesThatAreMoreFrequentThanBegins(t *testing.T) {
 	})
 }
 
+// Where begins are frequent, a term outlasts bursts of deletes between them.
+func TestDeletesInBurstsEndNoTerm(t *testing.T) {
+	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, _ *ear, other *process) {
+		for range 10 {
+			for range 20 {
+				unasked(t, p)
+			}
+			for range 15 {
+				mustClearFence(t, other, mustFenceKeys(t, other, 1))
+			}
+		}
+		unasked(t, p)
+	})
+}
+
 // What is told of fences may be nonsense: that ends terms, or makes keys private, and breaks nothing.
 func TestNonsenseIsToldOfFences(t *testing.T) {
 	withMember(t, func(t *testing.T, server *miniredis.Miniredis, p *process, _ *ear, other *process) {

@@ -48,8 +48,8 @@ func (b *Backend) SyncAged(ctx context.Context, name string) (state *backend.Sta
 	db := b.info(name)
 	if b.options.Lease {
 		if t := db.current(b); t != nil { // P3: the call has begun
-			if t.served.Load() < enoughBegins {
-				t.served.Add(1)
+			if t.begins.Load() < mostAhead {
+				t.begins.Add(1)
 			}
 			return t.state, 0, nil
 		}

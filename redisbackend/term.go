@@ -23,8 +23,8 @@ type term struct {
 	marks   []mark        // of fences that were placed after that version
 	until   time.Duration // by Backend.now
 	wall    time.Duration // the same by the wall clock
-	served  atomic.Uint32 // begins since the last fence, as far as they are counted
-	idle    int           // how many fences in a row came before enoughBegins were served
+	begins  atomic.Int32  // that it served, as far as they are counted; each fence has taken enoughBegins away
+	before  int32         // begins, as the last fence came
 	behind  bool          // keys may be fenced no more which the state shows as fenced
 }
 
@@ -43,8 +43,9 @@ const (
 	// mostMarks is how many marks a term has at most.
 	mostMarks = 64
 
-	// mostIdle is how many fences in a row a term that serves too few begins lasts for.
-	mostIdle = 4
+	// mostBehind and mostAhead are how far a term's begins may be below and above none. Changes
+	// come in bursts, so it is measured by many of them.
+	mostBehind, mostAhead = 4 * enoughBegins, 32 * enoughBegins
 )
 
 // current returns the term of db if it has not ended by either clock. The caller's own call
@@ -73,8 +74,8 @@ func (b *Backend) terms() (n int) {
 // extend returns a term in the place of t, which ends when t does, with the state of last,
 // and of marks those that it does not show.
 func (b *Backend) extend(t *term, last *cachedState, marks []mark) *term {
-	next := &term{state: last.state, version: last.version, until: t.until, wall: t.wall, idle: t.idle, behind: t.behind}
-	next.served.Store(t.served.Load())
+	next := &term{state: last.state, version: last.version, until: t.until, wall: t.wall, before: t.before, behind: t.behind}
+	next.begins.Store(t.begins.Load())
 	for _, m := range marks {
 		if m.placed > last.version {
 			next.marks = append(next.marks, m)
@@ -175,16 +176,13 @@ func (db *dbInfo) mark(b *Backend, t *term, f *placedFence) bool {
 	if f.version <= t.version || slices.ContainsFunc(t.marks, func(m mark) bool { return m.isOf(f) }) {
 		return true
 	}
-	idle := 0
-	if t.served.Load() < enoughBegins {
-		idle = t.idle + 1
-	}
-	if idle == mostIdle || len(t.marks) == mostMarks {
+	begins := t.begins.Load() - enoughBegins
+	if begins < -mostBehind || len(t.marks) == mostMarks {
 		return false
 	}
 	next := b.extend(t, db.last.Load(), append(slices.Clip(t.marks), mark{f.version, f.keys, f.digest}))
-	next.idle = idle
-	next.served.Store(0)
+	next.begins.Store(begins)
+	next.before = begins
 	db.used(b.now(), t)
 	db.markings++
 	db.term.Store(next)

@@ -310,9 +310,17 @@ var memberGuards = []guard{{
 	keeps:   "operators",
 	without: "Each delete waits for processes that have no use of their terms.",
 	file:    "redisbackend/term.go",
-	text:    "	if idle == mostIdle || len(t.marks) == mostMarks {",
+	text:    "	if begins < -mostBehind || len(t.marks) == mostMarks {",
 	gone:    "	if len(t.marks) == mostMarks {",
 	by:      "TestDeletesThatAreMoreFrequentThanBegins",
+}, {
+	name:    "members: bursts of deletes end no term that is of use",
+	keeps:   "operators",
+	without: "Where changes are frequent, and come together as the commits of a disk do, each transaction asks.",
+	file:    "redisbackend/sync.go",
+	text:    "t.begins.Load() < mostAhead {",
+	gone:    "t.begins.Load() < enoughBegins {",
+	by:      "TestDeletesInBurstsEndNoTerm",
 }, {
 	name:    "members: an acknowledgement that its request may have overtaken is repeated",
 	keeps:   "operators",
