@@ -16,7 +16,7 @@ func TestP11EveryOtherKey(t *testing.T) {
 	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		keys := 100_000
 		if s.Name == "redis" || s.Name == "redis without near" || testing.Short() {
-			keys = 5000 // which is not a server to put so much into
+			keys = 2000 // which is not a server to put so much into
 		}
 		// A busy server may give no answer in time, which is a miss: it is asked again.
 		const piece, tries = 250, 40

@@ -21,7 +21,7 @@ import (
 // began, or later, and what the transaction has written itself.
 func TestRandomDeletes(t *testing.T) {
 	seed := storetest.Seed(t)
-	plays, steps := 40, 400
+	plays, steps := 16, 400
 	if testing.Short() {
 		plays = 8
 	}
