@@ -86,7 +86,7 @@ func TestAWrappedClientIsNotTrusted(t *testing.T) {
 	cfg := settings(server.URI())
 	client := wrapped{clientOf(&redis.Options{Addr: server.Addr})}
 	defer client.Close()
-	b, err := redisbackend.New(client, &redisbackend.Options{Prefix: cfg.Prefix})
+	b, err := redisbackend.New(client, &redisbackend.Options{Prefix: cfg.Prefix, Timeout: patient})
 	if err != nil {
 		t.Fatal(err)
 	}

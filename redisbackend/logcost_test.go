@@ -66,7 +66,7 @@ func crowded(t testing.TB, b *redisbackend.Backend, name string, deletes int) {
 // whatever the size of the state.
 func TestADeleteCostsNotTheSizeOfTheState(t *testing.T) {
 	server := redistest.Start(t)
-	writer := over(t, &redis.Options{Addr: server.Addr}, nil)
+	writer := over(t, &redis.Options{Addr: server.Addr}, &redisbackend.Options{Timeout: patient})
 	crowded(t, writer.Backend, "shop", 10_000)
 	for _, mode := range []struct {
 		name    string
@@ -75,13 +75,13 @@ func TestADeleteCostsNotTheSizeOfTheState(t *testing.T) {
 		t.Run(mode.name, func(t *testing.T) {
 			o, received := counting(server)
 			start := time.Now()
-			reader := over(t, o, &redisbackend.Options{})
+			reader := over(t, o, &redisbackend.Options{Timeout: patient})
 			mustSync(t, reader.Backend, "shop")
 			t.Logf("a process that knows nothing receives %d bytes, and has the state after %v", received.Load(), time.Since(start))
 			if mode.channel {
 				_ = reader.Close()
 				o, received = counting(server)
-				reader = over(t, o, &redisbackend.Options{Channel: true})
+				reader = over(t, o, &redisbackend.Options{Channel: true, Timeout: patient})
 				for !reader.Stats().Listening {
 					time.Sleep(time.Millisecond)
 				}
@@ -126,9 +126,9 @@ func TestDeletesAreBounded(t *testing.T) {
 	}
 	server := redistest.Start(t)
 	o := &redis.Options{Addr: server.Addr}
-	b := over(t, o, nil)
+	b := over(t, o, &redisbackend.Options{Timeout: patient})
 	crowded(t, b.Backend, "shop", 50_000)
-	fresh := over(t, &redis.Options{Addr: server.Addr}, nil)
+	fresh := over(t, &redis.Options{Addr: server.Addr}, &redisbackend.Options{Timeout: patient})
 	for whose, s := range map[string]*backend.State{"writer": mustSync(t, b.Backend, "shop"), "newcomer": mustSync(t, fresh.Backend, "shop")} {
 		if n := s.Deletes.Len(); n > backend.MaxDeletes || n < backend.MaxDeletes/2 {
 			t.Errorf("the %s remembers %d deletes", whose, n)

@@ -18,7 +18,7 @@ func TestAServerThatTakesNoRegistrations(t *testing.T) {
 	server := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, DisableIdentity: true, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	b, err := redisbackend.New(client, &redisbackend.Options{Lease: true, Wait: 200 * time.Millisecond})
+	b, err := redisbackend.New(client, &redisbackend.Options{Lease: true, Wait: 200 * time.Millisecond, Timeout: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestAServerThatTakesNoRegistrations(t *testing.T) {
 func TestAChangeThatMembersAreNotToldOfIsAnnounced(t *testing.T) {
 	server := redistest.Start(t)
 	server.Do("acl", "setuser", "app", "on", ">secret", "resetchannels", "&txcache:@changes", "allkeys", "allcommands")
-	member := over(t, &redis.Options{Addr: server.Addr}, &redisbackend.Options{Lease: true})
+	member := over(t, &redis.Options{Addr: server.Addr}, &redisbackend.Options{Lease: true, Timeout: patient})
 	awaitListening(t, member.Backend)
 	for range 5 {
 		mustSync(t, member.Backend, "shop")
@@ -59,7 +59,7 @@ func TestAChangeThatMembersAreNotToldOfIsAnnounced(t *testing.T) {
 	if _, err := heard.Receive(t.Context()); err != nil { // that it listens
 		t.Fatal(err)
 	}
-	app := over(t, &redis.Options{Addr: server.Addr, Username: "app", Password: "secret"}, nil)
+	app := over(t, &redis.Options{Addr: server.Addr, Username: "app", Password: "secret"}, &redisbackend.Options{Timeout: patient})
 	if err := app.Fence(t.Context(), "shop", deleting("c", 1)); err == nil {
 		t.Error("a fence is placed of which members are not told")
 	}

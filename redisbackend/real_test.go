@@ -71,6 +71,9 @@ func apart() (alone backendtest.Rule, all []backendtest.Rule) {
 	return all[i], slices.Delete(slices.Clone(all), i, i+1)
 }
 
+// patient is a limit for calls of a server that is busy with other tests.
+const patient = 10 * time.Second
+
 // settings returns a configuration that nobody else uses. Its limits are wide,
 // for a machine that is busy with other tests.
 func settings(uri string) *config.Config {

@@ -23,7 +23,7 @@ func TestRandomDeletes(t *testing.T) {
 	seed := storetest.Seed(t)
 	plays, steps := 16, 400
 	if testing.Short() {
-		plays = 8
+		plays = 4
 	}
 	setups := append(slices.Clone(storetest.Setups), storetest.Setup{Name: "outages", Remote: true})
 	for _, s := range setups {

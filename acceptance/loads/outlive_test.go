@@ -263,6 +263,7 @@ func TestLoadsInTheBackgroundAreBounded(t *testing.T) {
 		synctest.Wait()
 		o.got(t, "x1", 2, time.Second)
 		wg.Wait()
+		synctest.Wait() // a load ends when its value has been sent
 		o.got(t, "x2", 1, loadTime)
 		o.calls(t, most+1, 1)
 	})

@@ -56,6 +56,23 @@ func (c goRedis[V]) SetMany(ctx context.Context, values map[string]V) error {
 	return err
 }
 
+// GoRedisBegun is the plain client, which asks for something, by PING, before each pipeline, as a
+// transaction does that begins.
+func GoRedisBegun[V any]() RemoteKind[V] {
+	return RemoteKind[V]{"go-redis, PING and pipeline", func(addr string, _ int) (Remote[V], error) {
+		return goRedisBegun[V]{goRedis[V]{NewClient(addr)}}, nil
+	}}
+}
+
+type goRedisBegun[V any] struct{ goRedis[V] }
+
+func (c goRedisBegun[V]) SetMany(ctx context.Context, values map[string]V) error {
+	if err := c.client.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	return c.goRedis.SetMany(ctx, values)
+}
+
 func (c goRedis[V]) Close() { _ = c.client.Close() }
 
 // GoRedisCache is go-redis/cache, with or without its local cache. It can set

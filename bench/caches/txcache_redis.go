@@ -17,7 +17,7 @@ func OpenStore(ctx context.Context, addr string, mode config.Sync, near bool) (*
 	cfg.Redis.URI, cfg.Sync = "redis://"+addr+"/0", mode
 	// On a busy machine an answer may be late: that is to be measured, not to
 	// become a miss.
-	cfg.Redis.DialTimeout, cfg.Redis.Timeout = 5*time.Second, 10*time.Second
+	cfg.Redis.DialTimeout, cfg.Redis.Timeout = time.Second, 3*time.Second
 	b, err := redisbackend.Open(ctx, cfg)
 	if err != nil {
 		return nil, err

@@ -175,12 +175,16 @@ func (r *Report) writeBars(w *strings.Builder) {
 			if b.Least {
 				limit = "≥ "
 			}
+			of := b.Of
+			if of == measure.Time {
+				of = x.Unit
+			}
 			write := number
 			if b.Of == measure.Allocs {
 				write = allocations
 			}
 			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s%s | %s%s | %s |\n",
-				x.Title(), x.Subject.Name, x.Peer.Name, b.Of, limit, write(b.Limit), write(b.Reached(x)), within(b, x), holds))
+				x.Title(), x.Subject.Name, x.Peer.Name, of, limit, write(b.Limit), write(b.Reached(x)), within(b, x), holds))
 		}
 	}
 	if len(rows) == 0 {

@@ -36,6 +36,9 @@ func footprints(e Env) []measure.Pair {
 			}
 			if peer.Name == "otter" {
 				entry.Bars = []measure.Bar{{Of: measure.Ratio, Limit: 1}}
+				if duration == 0 {
+					entry.Bars = append(entry.Bars, measure.Bar{Of: measure.Time, Limit: 80}) // bytes
+				}
 			}
 			pairs = append(pairs, entry, measure.Pair{
 				Section: sectionMemory, Name: "an empty cache of size 1 024" + suffix, Unit: measure.Bytes, Rounds: 5,

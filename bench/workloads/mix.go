@@ -20,12 +20,16 @@ func mixes(e Env) []measure.Pair {
 				if !peer.Forever {
 					continue
 				}
-				pairs = append(pairs, measure.Pair{
+				p := measure.Pair{
 					Section: sectionMix, Goroutines: goroutines,
 					Name:    fmt.Sprintf("%d %% reads, %d %% writes", reads, 100-reads),
 					Subject: mixing(e, caches.TxCache, reads, goroutines),
 					Peer:    mixing(e, peer, reads, goroutines),
-				})
+				}
+				if peer.Name == "otter" {
+					p.Bars = []measure.Bar{{Of: measure.Ratio, Limit: 1}}
+				}
+				pairs = append(pairs, p)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func remoteDrops(e Env) []measure.Pair {
 		Subject: droppingRemote(e, n), Peer: scanning(e, n),
 		Bars: []measure.Bar{
 			{Of: valuesPerSecond, Limit: 200_000, Least: true},
-			{Of: slowestPing, Limit: 20},
+			{Of: slowestPing, Limit: 10},
 		},
 	}}
 }

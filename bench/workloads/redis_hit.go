@@ -82,7 +82,7 @@ func remoteHitsOf[V any](e Env, s shape[V], goroutines int, bars bool) []measure
 	}
 	plain, pipelining := 1.1, 0.0
 	if goroutines == 64 {
-		plain, pipelining = 0.33, 1.0
+		plain, pipelining = 0.33, 0.8
 	}
 	return []measure.Pair{
 		pair(caches.GoRedis[V](), plain),

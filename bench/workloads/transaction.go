@@ -22,7 +22,7 @@ func transactions(Env) []measure.Pair {
 		pairs = append(pairs, measure.Pair{
 			Section: sectionTransaction, Name: name,
 			Subject: tenHits(readOnly), Peer: tenOfOtter(),
-			Bars: []measure.Bar{{Of: measure.Ratio, Limit: 1.5}},
+			Bars: []measure.Bar{{Of: measure.Ratio, Limit: 1.2}},
 		})
 	}
 	return pairs
