@@ -23,8 +23,8 @@ type Redis struct {
 	// At least 1ms, as for all durations here. Default 12h.
 	Duration time.Duration `toml:"duration"`
 
-	// Fence is the lease of a fence. It must outlive a renewal: at least
-	// three times Timeout, and DialTimeout and Timeout together. Default 1m.
+	// Fence is the lease of a fence, at least 100ms. It must outlive a renewal: at
+	// least three times Timeout, and DialTimeout and Timeout together. Default 1m.
 	Fence time.Duration `toml:"fence"`
 
 	// Lease is how long a process has to load a value while others wait for it,
