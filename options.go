@@ -110,7 +110,6 @@ const (
 	defaultSize          = 1024
 	defaultOverlaySize   = 65536
 	defaultFence         = time.Minute
-	minFence             = 100 * time.Millisecond
 	defaultCommitTimeout = time.Minute
 )
 
@@ -133,8 +132,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return opts, fmt.Errorf("txcache: Options.Lease is %v; it must not be negative", opts.Lease)
 	case opts.CommitTimeout < 0:
 		return opts, fmt.Errorf("txcache: Options.CommitTimeout is %v; it must not be negative", opts.CommitTimeout)
-	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < minFence:
-		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, minFence)
+	case opts.Fence < 0 || opts.Fence > 0 && opts.Fence < limits.ShortestFence:
+		return opts, fmt.Errorf("txcache: Options.Fence is %v; it must be %v at least, or 0 for the default", opts.Fence, limits.ShortestFence)
 	}
 	opts.Sizes = maps.Clone(opts.Sizes)
 	opts.ContextIgnoredKeys = slices.Clone(opts.ContextIgnoredKeys)

@@ -61,7 +61,8 @@ func New(b backend.Backend, opts *Options) (*Store, error) {
 // done, or that the store is closed.
 //
 // The caller must end the transaction by Commit, CommitWith or Rollback; one that
-// is not ended costs its memory and nothing else.
+// is not ended costs its memory and nothing else. What it loads is shared with its
+// commit and lost with its rollback: begin a transaction that only reads by BeginReadOnly.
 func (s *Store) Begin(ctx context.Context, database string) (*Tx, error) {
 	return s.begin(ctx, database, false)
 }

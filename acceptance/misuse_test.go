@@ -3,6 +3,7 @@ package acceptance_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 	loadFor := func(context.Context) (int, time.Duration, error) { return 1, 0, nil }
 	refreshFor := func(context.Context, *txcache.Tx, string) (int, time.Duration, error) { return 1, 0, nil }
 	inner := func(*txcache.Tx) error { return nil }
+	commit := func(context.Context) error { return nil }
+	tags := func(string, int) []string { return nil }
+	weigh := func(string, int) int { return 0 }
 
 	ofTx := func(tx *txcache.Tx) map[string]func() {
 		return map[string]func(){
@@ -48,13 +52,20 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 			"SyncSince":             func() { c.SyncSince(tx, time.Now()) },
 			"ClearAll":              func() { tx.ClearAll() },
 			"Commit":                func() { tx.Commit(ctx) },
-			"CommitWith":            func() { tx.CommitWith(ctx, nil) },
+			"CommitWith":            func() { tx.CommitWith(ctx, commit) },
 			"Rollback":              func() { tx.Rollback() },
 			"Savepoint":             func() { tx.Savepoint(inner) },
 			"Database":              func() { tx.Database() },
 			"SyncedAt":              func() { tx.SyncedAt() },
 			"WithUser":              func() { tx.WithUser(1) },
 			"WithContext":           func() { tx.WithContext(nil) },
+			"Delete":                func() { c.Delete(tx, "k") },
+			"ClearTags":             func() { tx.ClearTags("t") },
+			"Changed":               func() { tx.Changed("t") },
+			"ChangedRows":           func() { tx.ChangedRows("t", 1) },
+			"OpenSavepoint":         func() { tx.OpenSavepoint() },
+			"SetSide":               func() { tx.SetSide(nil) },
+			"InDoubt":               func() { tx.InDoubt(nil) },
 		}
 	}
 	ofCache := func(c *txcache.Cache[string, int]) map[string]func() {
@@ -76,6 +87,11 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 			"Name":               func() { c.Name() },
 			"KeyText":            func() { c.KeyText("k") },
 			"Stats":              func() { c.Stats() },
+			"GetOr":              func() { c.GetOr(ctx, tx, "k", 1) },
+			"SetMany":            func() { c.SetMany(tx, map[string]int{"k": 1}) },
+			"Delete":             func() { c.Delete(tx, "k") },
+			"TagBy":              func() { c.TagBy(tags) },
+			"WeighBy":            func() { c.WeighBy(weigh) },
 		}
 	}
 	ofStore := func(s *txcache.Store) map[string]func() {
@@ -99,10 +115,25 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 				for range s.Databases() {
 				}
 			},
-			"Waiting": func() { s.Waiting() },
+			"Waiting":   func() { s.Waiting() },
+			"Delete":    func() { s.Delete(ctx, "db", "c", "s.k") },
+			"ClearTags": func() { s.ClearTags(ctx, "db", "t") },
+			"Enlist":    func() { s.Enlist(ctx, "db", nil, nil) },
+			"Enlister":  func() { s.Enlister() },
+		}
+	}
+	for of, calls := range map[reflect.Type]map[string]func(){
+		reflect.TypeFor[*txcache.Tx](): ofTx(nil), reflect.TypeFor[*txcache.Cache[string, int]](): ofCache(nil), reflect.TypeFor[*txcache.Store](): ofStore(nil),
+	} {
+		for i := range of.NumMethod() {
+			if name := of.Method(i).Name; calls[name] == nil {
+				t.Errorf("%s of %s is not tried here", name, of)
+			}
 		}
 	}
 	var none context.Context
+	begin := func(context.Context) (dbtx, error) { return dbtx{}, nil }
+	within := func(context.Context, *txcache.Tx, dbtx) error { return nil }
 	unlimited := map[string]func(){
 		"Begin":                  func() { store.Begin(none, "db") },
 		"View":                   func() { store.View(none, "db", inner) },
@@ -117,6 +148,15 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 		"Load of what is cached": func() { c.Load(none, reader, "cached", load) },
 		"Absent":                 func() { c.Absent(none, tx, "k") },
 		"Commit":                 func() { tx.Commit(none) },
+		"CommitWith":             func() { tx.CommitWith(none, commit) },
+		"BeginReadOnly":          func() { store.BeginReadOnly(none, "db") },
+		"Update":                 func() { store.Update(none, "db", inner) },
+		"ClearAll":               func() { store.ClearAll(none, "db") },
+		"ClearTags":              func() { store.ClearTags(none, "db", "t") },
+		"Delete":                 func() { store.Delete(none, "db", "c", "s.k") },
+		"Enlist":                 func() { store.Enlist(none, "db", nil, nil) },
+		"GetOr":                  func() { c.GetOr(none, tx, "k", 1) },
+		"InTx":                   func() { txcache.InTx(none, store, "db", begin, within) },
 		"NewContext":             func() { txcache.NewContext(none, txcache.Scope{}) },
 		"FromContext":            func() { txcache.FromContext(none) },
 	}
@@ -146,6 +186,38 @@ func TestNilHandlesPanicWithASentence(t *testing.T) {
 	if err := tx.Commit(ctx); err != nil {
 		t.Errorf("after all that the transaction does not commit: %v", err)
 	}
+}
+
+// A dbtx is a transaction of a database in which everything succeeds.
+type dbtx struct{}
+
+func (dbtx) Commit(context.Context) error   { return nil }
+func (dbtx) Rollback(context.Context) error { return nil }
+
+// A commit function that is nil is one that was forgotten: what the transaction
+// deleted and set would become visible, and its rows would not.
+func TestCommitWithNothingIsRefused(t *testing.T) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
+		storetest.Publish(t, store, "db", c, "k", 1)
+		tx := storetest.Begin(t, store, "db")
+		if err := c.Delete(tx, "k"); err != nil {
+			t.Fatal(err)
+		}
+		c.Set(tx, "k", 2)
+		if err := tx.CommitWith(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "CommitWith needs the database's commit") {
+			t.Errorf("CommitWith without a commit: %v", err)
+		}
+		if err := tx.CommitWith(t.Context(), nil); !errors.Is(err, txcache.ErrTxDone) {
+			t.Errorf("CommitWith again: %v, want ErrTxDone", err)
+		}
+		reader := storetest.BeginReadOnly(t, store, "db")
+		defer reader.Rollback()
+		if v, ok := c.Get(t.Context(), reader, "k"); v != 1 || !ok {
+			t.Errorf("others read %d, %v; want 1, as before", v, ok)
+		}
+	})
 }
 
 // A clear that was refused fails the commit, whether its error was looked at or

@@ -286,13 +286,17 @@ func TestURI(t *testing.T) {
 	for uri, wrong := range map[string]string{
 		"redis://localhost":                           "",
 		"redis://localhost/":                          "",
-		"rediss://[::1]:6380/15?client_name=x":        "",
+		"rediss://[::1]:6380/15":                      "",
 		"redis://user:p%2Fw@host:65535":               "",
 		"unix:///run/redis.sock?db=1":                 "",
 		"unix://:pw@/run/redis.sock":                  "",
 		"redis+sentinel://a:26379,b:26379/mymaster/0": "",
 		"rediss+sentinel://u:p@a,b/mymaster":          "",
 		"redis+cluster://a:1,b:2,c:3/0":               "",
+		"redis://localhost?db=3":                      "",
+		"redis+sentinel://a/mymaster?db=3":            "",
+		"redis+sentinel://a/m/1?sentinel_username=x":  "",
+		"redis+cluster://a?db=0":                      "",
 		"rediss+cluster://a":                          "",
 		"":                                            "found nothing",
 		"localhost:6379":                              "an unknown scheme",
@@ -312,6 +316,20 @@ func TestURI(t *testing.T) {
 		"redis://a/1/2":                               "the number of a database",
 		"redis://a#b":                                 "a #",
 		"redis://a?x=%zz":                             "a malformed query",
+		"redis://a?timeout=5s":                        "an unknown parameter",
+		"redis+sentinel://a/m?password=x":             "an unknown parameter",
+		"redis://a?sentinel_password=x":               "of Sentinels with a scheme that has none",
+		"redis://a?db=1&db=2":                         "a parameter twice",
+		"redis://a?db=":                               "a db that is not the number of a database",
+		"unix:///run/redis.sock?db=one":               "a db that is not the number of a database",
+		"redis://a?db=77777777777777777777":           "a db that is not the number of a database",
+		"redis://a/1?db=1":                            "in the path and in the query",
+		"redis+sentinel://a/m/1?db=1":                 "in the path and in the query",
+		"redis+cluster://a?db=3":                      "a db (a cluster has but database 0)",
+		"redis+sentinel://a":                          "no name of a master",
+		"redis+sentinel://a//1":                       "no name of a master",
+		"redis+sentinel://a/m/one":                    "does not end with the number of a database",
+		"redis+sentinel://a/m/1/2":                    "does not end with the number of a database",
 		"unix://host/run/redis.sock":                  "a host",
 		"unix://":                                     "no path",
 		"redis://us er@a":                             "%20",
@@ -324,13 +342,5 @@ func TestURI(t *testing.T) {
 		} else if wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) {
 			t.Errorf("%q: got %v, want %s", uri, err, wrong)
 		}
-	}
-}
-
-func TestCredentialsInTheQueryAreInTheURI(t *testing.T) {
-	c := config.Default()
-	c.Redis.URI, c.Redis.Password = "redis+sentinel://a?password=x", "y"
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "in one place") {
-		t.Errorf("got %v", err)
 	}
 }

@@ -22,8 +22,6 @@ var places = map[string]func(u *url.URL) string{
 	"redis+sentinel://me:${TXCACHE_TEST_ODD}@localhost/shop/1":                                  password,
 	"redis+cluster://me:${TXCACHE_TEST_ODD}@localhost":                                          password,
 	"redis://${TXCACHE_TEST_ODD}:secret@localhost":                                              func(u *url.URL) string { return u.User.Username() },
-	"redis://localhost?password=${TXCACHE_TEST_ODD}":                                            func(u *url.URL) string { return u.Query().Get("password") },
-	"unix:///run/redis.sock?password=${TXCACHE_TEST_ODD}":                                       func(u *url.URL) string { return u.Query().Get("password") },
 	"redis+sentinel://localhost/shop?sentinel_password=${TXCACHE_TEST_ODD}":                     func(u *url.URL) string { return u.Query().Get("sentinel_password") },
 	"redis+sentinel://localhost/shop?sentinel_username=${TXCACHE_TEST_ODD}&sentinel_password=b": func(u *url.URL) string { return u.Query().Get("sentinel_username") },
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -22,8 +23,8 @@ type Redis struct {
 	// At least 1ms, as for all durations here. Default 12h.
 	Duration time.Duration `toml:"duration"`
 
-	// Fence is the lease of a fence. It must outlive a renewal: at least
-	// three times Timeout, and DialTimeout and Timeout together. Default 1m.
+	// Fence is the lease of a fence, at least 100ms. It must outlive a renewal: at
+	// least three times Timeout, and DialTimeout and Timeout together. Default 1m.
 	Fence time.Duration `toml:"fence"`
 
 	// Lease is how long a process has to load a value while others wait for it,
@@ -127,8 +128,12 @@ func locate(uri string) (l location, wrong string) {
 		return l, "found a malformed query"
 	}
 
+	if wrong := misasked(u, query); wrong != "" {
+		return l, wrong
+	}
+
 	l.tls = strings.HasPrefix(scheme, "rediss")
-	l.credentials = at > 0 || query.Has("username") || query.Has("password")
+	l.credentials = at > 0
 	l.shown = scheme + "://"
 	if at > 0 {
 		l.shown += hidden + "@"
@@ -186,8 +191,17 @@ func misplaced(u *url.URL) string {
 	path := strings.Trim(u.Path, "/")
 	switch u.Scheme {
 	case "redis", "rediss":
-		if n, err := strconv.Atoi(path); path != "" && (err != nil || n < 0) {
+		if path != "" && !isNumber(path) {
 			return "found a path that is not the number of a database"
+		}
+	case "redis+sentinel", "rediss+sentinel":
+		master, number, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		number = strings.TrimSuffix(number, "/")
+		switch {
+		case master == "":
+			return "found no name of a master, as in redis+sentinel://host/master"
+		case number != "" && !isNumber(number):
+			return "found a path that does not end with the number of a database"
 		}
 	case "redis+cluster", "rediss+cluster":
 		if path != "" && path != "0" {
@@ -195,4 +209,41 @@ func misplaced(u *url.URL) string {
 		}
 	}
 	return ""
+}
+
+// misasked says what is wrong with the query of u, the path of which is right.
+func misasked(u *url.URL, query url.Values) string {
+	sentinel := strings.HasSuffix(u.Scheme, "+sentinel")
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case name != "db" && name != "sentinel_username" && name != "sentinel_password":
+			return "found an unknown parameter (there are db, sentinel_username and sentinel_password)"
+		case name != "db" && !sentinel:
+			return "found a user or password of Sentinels with a scheme that has none"
+		case len(query[name]) > 1:
+			return "found a parameter twice"
+		}
+	}
+	if !query.Has("db") {
+		return ""
+	}
+	path := strings.Trim(u.Path, "/")
+	if sentinel {
+		_, path, _ = strings.Cut(path, "/")
+	}
+	db := query.Get("db")
+	switch {
+	case !isNumber(db):
+		return "found a db that is not the number of a database"
+	case path != "" && u.Scheme != "unix":
+		return "found the number of a database in the path and in the query"
+	case strings.HasSuffix(u.Scheme, "+cluster") && db != "0":
+		return "found a db (a cluster has but database 0)"
+	}
+	return ""
+}
+
+func isNumber(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= 0
 }

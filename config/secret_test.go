@@ -227,7 +227,7 @@ func TestStringIsTheConfigurationInEffect(t *testing.T) {
 	c := config.Default()
 	c.Class, c.ContextIgnoredKeys = "redis", []string{"${literal}"}
 	c.Sizes["ir.rule"] = 5
-	c.Redis.URI = "redis+sentinel://user:swordfish@a:1,b:2/main/0?client_name=x"
+	c.Redis.URI = "redis+sentinel://user:swordfish@a:1,b:2/main/0?sentinel_password=x"
 	c.Redis.Username = "me"
 	want := `[cache]
 class = "redis"

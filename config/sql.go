@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+
+	"github.com/seed-dad15c92/txcache/internal/limits"
 )
 
 // SQL is the configuration of class "sql", the table [cache.sql]: where the generations
@@ -47,6 +49,11 @@ func (s *SQL) problems(class string, report func(key, found, text string)) (ps p
 	}
 	if s.Dialect != "" && !slices.Contains(dialects, s.Dialect) {
 		report("cache.sql.dialect", quote(s.Dialect), "is unknown")
+	}
+	if s.Table != "" {
+		if err := limits.Table(s.Table); err != nil {
+			report("cache.sql.table", quote(s.Table), err.Error())
+		}
 	}
 	if s.Values != "" && s.Values != ClassMemory && s.Values != ClassRedis {
 		report("cache.sql.values", quote(s.Values), "is unknown")

@@ -32,6 +32,7 @@ var expected = map[string]string{
 
 	"cache.sql.dialect": `"postgres", "mysql" or "sqlite"`,
 	"cache.sql.dsn":     `the address of the database, as the driver takes it, such as "${DATABASE_URL}"`,
+	"cache.sql.table":   `a name such as "txcache_clear", perhaps with that of a schema in front`,
 	"cache.sql.values":  `"memory" or "redis"`,
 
 	"cache.redis.largest_value": `an amount of memory such as "64MB", at most "512MB"`,
@@ -106,19 +107,19 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 	}
 	model := Default().Redis
 	for _, d := range []struct {
-		name        string
-		value, such time.Duration
+		name               string
+		value, least, such time.Duration
 	}{
-		{"duration", r.Duration, model.Duration},
-		{"fence", r.Fence, model.Fence},
-		{"dial_timeout", r.DialTimeout, model.DialTimeout},
-		{"timeout", r.Timeout, model.Timeout},
+		{"duration", r.Duration, shortest, model.Duration},
+		{"fence", r.Fence, limits.ShortestFence, model.Fence},
+		{"dial_timeout", r.DialTimeout, shortest, model.DialTimeout},
+		{"timeout", r.Timeout, shortest, model.Timeout},
 	} {
-		if d.value < shortest {
+		if d.value < d.least {
 			ps = append(ps, problem{
 				keys:  []string{"cache.redis." + d.name},
 				found: quote(formatDuration(d.value)),
-				text:  "is shorter than 1ms; expected " + suchAs(d.such),
+				text:  "is shorter than " + formatDuration(d.least) + "; expected " + suchAs(d.such),
 			})
 		}
 	}
@@ -148,7 +149,7 @@ func (r *Redis) problems(report func(key, found, text string)) (ps problems) {
 			formatDuration(r.DialTimeout), formatDuration(r.Timeout))
 	}
 	// A lease or a limit that is wrong by itself has been reported above.
-	if fence.keys != nil && min(r.Fence, r.Timeout, r.DialTimeout) >= shortest {
+	if fence.keys != nil && r.Fence >= limits.ShortestFence && min(r.Timeout, r.DialTimeout) >= shortest {
 		ps = append(ps, fence)
 	}
 	return append(ps, r.conflicts(at, wrong == "")...)

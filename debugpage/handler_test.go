@@ -226,7 +226,7 @@ func TestItOnlyReads(t *testing.T) {
 
 func TestBadQuestionsAreRefused(t *testing.T) {
 	h := debugpage.Handler(filled(t, 1, "users"), nil)
-	for _, query := range []string{"?sort=size", "?order=up", "?top=0", "?top=1001", "?top=x",
+	for _, query := range []string{"?sort=size", "?order=up", "?top=0", "?top=1001", "?top=x", "?history=2", "?history=yes",
 		"?caches=" + strings.Repeat("x", 257), "?databases=" + strings.Repeat("x", 257), "?database=" + strings.Repeat("x", 1025)} {
 		for _, path := range []string{"", "data.json"} {
 			if w := get(t, h, path+query); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "must be") {

@@ -53,6 +53,9 @@ func parseQuestion(v url.Values) (*question, error) {
 	case q.Order != "asc" && q.Order != "desc":
 		return nil, fmt.Errorf("txcache: order is %q; it must be asc or desc", q.Order)
 	}
+	if history := v.Get("history"); history != "" && history != "0" && history != "1" {
+		return nil, fmt.Errorf("txcache: history is %q; it must be 0 or 1", history)
+	}
 	if top := v.Get("top"); top != "" {
 		n, err := strconv.Atoi(top)
 		if err != nil || n < 1 || n > maxTop {

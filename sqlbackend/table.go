@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-dad15c92/txcache/internal/cause"
+	"github.com/seed-dad15c92/txcache/internal/limits"
 	"github.com/seed-dad15c92/txcache/internal/querier"
 )
 
@@ -58,20 +59,15 @@ func quoteTable(dialect Dialect, table string) (string, error) {
 	if table == "" {
 		table = DefaultTable
 	}
-	parts := strings.Split(table, ".")
-	if len(parts) > 2 {
-		return "", fmt.Errorf("txcache: sql: table %q has more than a schema in front of its name", table)
+	if err := limits.Table(table); err != nil {
+		return "", fmt.Errorf("txcache: sql: the table %q %w", table, err)
 	}
+	parts := strings.Split(table, ".")
 	for i, part := range parts {
-		if part == "" || len(part) > 54 || strings.Trim(part, letters+"0123456789_") != "" || strings.Contains("0123456789", part[:1]) {
-			return "", fmt.Errorf("txcache: sql: table %q: a name is made of ASCII letters, digits and underscores, does not begin with a digit, and has 54 characters at most", table)
-		}
 		parts[i] = dialect.quote(part)
 	}
 	return strings.Join(parts, "."), nil
 }
-
-const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // A pool is where the table of some databases is.
 type pool struct {

@@ -114,6 +114,8 @@ func (t *template) of(tenant string) (dsn string, err error) {
 	return t.before + strings.ReplaceAll(t.name, inspect.SQLDatabase, text) + t.after, nil
 }
 
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // escape escapes all that could mean something in a URL.
 func escape(name string) string {
 	const plain = letters + "0123456789_-"

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,8 +163,14 @@ func (r *checkResult) write(w io.Writer) {
 }
 
 func (r *serverResult) write(w io.Writer) {
-	fmt.Fprintf(w, "\nServer %s, %s, maxmemory-policy %s, round trip %.3f ms\n\n",
-		dash(r.Software), dash(r.Role), dash(r.Policy), r.Ping)
+	fmt.Fprintf(w, "\nServer %s, ", cmp.Or(r.Software, "of a version that is not told"))
+	if r.Role != "" {
+		fmt.Fprintf(w, "%s, ", r.Role)
+	}
+	if r.Policy != "" {
+		fmt.Fprintf(w, "maxmemory-policy %s, ", r.Policy)
+	}
+	fmt.Fprintf(w, "round trip %.3f ms\n\n", r.Ping)
 	writeSteps(w, r.Steps, "refused; only this command needs it: ")
 }
 

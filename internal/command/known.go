@@ -37,7 +37,10 @@ func checkKnown(ctx context.Context, b inspect.Inspector, database string, cache
 		return err
 	}
 	if !d.Kept && len(names) == 0 {
-		return fmt.Errorf("no database called %s is known: the server keeps nothing of it%s", quoted(database), meant(ctx, b, database))
+		// One whose generations cannot be read is in the list, and a drop mends it.
+		if listed := databaseNames(ctx, b); !slices.Contains(listed, database) {
+			return fmt.Errorf("no database called %s is known: the server keeps nothing of it%s", quoted(database), didYouMean(spelling.Nearest(database, listed)))
+		}
 	}
 	if i := missing(); i >= 0 {
 		return fmt.Errorf("no cache called %s is known in %s: it was never cleared by name, and the server keeps no value of it%s",
@@ -62,15 +65,20 @@ func cachesOf(ctx context.Context, b inspect.Inspector, d *inspect.Database) ([]
 
 // meant returns the end of an error about a database of which nothing is known.
 func meant(ctx context.Context, b inspect.Inspector, database string) string {
+	return didYouMean(spelling.Nearest(database, databaseNames(ctx, b)))
+}
+
+// databaseNames returns the names of the databases of which the server keeps something.
+func databaseNames(ctx context.Context, b inspect.Inspector) []string {
 	databases, err := b.Databases(ctx)
 	if err != nil {
-		return "" // the error that there is says enough
+		return nil // the error that there is says enough
 	}
 	names := make([]string, len(databases))
 	for i, d := range databases {
 		names[i] = d.Name
 	}
-	return didYouMean(spelling.Nearest(database, names))
+	return names
 }
 
 func didYouMean(name string) string {

@@ -52,6 +52,28 @@ func TestMisspeltNamesAreNotKnown(t *testing.T) {
 	w.must("drop", "shpo", "--yes", "--force")
 }
 
+// A database whose generations are damaged is listed, so it is known, and a drop mends it.
+func TestADamagedDatabaseIsKnown(t *testing.T) {
+	server := redistest.Start(t)
+	w := inWorld(t, onRedis(server.URI(), ""))
+	for _, command := range [][]string{{"drop", "shop", "--yes"}, {"clear", "shop", "--all"}} {
+		server.Do("HSET", "txcache:shop:@", "e", "damaged")
+		if out := w.must("databases"); !strings.Contains(out, "shop") {
+			t.Fatalf("databases lists\n%s", out)
+		}
+		for _, line := range []string{"get shop users 42", "keys shop users", "clear shop users"} {
+			if _, messages, code := w.run("", strings.Fields(line)...); code != exitFailed || strings.Contains(messages, "did you mean shop") {
+				t.Errorf("%s: exit code %d, messages %q", line, code, messages)
+			}
+		}
+		w.must(command...)
+	}
+	w.must("clear", "shop", "users", "--force")
+	if out := w.must("caches", "shop"); !strings.Contains(out, "users") {
+		t.Errorf("after the clear there is\n%s", out)
+	}
+}
+
 // priceKey is a key that is a struct.
 type priceKey struct {
 	Product int

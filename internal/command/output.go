@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -62,9 +61,6 @@ func names(list []string) string {
 	}
 	return strings.Join(all, ", ")
 }
-
-// dash returns text, or a dash in place of none.
-func dash(text string) string { return cmp.Or(text, "-") }
 
 // quotedToken returns a token as a terminal can take it, or a dash in place of none.
 func quotedToken(text string) string {

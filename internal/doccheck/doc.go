@@ -11,6 +11,7 @@
 //   - A block of TOML is a configuration.
 //   - A block of shell is commands, from the root; what go is told to run, and the
 //     folders it is told to go to, are there.
+//   - docs/metrics.md lists the message of each log record, and no other.
 //   - docs/README.md, the index, has one link to each page below docs.
 //   - Each sentence of README.md, doc.go and docs/guarantees.md stands in
 //     testdata/promises.txt, with the tests that hold it, or as no promise. A

@@ -2,7 +2,9 @@
 package limits
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -14,6 +16,25 @@ const (
 	DefaultWait = 2 * time.Second
 	LongestWait = 20 * time.Second
 )
+
+// ShortestFence is the shortest lease of a fence: its owner renews it meanwhile.
+const ShortestFence = 100 * time.Millisecond
+
+// Table returns an error unless name can be that of the table of class sql, perhaps with
+// the name of a schema in front.
+func Table(name string) error {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+	parts := strings.Split(name, ".")
+	if len(parts) > 2 {
+		return errors.New("has more than a schema in front of its name")
+	}
+	for _, part := range parts {
+		if part == "" || len(part) > 54 || strings.Trim(part, plain) != "" || strings.Contains("0123456789", part[:1]) {
+			return errors.New("is no such name: ASCII letters, digits and underscores, no digit at first, and 54 characters at most")
+		}
+	}
+	return nil
+}
 
 // MaxName is how many bytes the name of a database or of a cache may have,
 // and the prefix of a deployment: as many as web servers take for a URL or a

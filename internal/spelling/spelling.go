@@ -8,6 +8,9 @@ import "strings"
 func Nearest(name string, names []string) string {
 	best, least := "", 1+min(2, len(name)/3)
 	for _, other := range names {
+		if other == name { // it is not misspelt
+			continue
+		}
 		if strings.EqualFold(name, other) {
 			return other
 		}
