@@ -2,7 +2,6 @@ package txcache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -140,13 +139,11 @@ func (tx *Tx) OpenSavepoint() (end func(keep bool), err error) {
 // Commit ends the transaction and makes visible what it set and cleared. Where
 // there is a database transaction, use CommitWith.
 func (tx *Tx) Commit(ctx context.Context) error {
-	tx.made()
-	given(ctx)
-	return tx.commit(ctx, nil)
+	return tx.CommitWith(ctx, nil)
 }
 
 // CommitWith commits the database transaction by calling commit, and what the
-// transaction set and cleared with it:
+// transaction set and cleared with it. A commit that is nil is none, as with Commit.
 //
 //  1. The cleared caches, the deleted keys and the cleared tags are fenced: every
 //     transaction that begins from now on, in any process, reads them from the
@@ -182,26 +179,15 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // An error that wraps several is definite if each of them is.
 //
 // CommitWith returns the error of commit, as it is, or an error that says why commit
-// was not called: ErrTxDone or ErrClosed, an error that wraps ErrUnavailable, if
-// ctx was done one that wraps the reason, or that commit is nil. After a clear that was
-// refused, as in a read-only transaction, it returns the error of that clear. The transaction is
+// was not called: ErrTxDone or ErrClosed, an error that wraps ErrUnavailable, or if
+// ctx was done one that wraps the reason. After a clear that was refused, as in a
+// read-only transaction, it returns the error of that clear. The transaction is
 // finished in any case. If commit panics, so does CommitWith, after step 3; the
 // commit is in doubt unless the panic's value is an error that says otherwise. In a
 // read-only transaction, and where nothing was cleared, there are only steps 2 and 4.
 func (tx *Tx) CommitWith(ctx context.Context, commit func(context.Context) error) error {
 	tx.made()
 	given(ctx)
-	if commit == nil { // nothing would be committed but the cache: P2
-		if err := tx.rollback(ctx); err != nil {
-			return err
-		}
-		return errors.New("txcache: CommitWith needs the database's commit; it got nil, and has rolled back. Commit is for a transaction without one")
-	}
-	return tx.commit(ctx, commit)
-}
-
-// commit is CommitWith, or Commit without a commit of the database.
-func (tx *Tx) commit(ctx context.Context, commit func(context.Context) error) error {
 	t := tx.h.Transaction
 	if !t.End() {
 		return ErrTxDone

@@ -245,8 +245,8 @@ func TestStatusOfACallerThatGivesUp(t *testing.T) {
 	storetest.Clear(t, tx, storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := tx.Commit(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("Commit = %v", err)
+	if err := tx.CommitWith(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("CommitWith = %v", err)
 	}
 	if s := store.Status(); s.Refused != 0 || s.Fences != 0 {
 		t.Errorf("Status is %+v", s)

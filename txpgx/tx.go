@@ -187,7 +187,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 			t.cache.Rollback()
 			return fmt.Errorf("txcache: database %q was not asked to commit: %w", t.database, context.Cause(ctx))
 		}
-		return t.cache.Commit(ctx)
+		return t.cache.CommitWith(ctx, nil)
 	}
 	sent, definite := false, false
 	var answer error

@@ -25,12 +25,4 @@ var misuseGuards = []guard{{
 	text:    "w.record(0, func() { w.refused = before })",
 	gone:    "_ = before",
 	by:      "TestARefusedClearFailsItsCommit",
-}, {
-	name:    "a commit with nothing to call is refused",
-	keeps:   "P2",
-	without: "Others read what a transaction has set whose rows were never committed.",
-	file:    "tx.go",
-	text:    "	if commit == nil { // nothing would be committed but the cache: P2\n",
-	gone:    "	if false {\n",
-	by:      "TestCommitWithNothingIsRefused",
 }}
