@@ -112,17 +112,23 @@ func TestAFailureOfARaceIsTold(t *testing.T) {
 		"that is wrong at random":    moody(baseline.CacheAside.Open),
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := history.Options{Seed: rand.Uint64(), Steps: 100_000, Driver: history.Race, Patience: time.Second}
-			_, err := history.Check(t.Context(), open, o)
-			var f *history.Failure
-			if !errors.As(err, &f) {
-				t.Fatalf("Check of a wrong cache: %v", err)
+			// What went wrong once may go well whenever it is played again, if seldom in any order.
+			for tries := 10; ; tries-- {
+				o := history.Options{Seed: rand.Uint64(), Steps: 100_000, Driver: history.Race, Patience: time.Second}
+				_, err := history.Check(t.Context(), open, o)
+				var f *history.Failure
+				if !errors.As(err, &f) {
+					t.Fatalf("Check of a wrong cache: %v", err)
+				}
+				untold := strings.Contains(err.Error(), "it cannot be told")
+				if strings.HasSuffix(name, "at random") && untold || strings.Contains(err.Error(), "VIOLATES") {
+					t.Logf("a story of %d steps", f.Steps)
+					return
+				}
+				if !untold || tries == 1 {
+					t.Fatalf("the failure is not told: %v", err)
+				}
 			}
-			// What went wrong at random may go well whenever it is played again.
-			if !strings.Contains(err.Error(), "VIOLATES") && !(strings.HasSuffix(name, "at random") && strings.Contains(err.Error(), "it cannot be told")) {
-				t.Fatalf("the failure is not told: %v", err)
-			}
-			t.Logf("a story of %d steps", f.Steps)
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Sentinels are a master with one replica, and a Sentinel that watches them.
@@ -54,7 +55,14 @@ sentinel failover-timeout %[3]s 1500
 func (s *Sentinels) AwaitInSync() {
 	s.Replica.t.Helper()
 	s.Replica.Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, s.Replica) })
-	s.Master.Do("wait", 1, 5000)
+	// The Sentinel closes the connections of a server that changes its role.
+	s.Master.Await("to be followed", func(ctx context.Context) error {
+		n, err := s.Master.client.Wait(ctx, 1, 5*time.Second).Result()
+		if err == nil && n < 1 {
+			err = errors.New("no replica has all")
+		}
+		return err
+	})
 }
 
 // AwaitFailover waits until the replica has been made the master.
