@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Sentinels are a master with one replica, and a Sentinel that watches them.
@@ -55,9 +57,8 @@ sentinel failover-timeout %[3]s 1500
 func (s *Sentinels) AwaitInSync() {
 	s.Replica.t.Helper()
 	s.Replica.Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, s.Replica) })
-	// The Sentinel closes the connections of a server that changes its role.
 	s.Master.Await("to be followed", func(ctx context.Context) error {
-		n, err := s.Master.client.Wait(ctx, 1, 5*time.Second).Result()
+		n, err := s.Master.client.Wait(ctx, 1, time.Second).Result()
 		if err == nil && n < 1 {
 			err = errors.New("no replica has all")
 		}
@@ -65,13 +66,15 @@ func (s *Sentinels) AwaitInSync() {
 	})
 }
 
-// AwaitFailover waits until the replica has been made the master.
+// AwaitFailover waits until the replica has been made the master, and the Sentinel is done with that: who is
+// named by get-master-addr-by-name earlier may be made a replica again.
 func (s *Sentinels) AwaitFailover() {
 	s.Replica.t.Helper()
 	s.Sentinel.Await("to fail over", func(ctx context.Context) error {
-		v, err := s.Sentinel.client.Do(ctx, "sentinel", "get-master-addr-by-name", MasterName).StringSlice()
-		if err == nil && (len(v) != 2 || v[1] != strconv.Itoa(s.Replica.port)) {
-			err = fmt.Errorf("the master is at %v", v)
+		cmd := redis.NewMapStringStringCmd(ctx, "sentinel", "master", MasterName)
+		err := s.Sentinel.client.Process(ctx, cmd)
+		if m := cmd.Val(); err == nil && (m["port"] != strconv.Itoa(s.Replica.port) || m["flags"] != "master") {
+			err = fmt.Errorf("the master is %v", m)
 		}
 		return err
 	})

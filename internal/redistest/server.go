@@ -2,7 +2,9 @@ package redistest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -179,6 +181,11 @@ func (s *Server) signal(signal syscall.Signal) {
 func (s *Server) Do(args ...any) any {
 	s.t.Helper()
 	v, err := s.client.Do(context.Background(), args...).Result()
+	// A Sentinel has its servers close connections when their roles change, some in a row.
+	for tries := 0; errors.Is(err, io.EOF) && tries < 100; tries++ {
+		time.Sleep(10 * time.Millisecond)
+		v, err = s.client.Do(context.Background(), args...).Result()
+	}
 	if err != nil {
 		s.t.Fatalf("%s: %v: %v", s.Addr, args[0], err)
 	}
