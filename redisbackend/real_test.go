@@ -94,11 +94,20 @@ func open(t *testing.T, cfg *config.Config) *redisbackend.Backend {
 	return b
 }
 
+// onlyElsewhere skips what differs from other tests of rules in where the server is, not in what runs at the same time.
+func onlyElsewhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the rules are tried by this way to learn of changes, and on a cluster, by other tests; without -short it runs")
+	}
+}
+
 func TestRulesOverRedis(t *testing.T) { rules(t, redistest.Start(t).URI(), config.SyncBegin, 0) }
 func TestRulesOverCluster(t *testing.T) {
+	onlyElsewhere(t)
 	rules(t, redistest.StartCluster(t).URI(), config.SyncBegin, 0)
 }
 func TestRulesOverSentinel(t *testing.T) {
+	onlyElsewhere(t)
 	rules(t, redistest.StartSentinels(t).URI(), config.SyncBegin, 0)
 }
 
@@ -109,6 +118,7 @@ func TestRulesOverClusterByLease(t *testing.T) {
 	rules(t, redistest.StartCluster(t).URI(), config.SyncLease, 0)
 }
 func TestRulesOverSentinelByLease(t *testing.T) {
+	onlyElsewhere(t)
 	rules(t, redistest.StartSentinels(t).URI(), config.SyncLease, 0)
 }
 func TestRulesOverRedisByChannel(t *testing.T) {
