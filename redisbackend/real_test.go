@@ -63,8 +63,8 @@ func rules(t *testing.T, uri string, mode config.Sync, staleness time.Duration) 
 	}
 }
 
-// apart returns the rule that looks for goroutines that are left behind, whoever started them, and those that
-// may run beside others.
+// apart returns the rule that looks for goroutines that are left behind, which would find those of other tests,
+// and the rules that may run beside others.
 func apart() (alone backendtest.Rule, all []backendtest.Rule) {
 	all = backendtest.Rules()
 	i := slices.IndexFunc(all, func(r backendtest.Rule) bool { return r.Name == "close-ends-every-goroutine" })
@@ -94,20 +94,20 @@ func open(t *testing.T, cfg *config.Config) *redisbackend.Backend {
 	return b
 }
 
-// onlyElsewhere skips what differs from other tests of rules in where the server is, not in what runs at the same time.
-func onlyElsewhere(t *testing.T) {
+// isCombined skips, in a short run, a kind of server and a way to learn of changes that other tests try apart.
+func isCombined(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the rules are tried by this way to learn of changes, and on a cluster, by other tests; without -short it runs")
+		t.Skip("this kind of server is tried with sync = \"lease\", and this sync on a single server; without -short it runs")
 	}
 }
 
 func TestRulesOverRedis(t *testing.T) { rules(t, redistest.Start(t).URI(), config.SyncBegin, 0) }
 func TestRulesOverCluster(t *testing.T) {
-	onlyElsewhere(t)
+	isCombined(t)
 	rules(t, redistest.StartCluster(t).URI(), config.SyncBegin, 0)
 }
 func TestRulesOverSentinel(t *testing.T) {
-	onlyElsewhere(t)
+	isCombined(t)
 	rules(t, redistest.StartSentinels(t).URI(), config.SyncBegin, 0)
 }
 
@@ -118,7 +118,6 @@ func TestRulesOverClusterByLease(t *testing.T) {
 	rules(t, redistest.StartCluster(t).URI(), config.SyncLease, 0)
 }
 func TestRulesOverSentinelByLease(t *testing.T) {
-	onlyElsewhere(t)
 	rules(t, redistest.StartSentinels(t).URI(), config.SyncLease, 0)
 }
 func TestRulesOverRedisByChannel(t *testing.T) {

@@ -110,7 +110,7 @@ func (c *Cluster) Failover(i int) {
 	c.Masters[i], c.Replicas[i] = c.Replicas[i], c.Masters[i]
 	c.Replicas[i].Restart()
 	replica, master := c.Replicas[i], c.Masters[i].Do("cluster", "myid")
-	asked, times, pause := time.Now().Add(time.Second), 0, time.Second // mostly it hears by itself who has taken its place
+	asked, times, pause := time.Now().Add(time.Second), 0, time.Second // mostly the gossip of the cluster makes it a replica before
 	replica.Await("to be in sync", func(ctx context.Context) error {
 		err := inSync(ctx, replica)
 		if err == nil || time.Since(asked) < pause {

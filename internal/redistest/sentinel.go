@@ -66,8 +66,8 @@ func (s *Sentinels) AwaitInSync() {
 	})
 }
 
-// AwaitFailover waits until the replica has been made the master, and the Sentinel is done with that: who is
-// named by get-master-addr-by-name earlier may be made a replica again.
+// AwaitFailover waits until the replica has been made the master, and the failover of the Sentinel is over.
+// SENTINEL GET-MASTER-ADDR-BY-NAME tells of the next master earlier, when the old one can still take its place again.
 func (s *Sentinels) AwaitFailover() {
 	s.Replica.t.Helper()
 	s.Sentinel.Await("to fail over", func(ctx context.Context) error {
