@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -57,13 +56,7 @@ sentinel failover-timeout %[3]s 1500
 func (s *Sentinels) AwaitInSync() {
 	s.Replica.t.Helper()
 	s.Replica.Await("to be in sync", func(ctx context.Context) error { return inSync(ctx, s.Replica) })
-	s.Master.Await("to be followed", func(ctx context.Context) error {
-		n, err := s.Master.client.Wait(ctx, 1, time.Second).Result()
-		if err == nil && n < 1 {
-			err = errors.New("no replica has all")
-		}
-		return err
-	})
+	s.Master.Do("wait", 1, 5000)
 }
 
 // AwaitFailover waits until the replica has been made the master, and the failover of the Sentinel is over.

@@ -181,7 +181,7 @@ func (s *Server) signal(signal syscall.Signal) {
 func (s *Server) Do(args ...any) any {
 	s.t.Helper()
 	v, err := s.client.Do(context.Background(), args...).Result()
-	// A Sentinel has its servers close connections when their roles change, some in a row.
+	// A Sentinel has a server close its connections whenever it sets it up.
 	for tries := 0; errors.Is(err, io.EOF) && tries < 100; tries++ {
 		time.Sleep(10 * time.Millisecond)
 		v, err = s.client.Do(context.Background(), args...).Result()
