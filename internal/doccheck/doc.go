@@ -13,9 +13,9 @@
 //     folders it is told to go to, are there.
 //   - docs/metrics.md lists the message of each log record, and no other.
 //   - docs/README.md, the index, has one link to each page below docs.
-//   - Each sentence of README.md, doc.go and docs/guarantees.md stands in
-//     testdata/promises.txt, with the tests that hold it, or as no promise. A
-//     sentence that is changed or added must be listed anew.
+//   - Each sentence of README.md, doc.go and the pages that have a list in testdata/promises
+//     stands there, with the tests that hold it, or as no promise. A sentence that is
+//     changed or added must be listed anew.
 //   - The models in docs/model do what their page says: each run that must hold holds,
 //     each rule that is taken out is missed, and the code that is named for a step is there.
 //     This needs Spin and gcc, and takes a minute or two.

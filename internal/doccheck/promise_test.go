@@ -18,17 +18,23 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// What testdata/promises.txt lists is all that these texts say. Its first lines
-// tell its form.
-var promising = []string{"README.md", "doc.go", "docs/guarantees.md"}
+// Each file of testdata/promises lists what one text says, and what holds it: docs_sql.md.txt that of docs/sql.md.
+// Under each sentence or row of a table stand the tests that fail if it is not true, after
+// the folder they are in, or "no promise": it explains, advises, leads elsewhere or says
+// what is not promised. A section that is said to be no promise has none in it.
+const promises = "testdata/promises"
 
 func TestEveryPromiseIsHeldByATest(t *testing.T) {
-	list, err := os.ReadFile("testdata/promises.txt")
-	if err != nil {
-		t.Fatal(err)
+	lists, err := filepath.Glob(promises + "/*.txt")
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("%d lists: %v", len(lists), err)
 	}
-	var said []sentence
-	for _, name := range promising {
+	for _, path := range lists {
+		list, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.Replace(strings.TrimSuffix(filepath.Base(path), ".txt"), "_", "/", 1)
 		source, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
@@ -40,10 +46,9 @@ func TestEveryPromiseIsHeldByATest(t *testing.T) {
 			}
 			source = []byte(f.Doc.Text())
 		}
-		said = append(said, sentences(name, source)...)
-	}
-	for _, problem := range unheld(said, string(list), testsOf) {
-		t.Error(problem)
+		for _, problem := range unheld(sentences(name, source), string(list), testsOf) {
+			t.Error(problem)
+		}
 	}
 }
 
