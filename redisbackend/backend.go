@@ -104,6 +104,8 @@ type Backend struct {
 	naming     sync.Mutex // for changing those two
 	versions   atomic.Uint64
 	links      links
+	waiters    sync.Pool // of *waiter: each call needs one, for as long as it waits
+	timers     sync.Pool // of *time.Timer
 	sizes      sizes
 	subscriber subscriber
 	garbage    garbage
@@ -172,6 +174,8 @@ func newBackend(client redis.UniversalClient, opts *Options, onlyValues bool) (*
 	b.layout = newLayout(b.options.Prefix)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.links.init(b)
+	b.waiters.New = func() any { return newWaiter() }
+	b.timers.New = func() any { return newTimer() }
 	b.garbage.init()
 	if b.options.Channel || b.options.Lease {
 		b.subscriber.start(b)

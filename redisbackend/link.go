@@ -3,6 +3,7 @@ package redisbackend
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type link struct {
 type request struct {
 	key       string // one that the server is to be found by
 	cmds      []redis.Cmder
+	gets      []*get      // that are sent after cmds
 	bytes     int         // that commands and replies carry, about
 	abandoned atomic.Bool // nobody waits for it any more
 
@@ -84,10 +86,10 @@ func (l *link) start(r *request, inline bool) {
 	l.inFlight++
 	l.mu.Unlock()
 	if inline {
-		l.send([]*request{r}, r.cmds)
+		l.send([]*request{r})
 		l.release()
 	} else if !l.b.spawn(func() {
-		l.send([]*request{r}, r.cmds)
+		l.send([]*request{r})
 		l.drain()
 	}) {
 		r.finish(backend.ErrClosed)
@@ -113,7 +115,8 @@ func (l *link) release() {
 // drain sends what is queued until nothing is.
 func (l *link) drain() {
 	for {
-		batch, cmds := l.dequeue()
+		runtime.Gosched() // who is about to ask goes along
+		batch := l.dequeue()
 		if batch == nil {
 			return
 		}
@@ -123,16 +126,16 @@ func (l *link) drain() {
 			}
 			continue
 		}
-		l.send(batch, cmds)
+		l.send(batch)
 	}
 }
 
 // dequeue takes the requests of the next pipeline from the queue; nil ends drain.
-func (l *link) dequeue() (batch []*request, cmds []redis.Cmder) {
+func (l *link) dequeue() (batch []*request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	bytes := 0
-	for len(l.queue) > 0 && len(cmds) < batchSize {
+	cmds, bytes := 0, 0
+	for len(l.queue) > 0 && cmds < batchSize {
 		r := l.queue[0]
 		if batch != nil && bytes+r.bytes > l.maxBytes {
 			break
@@ -140,18 +143,18 @@ func (l *link) dequeue() (batch []*request, cmds []redis.Cmder) {
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
 		if !r.abandoned.Load() {
-			batch, cmds, bytes = append(batch, r), append(cmds, r.cmds...), bytes+r.bytes
+			batch, cmds, bytes = append(batch, r), cmds+len(r.cmds)+len(r.gets), bytes+r.bytes
 		}
 	}
 	if batch == nil {
 		l.queue = nil
 		l.inFlight--
 	}
-	return batch, cmds
+	return batch
 }
 
 // send carries out a batch.
-func (l *link) send(batch []*request, cmds []redis.Cmder) {
+func (l *link) send(batch []*request) {
 	if l == l.control.parts {
 		if wait := time.Duration(l.nextSend.Load()) - l.b.now(); wait > 0 {
 			l.b.pause(wait)
@@ -159,11 +162,15 @@ func (l *link) send(batch []*request, cmds []redis.Cmder) {
 		defer l.pace(l.b.now())
 	}
 	start := l.b.now()
-	err := l.exec(cmds)
+	p := l.pipeline(batch)
+	err := l.exec(p.cmds)
 	if isConnectionLost(err) {
 		// The server closed a connection that was idle, or has restarted.
-		clearErrors(cmds)
-		err = l.exec(cmds)
+		clearErrors(p.cmds)
+		err = l.exec(p.cmds)
+	}
+	if err == nil && !p.answer() && len(batch) > 1 {
+		err = l.getApart(batch)
 	}
 	switch {
 	case err == nil:
@@ -227,7 +234,7 @@ func (l *link) sendEach(batch []*request, err error) {
 	}
 	for _, r := range batch {
 		clearErrors(r.cmds)
-		l.send([]*request{r}, r.cmds)
+		l.send([]*request{r})
 	}
 }
 
@@ -270,8 +277,12 @@ func (l *link) await(ctx context.Context, key string, done <-chan struct{}) erro
 		return nil
 	default:
 	}
-	timer := time.NewTimer(l.b.options.Timeout)
-	defer timer.Stop()
+	timer := l.b.timers.Get().(*time.Timer)
+	timer.Reset(l.b.options.Timeout)
+	defer func() {
+		timer.Stop()
+		l.b.timers.Put(timer)
+	}()
 	select {
 	case <-done:
 		return nil
@@ -306,16 +317,36 @@ func (b *Backend) do(ctx context.Context, key string, cmds ...redis.Cmder) error
 // do sends r and waits for the replies. After an error its commands must be
 // left alone.
 func (l *link) do(ctx context.Context, r *request) error {
-	var failure error
-	done := make(chan struct{})
-	r.finish = func(err error) {
-		failure = err
-		close(done)
-	}
+	w := l.b.waiters.Get().(*waiter)
+	r.finish = w.finish
 	l.start(r, l.b.mayBlock(ctx))
-	if err := l.await(ctx, r.key, done); err != nil {
+	if err := l.await(ctx, r.key, w.done); err != nil {
 		r.abandoned.Store(true)
-		return err
+		return err // w is left to r, which has yet to finish
 	}
-	return failure
+	err := w.err
+	l.b.waiters.Put(w)
+	return err
+}
+
+// A waiter is where a call waits for one request to finish.
+type waiter struct {
+	done   chan struct{} // has room for one
+	err    error         // valid once done
+	finish func(error)
+}
+
+func newWaiter() *waiter {
+	w := &waiter{done: make(chan struct{}, 1)}
+	w.finish = func(err error) {
+		w.err = err
+		w.done <- struct{}{}
+	}
+	return w
+}
+
+func newTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }

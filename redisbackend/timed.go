@@ -22,24 +22,20 @@ func (b *Backend) GetTimed(ctx context.Context, keys []backend.Key) ([][]byte, [
 	return data, left, err
 }
 
-// getTimed gets keys, and for how long each is kept, in one round trip to each
-// server.
-func (b *Backend) getTimed(ctx context.Context, keys []backend.Key, data [][]byte, left []time.Duration, size *size) error {
-	names := make([]string, 0, 2*len(keys))
-	cmds := make([]redis.Cmder, 0, 2*len(keys))
-	for i := range keys {
-		name := b.layout.value(&keys[i])
-		names = append(names, name, name)
-		cmds = append(cmds,
-			redis.NewDurationCmd(context.Background(), time.Millisecond, "pttl", name),
-			redis.NewStringCmd(context.Background(), "get", name))
+// pttls returns the commands that ask for how long each of names is kept.
+func pttls(names []string) []redis.Cmder {
+	cmds := make([]redis.Cmder, len(names))
+	for i, name := range names {
+		cmds[i] = redis.NewDurationCmd(context.Background(), time.Millisecond, "pttl", name)
 	}
-	if err := b.scatter(ctx, names, cmds, int(size.bytes.Load())/2); err != nil { // PTTL answers with next to nothing
-		return err
-	}
-	for i := range keys {
+	return cmds
+}
+
+// readTimes sets left to what the server has answered to cmds.
+func (b *Backend) readTimes(cmds []redis.Cmder, left []time.Duration) error {
+	for i, cmd := range cmds {
 		var err error
-		left[i], err = cmds[2*i].(*redis.DurationCmd).Result()
+		left[i], err = cmd.(*redis.DurationCmd).Result()
 		if redis.HasErrorPrefix(err, "NOPERM") {
 			if !b.warnedPTTL.Swap(true) {
 				b.options.Logger.Warn("txcache: the user may not run PTTL, so values of caches with a Duration are not shared; docs/redis.md has the rights", "error", err)
@@ -48,12 +44,6 @@ func (b *Backend) getTimed(ctx context.Context, keys []backend.Key, data [][]byt
 		}
 		if err != nil {
 			return fmt.Errorf("txcache: redis: %w", err)
-		}
-		if left[i] == gone {
-			continue // what came since is looked up again
-		}
-		if data[i], err = dataOf(cmds[2*i+1].(*redis.StringCmd)); err != nil {
-			return err
 		}
 	}
 	return nil

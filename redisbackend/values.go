@@ -14,12 +14,8 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 )
 
-// multiGet is how many values one MGET asks for, so that none keeps the server
-// busy for long, and maxGets how many MGETs go together.
-const (
-	multiGet = 250
-	maxGets  = 4
-)
+// maxGets is how many MGETs go together.
+const maxGets = 4
 
 // Get returns the data kept under keys, in one round trip to each server unless
 // it is much. A key that holds something else than a string holds nothing. With
@@ -77,20 +73,32 @@ func mustGiveUp(ctx context.Context, err error) bool {
 
 // getSome gets keys in one round trip to each server.
 func (b *Backend) getSome(ctx context.Context, keys []backend.Key, data [][]byte, left []time.Duration, size *size) (err error) {
-	switch {
-	case left != nil:
-		err = b.getTimed(ctx, keys, data, left, size)
-	case len(keys) == 1:
-		key := b.layout.value(&keys[0])
-		cmd := redis.NewStringCmd(context.Background(), "get", key)
-		r := &request{key: key, cmds: []redis.Cmder{cmd}, bytes: int(size.bytes.Load())}
-		if err = b.links.of(key).values.do(ctx, r); err == nil {
-			data[0], err = dataOf(cmd)
+	names, gets := make([]string, len(keys)), make([]get, len(keys))
+	for i := range keys {
+		names[i] = b.layout.value(&keys[i])
+		gets[i].name = names[i]
+	}
+	var times []redis.Cmder
+	if left != nil {
+		times = pttls(names)
+	}
+	err = b.spread(ctx, names, func(r *request, i int) {
+		if times != nil {
+			r.cmds = append(r.cmds, times[i])
 		}
-	case b.cluster == nil:
-		err = b.getFromOne(ctx, keys, data, size)
-	default:
-		err = b.getFromCluster(ctx, keys, data, size)
+		r.gets = append(r.gets, &gets[i])
+		r.bytes += int(size.bytes.Load())
+	})
+	if err == nil && left != nil {
+		err = b.readTimes(times, left)
+	}
+	for i := range gets {
+		if err != nil {
+			break
+		}
+		if left == nil || left[i] != gone { // what came since is looked up again
+			data[i], err = gets[i].data, gets[i].err
+		}
 	}
 	switch {
 	case err == nil:
@@ -99,68 +107,6 @@ func (b *Backend) getSome(ctx context.Context, keys []backend.Key, data [][]byte
 		size.note(1, batchBytes) // each may be larger than was thought
 	}
 	return err
-}
-
-// getFromOne gets keys of one server.
-func (b *Backend) getFromOne(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
-	cmds := make([]redis.Cmder, 0, (len(keys)+multiGet-1)/multiGet)
-	for start := 0; start < len(keys); start += multiGet {
-		part := keys[start:min(start+multiGet, len(keys))]
-		args := make([]any, 1, 1+len(part))
-		args[0] = "mget"
-		for i := range part {
-			args = append(args, b.layout.value(&part[i]))
-		}
-		cmds = append(cmds, redis.NewSliceCmd(context.Background(), args...))
-	}
-	r := &request{cmds: cmds, bytes: len(keys) * int(size.bytes.Load())}
-	if err := b.links.first.values.do(ctx, r); err != nil {
-		return err
-	}
-	for i, cmd := range cmds {
-		values, err := cmd.(*redis.SliceCmd).Result()
-		if err != nil {
-			return fmt.Errorf("txcache: redis: %w", err)
-		}
-		for j, value := range values {
-			if text, ok := value.(string); ok && i*multiGet+j < len(data) {
-				data[i*multiGet+j] = []byte(text)
-			}
-		}
-	}
-	return nil
-}
-
-// getFromCluster gets keys of a cluster.
-func (b *Backend) getFromCluster(ctx context.Context, keys []backend.Key, data [][]byte, size *size) error {
-	names := make([]string, len(keys))
-	cmds := make([]redis.Cmder, len(keys))
-	for i := range keys {
-		names[i] = b.layout.value(&keys[i])
-		cmds[i] = redis.NewStringCmd(context.Background(), "get", names[i])
-	}
-	if err := b.scatter(ctx, names, cmds, int(size.bytes.Load())); err != nil {
-		return err
-	}
-	var err error
-	for i, cmd := range cmds {
-		if data[i], err = dataOf(cmd.(*redis.StringCmd)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dataOf returns the data of the reply to a GET.
-func dataOf(cmd *redis.StringCmd) ([]byte, error) {
-	data, err := cmd.Bytes()
-	switch {
-	case err == nil:
-		return data, nil
-	case errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE"):
-		return nil, nil
-	}
-	return nil, fmt.Errorf("txcache: redis: %w", err)
 }
 
 // Largest returns how long a value may be; a longer one is not kept.
@@ -296,19 +242,31 @@ func (b *Backend) elapsed(called time.Duration) time.Duration {
 }
 
 // scatter sends each command, which carries so many bytes, to the server of its
-// key, to all servers at once. They have to do with values, or may fail as if.
+// key, as spread does.
 func (b *Backend) scatter(ctx context.Context, keys []string, cmds []redis.Cmder, bytes int) error {
+	return b.spread(ctx, keys, func(r *request, i int) {
+		r.cmds = append(r.cmds, cmds[i])
+		r.bytes += bytes
+	})
+}
+
+// spread sends what add puts into a request for each of names to the server of that key, to all servers
+// at once. It has to do with values, or may fail as if.
+func (b *Backend) spread(ctx context.Context, names []string, add func(r *request, i int)) error {
 	if b.cluster == nil {
-		return b.links.first.values.do(ctx, &request{key: keys[0], cmds: cmds, bytes: bytes * len(cmds)})
+		r := &request{key: names[0]}
+		for i := range names {
+			add(r, i)
+		}
+		return b.links.first.values.do(ctx, r)
 	}
 	parts := map[*link]*request{}
-	for i, key := range keys {
-		l := b.links.of(key).values
+	for i, name := range names {
+		l := b.links.of(name).values
 		if parts[l] == nil {
-			parts[l] = &request{key: key}
+			parts[l] = &request{key: name}
 		}
-		parts[l].cmds = append(parts[l].cmds, cmds[i])
-		parts[l].bytes += bytes
+		add(parts[l], i)
 	}
 	var mu sync.Mutex
 	var first error

@@ -35,6 +35,14 @@ var bulkGuards = []guard{{
 	gone:    `wait = min(wait, longestWait)`,
 	by:      "TestProbesOfValuesBecomeRare",
 }, {
+	name:    "redis: a key that may not be read is refused alone",
+	keeps:   "P7",
+	without: "One key that the server's user may not read makes the values of all tenants misses that are asked for at the same time.",
+	file:    "redisbackend/link.go",
+	text:    "	if err == nil && !p.answer() && len(batch) > 1 {\n		err = l.getApart(batch)\n	}\n",
+	gone:    "	if err == nil {\n		p.answer()\n	}\n",
+	by:      "TestAKeyThatMayNotBeReadConcernsNobodyElse",
+}, {
 	name:    "redis: a request that the server refuses is refused alone",
 	keeps:   "P7",
 	without: "One value over which the server closes the connection makes the values of all tenants misses.",

@@ -211,7 +211,7 @@ var layoutGuards = []guard{{
 	name:    "redis: a foreign key is a miss",
 	keeps:   "P9",
 	without: "A key that holds a list makes look-ups fail.",
-	file:    "redisbackend/values.go",
+	file:    "redisbackend/pipeline.go",
 	text:    ` || redis.HasErrorPrefix(err, "WRONGTYPE"):`,
 	gone:    `:`,
 	by:      "TestForeignDataUnderAValueKey",

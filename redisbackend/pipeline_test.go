@@ -1,0 +1,122 @@
+package redisbackend_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-dad15c92/txcache/backend"
+)
+
+// busied makes both lanes of values busy, until release is called; then all that was asked for meanwhile goes together.
+func busied(t *testing.T, p *process, g *gate, all *sync.WaitGroup) (release func()) {
+	t.Helper()
+	get, set := g.hold(g.before, "get"), g.hold(g.before, "set")
+	all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{keyIn("c", "a")}) })
+	all.Go(func() { _ = p.Set(t.Context(), []backend.Value{{Key: keyIn("c", "b"), Data: []byte("x")}}) })
+	synctest.Wait()
+	return func() {
+		get()
+		set()
+	}
+}
+
+// What many callers ask for at once goes as one command, whoever else asks, and each gets its own.
+func TestWhatIsAskedForTogetherIsOneCommand(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		settled(t, p)
+		const callers = 20
+		for i := range callers {
+			mustSet(t, p.Backend, keyIn("c", fmt.Sprint(i)), fmt.Append(nil, "value ", i))
+		}
+		mustSet(t, p.Backend, keyIn("c", "empty"), []byte{})
+		g := newGate(p.client)
+		var all sync.WaitGroup
+		release := busied(t, p, g, &all)
+		for i := range callers {
+			all.Go(func() {
+				keys := []backend.Key{keyIn("c", fmt.Sprint(i)), keyIn("c", "none"), keyIn("c", "empty")}[:1+2*(i%2)]
+				data, err := p.Get(t.Context(), keys)
+				if err != nil || string(data[0]) != fmt.Sprint("value ", i) {
+					t.Errorf("value %d is %q, %v", i, data, err)
+				}
+				if len(data) == 3 && (data[1] != nil || data[2] == nil || len(data[2]) > 0) {
+					t.Errorf("no value is %q, and an empty one %q", data[1], data[2])
+				}
+			})
+		}
+		synctest.Wait()
+		release()
+		all.Wait()
+		if gets, mgets := g.count("get"), g.count("mget"); gets != 1 || mgets != 1 {
+			t.Errorf("%d GETs and %d MGETs were sent; want that of the caller before, and one for the others", gets, mgets)
+		}
+	})
+}
+
+// forbidding is a server whose user may not read what has to do with a key called secret.
+type forbidding struct{ passing }
+
+type noPerm struct{}
+
+func (noPerm) Error() string {
+	return "NOPERM this user has no permissions to access one of the keys used as arguments"
+}
+func (noPerm) RedisError() {}
+
+func (forbidding) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if strings.Contains(fmt.Sprint(cmd.Args()), "secret") {
+			cmd.SetErr(noPerm{})
+			return noPerm{}
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// A key that the user may not read concerns nobody but who asks for it, not even those whose keys go along (P7).
+func TestAKeyThatMayNotBeReadConcernsNobodyElse(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		settled(t, p)
+		mustSet(t, p.Backend, keyIn("c", "good"), []byte("x"))
+		g := newGate(p.client)
+		var all sync.WaitGroup
+		release := busied(t, p, g, &all)
+		p.client.AddHook(forbidding{})
+		for _, c := range []struct {
+			names []string
+			good  bool
+		}{
+			{[]string{"good"}, true},
+			{[]string{"secret"}, false},
+			{[]string{"good", "none"}, true},
+			{[]string{"good", "secret"}, false},
+			{[]string{"good"}, true},
+		} {
+			var keys []backend.Key
+			for _, name := range c.names {
+				keys = append(keys, keyIn("c", name))
+			}
+			all.Go(func() {
+				data, err := p.Get(t.Context(), keys)
+				if c.good && (err != nil || string(data[0]) != "x") {
+					t.Errorf("%q: %q, %v", c.names, data, err)
+				} else if !c.good && (err == nil || !strings.Contains(err.Error(), "NOPERM")) {
+					t.Errorf("%q: %q, %v; want to hear that it may not be read", c.names, data, err)
+				}
+			})
+		}
+		synctest.Wait()
+		release()
+		all.Wait()
+		if n := p.Stats().Failures; n > 0 {
+			t.Errorf("%d requests count as failed; the server is well", n)
+		}
+	})
+}
