@@ -150,6 +150,43 @@ func TestP2NoTraceOfARollback(t *testing.T) {
 	})
 }
 
+// A transaction finds nothing of one that has ended before it, in its own database or another, however that
+// has ended.
+func TestP2NoTraceInTheNextTransaction(t *testing.T) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.Open(t, 1, txcache.Options{Size: 10, OverlaySize: 10})[0]
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Size: 100})
+		storetest.Publish(t, store, "db", c, 1, 1)
+		for i := range 20 { // as what transactions have held may be used again, or not
+			for _, values := range []int{5, 15} { // the latter are too many for a transaction
+				tx := storetest.Begin(t, store, "other")
+				for key := range values {
+					c.Set(tx, 100+key, i)
+				}
+				if i%2 == 0 {
+					tx.Rollback()
+				} else {
+					storetest.Commit(t, tx)
+				}
+				tx = storetest.Begin(t, store, "db")
+				c.Set(tx, 2, i)
+				storetest.Hit(t, tx, c, 1, 1, "others have committed it")
+				for key := range values {
+					storetest.Miss(t, tx, c, 100+key, "it is of another database")
+				}
+				storetest.Commit(t, tx)
+				tx = storetest.BeginReadOnly(t, store, "db")
+				storetest.Hit(t, tx, c, 2, i, "it was committed")
+				storetest.Miss(t, tx, c, 100, "it is of another database")
+				tx.Rollback()
+			}
+		}
+		if c.Stats().Overflows == 0 {
+			t.Error("no transaction had too many values")
+		}
+	})
+}
+
 // What a commit that was refused has set is gone; what it cleared is cleared, and
 // in use at once.
 func TestP2FailedCommitClearsAndPublishesNothing(t *testing.T) {

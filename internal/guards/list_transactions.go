@@ -2,6 +2,14 @@ package main
 
 // Guards of what a transaction sees, and of what it leaves behind.
 var transactionGuards = []guard{{
+	name:    "transactions: an overlay that is used again is empty",
+	keeps:   "P2",
+	without: "A transaction finds what the one before it has set and rolled back, be it in another database.",
+	file:    "internal/transaction/overlay.go",
+	text:    "		clear(o.values)\n",
+	gone:    "",
+	by:      "TestP2NoTraceInTheNextTransaction",
+}, {
 	name:    "the overlay is for read-write transactions",
 	keeps:   "P1",
 	without: "Others read what a transaction has set before it commits, and if it never does.",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +73,7 @@ type types interface {
 
 	count(overlay any) int // how many values there are
 	lose(overlay any)      // drops all values, as if there had been no room for them
+	release(overlay any)   // takes an overlay back that nobody uses any more
 }
 
 // A Cache is a cache as transactions read and set it. It is safe for concurrent
@@ -86,6 +88,8 @@ type Cache[K comparable, V any] struct {
 
 	tagger atomic.Pointer[func(K, V) []string] // nil: the values bear no tags
 	weigh  atomic.Pointer[func(K, V) int]      // of WeighBy; nil: by the estimates
+
+	overlays sync.Pool // of *overlay[K, V] without values, for the next transactions
 
 	keySize   func(*K) int // what a key refers to; nil: nothing
 	valueSize func(*V) int

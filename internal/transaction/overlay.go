@@ -71,6 +71,17 @@ func (c *Cache[K, V]) lose(of any) {
 	o.partial = true
 }
 
+// maxReleased is how many values an overlay may have had that is used again.
+const maxReleased = 1000
+
+func (c *Cache[K, V]) release(of any) {
+	if o := of.(*overlay[K, V]); len(o.values) <= maxReleased {
+		clear(o.values)
+		o.partial = false
+		c.overlays.Put(o)
+	}
+}
+
 func (c *Cache[K, V]) publish(p publication, to any) (published int) {
 	g := to.(*Generation[K, V])
 	_, marks := p.t.marks(&c.Core)

@@ -100,7 +100,9 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	l := t.local(&c.Core)
 	o, _ := l.overlay.(*overlay[K, V])
 	if o == nil {
-		o = &overlay[K, V]{cache: c, values: map[Key[K]]entry[V]{}}
+		if o, _ = c.overlays.Get().(*overlay[K, V]); o == nil {
+			o = &overlay[K, V]{cache: c, values: map[Key[K]]entry[V]{}}
+		}
 		l.overlay = o
 	}
 	o.set(t.work, key, e, t.ReadOnly)

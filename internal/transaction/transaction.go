@@ -121,6 +121,13 @@ func (t *Transaction) Worked() bool { return t.work != nil }
 func (t *Transaction) Forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.work != nil {
+		for c, l := range t.work.caches {
+			if l.overlay != nil {
+				c.types.release(l.overlay)
+			}
+		}
+	}
 	t.work = nil
 }
 
