@@ -38,12 +38,14 @@ func OpenStore(ctx context.Context, addr string, mode config.Sync, near bool) (*
 	return store, nil
 }
 
-// TxCacheOn is txcache on Redis, with or without the near cache. All reads are
-// in one transaction.
-func TxCacheOn[V any](near bool) RemoteKind[V] {
+// TxCacheOn is txcache on Redis, with or without the near cache, and with a duration
+// of its values or, as is the default, that of the configuration. All reads are in one transaction.
+func TxCacheOn[V any](near bool, duration time.Duration) RemoteKind[V] {
 	name := "txcache, no near cache"
 	if near {
 		name = "txcache, near cache"
+	} else if duration > 0 {
+		name = "txcache, no near cache, values with a duration"
 	}
 	return RemoteKind[V]{name, func(addr string, size int) (Remote[V], error) {
 		ctx := context.Background()
@@ -51,7 +53,7 @@ func TxCacheOn[V any](near bool) RemoteKind[V] {
 		if err != nil {
 			return nil, err
 		}
-		cache, err := txcache.NewCache[string, V](store, "cache", &txcache.CacheOptions{Size: size, ContextFree: true, Duration: time.Hour})
+		cache, err := txcache.NewCache[string, V](store, "cache", &txcache.CacheOptions{Size: size, ContextFree: true, Duration: duration})
 		if err != nil {
 			return nil, err
 		}

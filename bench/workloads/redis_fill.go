@@ -3,6 +3,7 @@ package workloads
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/seed-dad15c92/txcache/bench/caches"
 	"github.com/seed-dad15c92/txcache/bench/measure"
@@ -20,7 +21,7 @@ func remoteFills(e Env) []measure.Pair {
 	} {
 		p := measure.Pair{
 			Section: sectionFill, Name: "begin, 20 fills, commit, on Redis",
-			Subject: fillingRemote(e, caches.TxCacheOn[record](true)), Peer: fillingRemote(e, peer),
+			Subject: fillingRemote(e, caches.TxCacheOn[record](true, time.Hour)), Peer: fillingRemote(e, peer),
 		}
 		if peer.Name == caches.GoRedisBegun[record]().Name { // which has as many round trips
 			p.Bars = []measure.Bar{{Of: measure.Ratio, Limit: 1.25}, {Of: measure.Allocs, Limit: 2 * 255}}
