@@ -58,7 +58,7 @@ func TestWhatCountsAsMemory(t *testing.T) {
 func TestWeighBySaysHowLargeAValueIs(t *testing.T) {
 	const n, length = 100, 10_000
 	type user struct {
-		mu      sync.Mutex
+		sync.Mutex
 		Picture []byte
 	}
 	picture := make([]byte, length)
