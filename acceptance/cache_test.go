@@ -89,6 +89,31 @@ func TestCacheOfAnotherStore(t *testing.T) {
 }
 
 // Scenario 16: nil is a value.
+// GetOr returns its default for a miss alone; SetMany and GetMany are Set and Get of each key.
+func TestDefaultsAndManyValues(t *testing.T) {
+	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
+		store := s.One(t)
+		c := storetest.NewCache[string, any](t, store, "c", txcache.CacheOptions{})
+		tx := storetest.Begin(t, store, "db")
+		c.SetMany(tx, map[string]any{"nil": nil, "one": 1})
+		check := func(tx *txcache.Tx) {
+			t.Helper()
+			for key, want := range map[string]any{"nil": nil, "one": 1, "none": "default"} {
+				if v := c.GetOr(t.Context(), tx, key, "default"); v != want {
+					t.Errorf("GetOr(%q) = %v; want %v", key, v, want)
+				}
+			}
+			got := c.GetMany(t.Context(), tx, []string{"nil", "one", "none"})
+			if v, ok := got["nil"]; len(got) != 2 || !ok || v != nil || got["one"] != 1 {
+				t.Errorf("GetMany = %v; want the two values that were set", got)
+			}
+		}
+		check(tx)
+		storetest.Commit(t, tx)
+		check(storetest.Begin(t, store, "db"))
+	})
+}
+
 func TestNilIsAValue(t *testing.T) {
 	storetest.Everywhere(t, func(t *testing.T, s storetest.Setup) {
 		store := s.One(t)

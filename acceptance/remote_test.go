@@ -121,7 +121,7 @@ func TestP9BadPayloadIsAMiss(t *testing.T) {
 	}
 }
 
-// Two versions of a program never read each other's values.
+// Two versions of a program never read each other's values, and clear each other's.
 func TestP9AnotherShapeIsAMiss(t *testing.T) {
 	type one struct{ Name string }
 	type two struct{ Name, City string }
@@ -134,6 +134,10 @@ func TestP9AnotherShapeIsAMiss(t *testing.T) {
 	storetest.Publish(t, young, "db", b, "x", two{"Ada", "London"})
 	storetest.Hit(t, storetest.Begin(t, old, "db"), a, "x", one{"Ada"}, "each version has its own")
 	storetest.Hit(t, storetest.Begin(t, young, "db"), b, "x", two{"Ada", "London"}, "each version has its own")
+	tx := storetest.Begin(t, young, "db")
+	storetest.Clear(t, tx, b)
+	storetest.Commit(t, tx)
+	storetest.Miss(t, storetest.Begin(t, old, "db"), a, "x", "the other version has cleared it")
 }
 
 func TestContextFreeAndDependentNeverMeet(t *testing.T) {

@@ -320,3 +320,20 @@ func TestAMemberLeaves(t *testing.T) {
 		}
 	})
 }
+
+// A process that has forgotten a database has no term there: it asks again, and nobody waits for it.
+func TestAMemberThatForgetsLeaves(t *testing.T) {
+	withMember(t, func(t *testing.T, _ *miniredis.Miniredis, p *process, e *ear, other *process) {
+		if !p.Forget("shop") {
+			t.Fatal("the database is not forgotten")
+		}
+		synctest.Wait()
+		e.deaf.Store(true)
+		mustFenceAtOnce(t, other)
+		trips := p.Stats().RoundTrips
+		mustSync(t, p.Backend, "shop")
+		if now := p.Stats().RoundTrips; now == trips {
+			t.Error("what was forgotten is known without a request")
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-dad15c92/txcache"
 	"github.com/seed-dad15c92/txcache/sqltx"
@@ -124,4 +125,30 @@ func TestAWriterDoesNotWaitForAReaderWithoutAConnection(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A transaction that has begun in the database leaves no load to the background, which needs a connection too.
+func TestWhoHoldsAConnectionLeavesNoLoadToTheBackground(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			report := txcache.Must(txcache.NewCache[string, string](s.store, "report", &txcache.CacheOptions{LoadLimit: time.Minute}))
+			report.RefreshEarly(func(context.Context, *txcache.Tx, string) (string, error) { return "in the background", nil })
+			err := sqltx.View(t.Context(), s.store, "shop", s.db, nil, func(tx *sqltx.Tx) error {
+				if begun {
+					if _, err := tx.ExecContext(t.Context(), "SET x"); err != nil {
+						return err
+					}
+				}
+				v, err := report.Load(t.Context(), tx.Cache, "sales", func(context.Context) (string, error) { return "by itself", nil })
+				if (v == "by itself") != begun {
+					t.Errorf("a transaction that has begun in the database: %t; loads %s", begun, v)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

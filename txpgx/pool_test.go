@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -74,4 +75,28 @@ func TestWaitersHoldNoConnection(t *testing.T) {
 		t.Errorf("%d loads, want 1", loads)
 	}
 	s.idle(t)
+}
+
+// A transaction that has begun in the database leaves no load to the background, which needs a connection too.
+func TestWhoHoldsAConnectionLeavesNoLoadToTheBackground(t *testing.T) {
+	s := newStage(t)
+	report := txcache.Must(txcache.NewCache[bool, string](s.store, "report", &txcache.CacheOptions{LoadLimit: time.Minute}))
+	report.RefreshEarly(func(context.Context, *txcache.Tx, bool) (string, error) { return "in the background", nil })
+	for _, begun := range []bool{false, true} {
+		err := txpgx.View(t.Context(), s.store, "shop", s.pool, pgx.TxOptions{}, func(tx *txpgx.Tx) error {
+			if begun {
+				if _, err := tx.Exec(t.Context(), "SELECT 1"); err != nil {
+					return err
+				}
+			}
+			v, err := report.Load(t.Context(), tx.Cache, begun, func(context.Context) (string, error) { return "by itself", nil })
+			if (v == "by itself") != begun {
+				t.Errorf("a transaction that has begun in the database: %t; loads %s", begun, v)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -32,6 +32,9 @@ func TestAbsenceIsOfTheKeyThatIsLoaded(t *testing.T) {
 	}{
 		{"of another cache", func(ctx context.Context, n nest) error {
 			_, err := n.customers.Load(ctx, n.tx, 1, none)
+			if err == txcache.ErrAbsent || !errors.Is(err, txcache.ErrAbsent) {
+				t.Errorf("within a loader Load = %v; want ErrAbsent, wrapped", err)
+			}
 			return err
 		}, false},
 		{"of another cache, known", func(ctx context.Context, n nest) error {

@@ -40,11 +40,15 @@ func TestEveryHitRefreshesEarly(t *testing.T) {
 		for _, touched := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/touched=%v", name, touched), func(t *testing.T) {
 				expiring(t, txcache.CacheOptions{Duration: time.Minute}, func(t *testing.T, s storetest.Setup, store *txcache.Store, c *txcache.Cache[string, int]) {
-					if s.Name == "values without near" {
-						return // which refreshes nothing
-					}
 					r := newRefreshed(t, store, c)
 					r.nearlyOver(t, time.Minute)
+					if s.Name == "values without near" {
+						read(c, storetest.BeginReadOnly(t, store, "db"))
+						if time.Sleep(time.Second); r.loads.Load() != 1 {
+							t.Error("a value is refreshed without a near cache")
+						}
+						return
+					}
 					tx := storetest.BeginReadOnly(t, store, "db")
 					if touched {
 						c.Set(tx, "another", 1)
@@ -100,6 +104,73 @@ func TestARefreshThatFailsStopsNoOther(t *testing.T) {
 				t.Errorf("%s was tried %d times; want once", refreshed, n)
 			}
 		}
+	})
+}
+
+// A refresh that fails is not tried again for a sixteenth of the Duration, however often the value is hit.
+func TestARefreshThatFailsRestsForASixteenth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const duration = 16 * time.Second
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{Duration: duration})
+		var tries []time.Time
+		c.RefreshEarly(func(context.Context, *txcache.Tx, string) (int, error) {
+			tries = append(tries, time.Now())
+			return 0, errors.New("refused")
+		})
+		tx := storetest.BeginReadOnly(t, store, "db")
+		if _, err := c.Load(t.Context(), tx, "x", func(context.Context) (int, error) { time.Sleep(time.Hour); return 1, nil }); err != nil {
+			t.Error(err) // it takes so long that each hit wants a refresh
+		}
+		for end := time.Now().Add(duration - time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			storetest.Hit(t, tx, c, "x", 1, "it has not expired")
+			synctest.Wait()
+		}
+		if len(tries) < 10 {
+			t.Errorf("%d tries in %v; want about one in each second", len(tries), duration)
+		}
+		for i := range tries[1:] {
+			if rest := tries[i+1].Sub(tries[i]); rest < duration/16 {
+				t.Errorf("try %d comes %v after the one before", i+2, rest)
+			}
+		}
+	})
+}
+
+// So many refreshes run at a time, and no load in the background beside them.
+func TestRefreshesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most, keys = 32, 40
+		store := storetest.Setups[0].One(t)
+		c := storetest.NewCache[int, int](t, store, "c", txcache.CacheOptions{Duration: time.Minute, LoadLimit: time.Minute})
+		running := 0
+		c.RefreshEarly(func(ctx context.Context, _ *txcache.Tx, _ int) (int, error) {
+			running++
+			<-ctx.Done()
+			return 0, ctx.Err()
+		})
+		tx := storetest.Begin(t, store, "db") // which loads for itself
+		if _, err := c.Load(t.Context(), tx, 0, func(context.Context) (int, error) { time.Sleep(time.Hour); return 1, nil }); err != nil {
+			t.Error(err) // it takes so long that each hit wants a refresh
+		}
+		for key := range keys {
+			c.Set(tx, key, 1)
+		}
+		storetest.Commit(t, tx)
+		tx = storetest.BeginReadOnly(t, store, "db")
+		for key := range keys {
+			for range 50 { // until it is drawn
+				c.Get(t.Context(), tx, key)
+				synctest.Wait()
+			}
+		}
+		if running != most {
+			t.Errorf("%d refreshes run; want %d", running, most)
+		}
+		if v, err := c.Load(t.Context(), tx, keys, func(context.Context) (int, error) { return 2, nil }); v != 2 || err != nil || running != most {
+			t.Errorf("Load = %d, %v with %d loads in the background; want what its own loader returns", v, err, running)
+		}
+		store.Close()
 	})
 }
 

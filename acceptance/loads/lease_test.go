@@ -312,6 +312,32 @@ func TestBatchesShareLeases(t *testing.T) {
 	})
 }
 
+// A lease costs a round trip, and sends the value when it is loaded, not with the end of the transaction.
+func TestWhatALeaseCosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		trips := map[time.Duration]uint64{}
+		for _, lease := range []time.Duration{-1, time.Minute} {
+			f := newFleet(t, storetest.Setups[3].Open(t, 2, txcache.Options{}), txcache.CacheOptions{Lease: lease})
+			if _, err := f.caches[0].Load(t.Context(), storetest.BeginReadOnly(t, f.stores[0], "db"), "first", storetest.Constant(1, nil)); err != nil {
+				t.Error(err) // the server has its script then
+			}
+			tx := storetest.BeginReadOnly(t, f.stores[0], "db")
+			before := f.stores[0].Status().Backend.RoundTrips
+			if _, err := f.caches[0].Load(t.Context(), tx, "x", storetest.Constant(1, nil)); err != nil {
+				t.Error(err)
+			}
+			if _, ok := f.caches[1].Get(t.Context(), storetest.BeginReadOnly(t, f.stores[1], "db"), "x"); ok != (lease > 0) {
+				t.Errorf("with a lease of %v: another process has the value before the transaction ends: %t", lease, ok)
+			}
+			storetest.Commit(t, tx)
+			trips[lease] = f.stores[0].Status().Backend.RoundTrips - before
+		}
+		if trips[time.Minute] != trips[-1]+1 {
+			t.Errorf("a load takes %d round trips, and %d with a lease; want one more", trips[-1], trips[time.Minute])
+		}
+	})
+}
+
 // What was sent under a lease is not sent again by the commit.
 func TestALeasedValueIsSentOnce(t *testing.T) {
 	leaseTest(t, func(t *testing.T, f *fleet, v *storetest.Values) {

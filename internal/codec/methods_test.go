@@ -159,6 +159,7 @@ func TestAMethodThatLosesNothingIsFound(t *testing.T) {
 	same(t, []ownText{{time.Unix(1, 2).UTC(), ""}, {zone: "x"}})
 	wantUnsupported(t, codec.New[ownText](), ownText{time.Unix(1, 2).UTC(), "x"}, "ownText does not come back")
 	same(t, sealed{-3})
+	same(t, ticket{3})
 }
 
 // An amount is like a decimal number: its zero value is a nil pointer.
@@ -210,6 +211,53 @@ func TestEqualDecidesBetweenNilAndZero(t *testing.T) {
 	wantUnsupported(t, codec.New[clock](), clock{time.Unix(1, 2).In(time.FixedZone("JST", 9*3600))}, "clock does not come back")
 	wantUnsupported(t, codec.New[quarrel](), quarrel{}, "quarrel does not come back")
 }
+
+// A list is like an amount: what is empty is equal to nil, and comes back for it.
+type list struct{ items []int }
+
+func (l list) Cmp(o list) int                { return len(l.items) - len(o.items) }
+func (l list) MarshalText() ([]byte, error)  { return json.Marshal(append([]int{}, l.items...)) }
+func (l *list) UnmarshalText(b []byte) error { return json.Unmarshal(b, &l.items) }
+
+func TestCmpDecidesBetweenNilAndEmpty(t *testing.T) {
+	if got := trip(t, []list{{}, {[]int{1}}}); got[0].items == nil || len(got[0].items) != 0 || len(got[1].items) != 1 {
+		t.Errorf("came back as %#v", got)
+	}
+}
+
+// A tally counts the calls of its methods.
+type tally struct{ n int }
+
+type openTally struct{ N int }
+
+var tallies int // calls of the methods of tally and openTally
+
+func (t tally) MarshalText() ([]byte, error)      { return strconv.AppendInt(nil, int64(t.n), 10), nil }
+func (openTally) MarshalText() ([]byte, error)    { tallies++; return []byte("0"), nil }
+func (o *openTally) UnmarshalText(b []byte) error { tallies++; return nil }
+func (t *tally) UnmarshalText(b []byte) (err error) {
+	tallies++
+	t.n, err = strconv.Atoi(string(b))
+	return err
+}
+
+// What methods encode is decoded once when it is sent. No method is called of what is encoded by its fields.
+func TestWhatIsSentIsDecodedOnce(t *testing.T) {
+	tallies = 0
+	if _, err := codec.New[tally]().Append(nil, tally{n: 5}, time.Time{}); err != nil || tallies != 1 {
+		t.Errorf("what its methods encode was decoded %d times, %v; want once", tallies, err)
+	}
+	tallies = 0
+	if same(t, openTally{5}); tallies != 0 {
+		t.Errorf("methods of a struct of exported fields were called %d times", tallies)
+	}
+}
+
+// A ticket has nothing but gob.
+type ticket struct{ n byte }
+
+func (t ticket) GobEncode() ([]byte, error)   { return []byte{t.n}, nil }
+func (t *ticket) GobDecode(data []byte) error { t.n = data[0]; return nil }
 
 // A key with a pointer in it would not be found.
 func TestAKeyFromMethodsIsFoundOrNotShared(t *testing.T) {

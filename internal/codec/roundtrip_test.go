@@ -311,6 +311,13 @@ func TestALeftOutFieldComesBackZero(t *testing.T) {
 	}
 }
 
+func TestAPointerThatIsThereTwiceComesBackAsTwo(t *testing.T) {
+	n := 5
+	if got := trip(t, []*int{&n, &n}); got[0] == got[1] || *got[0] != 5 || *got[1] != 5 {
+		t.Errorf("came back as %v", got)
+	}
+}
+
 func TestLargeAndDeepValues(t *testing.T) {
 	same(t, strings.Repeat("x", 10<<20))
 	same(t, map[string]any{"a": make([]byte, 10<<20)})

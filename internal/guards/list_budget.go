@@ -210,4 +210,12 @@ var budgetGuards = []guard{{
 	gone:    "	_ = weak.Make(db)\n",
 	by:      "TestADatabaseThatLeavesWhileItIsDroppedIsGone",
 	in:      "internal/databases",
+}, {
+	name:    "a value weighs what its cache says",
+	keeps:   "P13",
+	without: "Values that the estimate does not look into take any amount of memory.",
+	file:    "internal/transaction/memory.go",
+	text:    "	if weigh := c.weigh.Load(); weigh != nil {",
+	gone:    "	if weigh := c.weigh.Load(); weigh != nil && false {",
+	by:      "TestWeighBySaysHowLargeAValueIs",
 }}

@@ -137,4 +137,13 @@ var nestedLoadGuards = []guard{{
 	text:    "c.Hit(b.h, g, it.key, it.Result)",
 	gone:    "c.Counts.Count(it.Found)",
 	by:      "TestEveryHitRefreshesEarly/Load/touched=true/values",
+}, {
+	name:    "loads: so many run in the background",
+	keeps:   "P8",
+	without: "As many refreshes run as keys are about to expire, and each takes a connection.",
+	file:    "internal/loading/tasks.go",
+	text:    "	if s.closing || s.running == maxTasks {",
+	gone:    "	if s.closing || s.running < 0 && s.running == maxTasks {",
+	by:      "TestRefreshesAreBounded",
+	in:      "acceptance/loads",
 }}

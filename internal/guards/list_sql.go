@@ -241,4 +241,13 @@ var sqlGuards = []guard{{
 	text:    `context.WithTimeoutCause(context.WithoutCancel(b.ctx), `,
 	gone:    `context.WithTimeoutCause(b.ctx, `,
 	by:      "TestInTxRollsBackWithoutItsCaller",
+}, {
+	name:    "sql: a reader tells whether it holds a connection",
+	keeps:   "P8",
+	without: "Readers that hold all connections of a pool wait for a load in the background, which waits for one.",
+	file:    "sqltx/side.go",
+	text:    "		cache.SetSide(s)\n",
+	gone:    "		_ = s\n",
+	by:      "TestWhoHoldsAConnectionLeavesNoLoadToTheBackground",
+	in:      "sqltx",
 }}

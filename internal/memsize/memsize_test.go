@@ -142,6 +142,12 @@ func TestWhatMustNotBeWalked(t *testing.T) {
 	if memsize.Of[struct{ A, B int }]() != nil {
 		t.Error("numbers refer to something")
 	}
+	if memsize.Of[struct {
+		A chan []byte
+		B func()
+	}]() != nil {
+		t.Error("of what a channel and a function refer to something is known")
+	}
 }
 
 func BenchmarkOf(b *testing.B) {

@@ -187,7 +187,7 @@ func kinds(t *testing.T) []kind {
 // What comes back is what was set, or it is not shared, and that is said once.
 func TestWhatComesBackIsWhatWasSet(t *testing.T) {
 	all := kinds(t)
-	if len(all) < 40 {
+	if len(all) < 80 {
 		t.Fatalf("only %d types", len(all))
 	}
 	for _, w := range worlds(t) {
