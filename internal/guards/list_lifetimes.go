@@ -143,8 +143,8 @@ var lifetimeGuards = []guard{{
 	keeps:   "P3",
 	without: "A process that polls once a day keeps values a day longer than was configured.",
 	file:    "internal/transaction/generation.go",
-	text:    "g.near.GetAt(key, hash, t.times.Began)",
-	gone:    "g.near.GetAt(key, hash, t.times.Synced)",
+	text:    "e.ExpiredAt(t.times.Began) {",
+	gone:    "e.ExpiredAt(t.times.Synced) {",
 	by:      "TestNearExpiresThoughNobodySynchronises",
 }, {
 	name:    "large contexts are not remembered",

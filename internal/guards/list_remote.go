@@ -118,8 +118,8 @@ var remoteGuards = []guard{{
 	keeps:   "P7",
 	without: "A cache fills generations of another store, whose caches have the same numbers.",
 	file:    "internal/transaction/lookup.go",
-	text:    "	if t.Store != c.Store {\n		return nil, nil\n	}\n",
-	gone:    "",
+	text:    "if t.Store != c.Store || t.touched",
+	gone:    "if t.touched",
 	by:      "TestCacheOfAnotherStore",
 }, {
 	name:    "names are valid UTF-8",

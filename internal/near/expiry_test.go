@@ -138,7 +138,7 @@ func TestACacheWhoseValuesHaveAllExpiredTakesOthers(t *testing.T) {
 	}
 }
 
-func TestGetAtAMoment(t *testing.T) {
+func TestExpiredAtAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := near.New[string, int](10)
 		began := near.Now()
@@ -152,7 +152,8 @@ func TestGetAtAMoment(t *testing.T) {
 			at  int64
 			ok  bool
 		}{{"a", began, true}, {"a", began + int64(time.Second) - 1, true}, {"a", began + int64(time.Second), false}, {"b", near.Now(), true}, {"c", began, false}, {"d", began, false}} {
-			if _, ok := m.GetAt(w.key, hashOf(w.key), w.at); ok != w.ok {
+			e := m.Find(w.key, hashOf(w.key))
+			if ok := e != nil && !e.ExpiredAt(w.at); ok != w.ok {
 				t.Errorf("%s at %d: %v", w.key, w.at-began, ok)
 			}
 		}

@@ -32,6 +32,7 @@ type Map[K comparable, V any] struct {
 	mu     sync.Mutex // for all that follows, and for changing the table
 	size   int
 	count  int
+	timed  int     // entries that expire, or were let go of
 	policy *policy // nil until the map is full and wants room
 	weight int     // of all entries together
 	told   int     // bytes of which the owner knows
@@ -58,24 +59,10 @@ func (m *Map[K, V]) Get(key K, hash uint64) (value V, ok bool) {
 	return e.Use(), true
 }
 
-// GetAt is Get at a moment that has been, as Now counts: it does not read the
-// clock.
-func (m *Map[K, V]) GetAt(key K, hash uint64, at int64) (value V, ok bool) {
-	e := m.Find(key, hash)
-	if e == nil || e.ExpiredAt(at) {
-		return value, false
-	}
-	return e.Use(), true
-}
-
 // Find returns the entry of key, whose hash is given, or nil if there is none. The entry
 // may have expired.
 func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
-	t := m.table.Load()
-	if t == nil {
-		return nil
-	}
-	e, _ := t.search(key, uint32(hash))
+	e, _ := m.table.Load().search(key, uint32(hash))
 	return e
 }
 
@@ -86,7 +73,7 @@ func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
 	e := newEntry(key, uint32(hash), value, expires, fill)
 	w := m.weigh(e)
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()
 	if t == nil {
@@ -96,6 +83,7 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	if old, slot := t.search(key, uint32(hash)); old != nil {
 		e.setUses(old.uses())
 		slot.Store(e)
+		m.timed += e.timed() - old.timed()
 		m.reweigh(t, t.number(slot, uint32(hash)), w)
 		m.tell(0)
 		return
@@ -108,11 +96,23 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	}
 	slot := t.insert(e)
 	m.count++
+	m.timed += e.timed()
 	m.reweigh(t, slot, w)
 	m.tell(1)
 	if m.policy != nil {
 		m.policy.added(uint32(hash), slot)
 	}
+}
+
+// lock locks mu for what is short. Who holds it lets go of it sooner than a goroutine is put to sleep and woken
+// again, and a Mutex by itself does not wait for that where other goroutines are ready to run.
+func (m *Map[K, V]) lock() {
+	for range 100 {
+		if m.mu.TryLock() {
+			return
+		}
+	}
+	m.mu.Lock()
 }
 
 // evict removes the entry that the policy chooses. A full map has a table that
@@ -121,7 +121,7 @@ func (m *Map[K, V]) evict(t *table[K, V]) {
 	if m.policy == nil {
 		m.policy = newPolicy(m.size, t.slots())
 	}
-	v := eviction[K, V]{policy: m.policy, table: t, count: m.count}
+	v := eviction[K, V]{policy: m.policy, table: t, count: m.count, timed: m.timed}
 	m.remove(t, v.victim())
 	m.evicted()
 }
@@ -135,6 +135,7 @@ func (m *Map[K, V]) evicted() {
 
 // remove takes the entry out of a slot.
 func (m *Map[K, V]) remove(t *table[K, V], slot int) {
+	m.timed -= t.slot(slot).Load().timed()
 	t.remove(slot)
 	m.reweigh(t, slot, 0)
 	m.count--
@@ -155,7 +156,7 @@ func (m *Map[K, V]) Retire() {
 	defer m.mu.Unlock()
 	m.table.Store(nil)
 	values := m.count
-	m.count, m.weight, m.policy = 0, 0, nil
+	m.count, m.timed, m.weight, m.policy = 0, 0, 0, nil
 	m.tell(-values)
 	m.told = nothingMore
 }

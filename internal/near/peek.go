@@ -21,6 +21,7 @@ func (m *Map[K, V]) Expire(key K, hash uint64) {
 	if old, slot := t.search(key, uint32(hash)); old != nil {
 		var none V
 		slot.Store(newEntry(key, old.hash(), none, gone, 0))
+		m.timed += 1 - old.timed()
 		if m.owner != nil {
 			m.reweigh(t, t.number(slot, uint32(hash)), 0)
 			m.tell(0)

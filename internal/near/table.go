@@ -63,18 +63,22 @@ const (
 	passed   = 56                    // the shift of the count of entries that passed by
 )
 
-// tagOf returns the tag of an entry with hash: never 0.
-func tagOf(hash uint32) uint64 { return max(1, uint64(hash&0xff)) }
+// tagOf returns the tag of an entry with hash: never 0. It is generic, as matches is, so that the compiler
+// puts it in place in a search; what is not generic it would call, from another package.
+func tagOf[H ~uint32](hash H) uint64 { return max(1, uint64(hash&0xff)) }
 
 // matches returns a word with the highest bit of byte i set if slot i has tag.
 // Bits above a true match may be set wrongly: the caller must compare keys.
-func matches(meta, tag uint64) uint64 {
+func matches[W ~uint64](meta, tag W) W {
 	x := meta ^ tag*lowBits
 	return (x - lowBits) &^ x & highBits
 }
 
-// search returns the entry of key and the slot in which it is, or nil.
+// search returns the entry of key and the slot in which it is, or nil. t may be nil.
 func (t *table[K, V]) search(key K, hash uint32) (*Entry[K, V], *atomic.Pointer[Entry[K, V]]) {
+	if t == nil {
+		return nil, nil
+	}
 	i, tag := t.home(hash), tagOf(hash)
 	for range t.buckets {
 		b := &t.buckets[i]

@@ -101,34 +101,21 @@ func (g *Generation[K, V]) least(good uint64) uint64 {
 	return min(good-g.base, near.MaxFill) + 1
 }
 
-// get is Find for a caller that needs only a value.
-func (g *Generation[K, V]) get(t *Transaction, key Key[K], marks *databases.Marks) (v V, ok bool) {
-	if g.near == nil {
-		return v, false
-	}
-	return g.value(t, key, key.hash(), marks)
-}
-
-// value returns the value under key. If the backend's TTL is its only limit, value
-// compares its expiry with the time when t began, which saves a reading of the clock
-// for each hit.
+// value returns the value that t may know under key, for a hit. If the backend's TTL is its
+// only limit, its expiry is compared with the time when t began, which saves a reading of the clock for each hit.
 func (g *Generation[K, V]) value(t *Transaction, key Key[K], hash uint64, marks *databases.Marks) (v V, ok bool) {
-	if marks != nil {
-		return g.marked(t, key, hash, marks)
+	e := g.near.Find(key, hash)
+	if e == nil {
+		return v, false
 	}
 	if g.of.limited.Load() {
-		return g.near.GetAt(key, hash, t.times.Began)
-	}
-	return g.near.Get(key, hash)
-}
-
-// marked is value in a cache of which keys were deleted.
-func (g *Generation[K, V]) marked(t *Transaction, key Key[K], hash uint64, marks *databases.Marks) (v V, ok bool) {
-	e, limited := g.near.Find(key, hash), g.of.limited.Load()
-	switch {
-	case e == nil || limited && e.ExpiredAt(t.times.Began) || !limited && e.Expired():
+		if e.ExpiredAt(t.times.Began) {
+			return v, false
+		}
+	} else if e.Expired() {
 		return v, false
-	case e.Fill() < g.least(marks.Good) && !g.check(t, key, e, marks):
+	}
+	if marks != nil && e.Fill() < g.least(marks.Good) && !g.check(t, key, e, marks) { // keys were deleted
 		return v, false
 	}
 	return e.Use(), true
@@ -290,5 +277,9 @@ func (g *Generation[K, V]) forget(key Key[K]) {
 var seed = maphash.MakeSeed()
 
 func (k Key[K]) hash() uint64 {
-	return maphash.Comparable(seed, k.Key) ^ k.user.Hash()
+	h := maphash.Comparable(seed, k.Key)
+	if k.user != (canon.ID{}) {
+		h ^= k.user.Hash()
+	}
+	return h
 }

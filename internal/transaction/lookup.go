@@ -9,9 +9,15 @@ import (
 
 // Near looks for a value in the near cache, if the transaction may read it without
 // further checks. It counts only hits.
+//
+// This is the path of every hit: what it needs is in place here, or in functions that the compiler puts in place.
 func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
-	g, marks := c.direct(h.Transaction)
-	if g == nil || c.Keys.Checked() && !c.Keys.Stable(key) {
+	t := h.Transaction
+	if t.Store != c.Store || t.touched.Load()&c.bit != 0 || t.newest() != t.view {
+		return v, false
+	}
+	g, marks, _ := databases.Resolved[*Generation[K, V]](t.view, c.ID)
+	if g == nil || g.near == nil || c.Keys.Checked() && !c.Keys.Stable(key) {
 		return v, false
 	}
 	user, ok := c.userOf(h)
@@ -19,7 +25,7 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 		return v, false
 	}
 	k := Key[K]{key, user}
-	if v, ok = g.get(h.Transaction, k, marks); ok {
+	if v, ok = g.value(t, k, k.hash(), marks); ok {
 		if all := c.Counts.spread.Load(); all != nil { // as Counters.hit, in place
 			own(all).hits.Add(1)
 		} else {
@@ -30,19 +36,6 @@ func (c *Cache[K, V]) Near(h Handle, key K) (v V, ok bool) {
 		}
 	}
 	return v, ok
-}
-
-// direct returns the generation that the transaction may read without further checks,
-// or nil where Find must look closer, and the marks of its view.
-func (c *Cache[K, V]) direct(t *Transaction) (*Generation[K, V], *databases.Marks) {
-	if t.Store != c.Store {
-		return nil, nil
-	}
-	if t.touched.Load()&c.bit != 0 || t.newest() != t.view {
-		return nil, nil
-	}
-	g, marks, _ := databases.Resolved[*Generation[K, V]](t.view, c.ID)
-	return g, marks
 }
 
 // userOf returns the user context's part of the key; ok is false if the context has no
