@@ -88,8 +88,10 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 		m.tell(0)
 		return
 	}
+	more := 1
 	if m.count == m.size {
 		m.evict(t)
+		more = 0
 	} else if m.count == t.limit() {
 		t = t.resized(min(2*len(t.buckets), bucketsFor(m.size)))
 		m.table.Store(t)
@@ -98,7 +100,7 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	m.count++
 	m.timed += e.timed()
 	m.reweigh(t, slot, w)
-	m.tell(1)
+	m.tell(more)
 	if m.policy != nil {
 		m.policy.added(uint32(hash), slot)
 	}
@@ -133,13 +135,12 @@ func (m *Map[K, V]) evicted() {
 	}
 }
 
-// remove takes the entry out of a slot.
+// remove takes the entry out of a slot. The caller must tell the owner.
 func (m *Map[K, V]) remove(t *table[K, V], slot int) {
 	m.timed -= t.slot(slot).Load().timed()
 	t.remove(slot)
 	m.reweigh(t, slot, 0)
 	m.count--
-	m.tell(-1)
 }
 
 // Len returns how many values are kept, expired ones included that have not

@@ -3,7 +3,7 @@ package near
 // A sketch remembers about how often hashes were added to it lately: a
 // count-min sketch with conservative update (Cormode and Muthukrishnan, 2005;
 // Estan and Varghese, 2002) of four rows of 4-bit counters, all of which are
-// halved from time to time. It takes thirteen bytes for each of the size entries.
+// halved from time to time. It takes twelve bytes for each of the size entries.
 type sketch struct {
 	rows   [4][]uint64 // sixteen counters a word
 	added  int         // since the last halving, what that left included
@@ -13,7 +13,7 @@ type sketch struct {
 const maxCount = 15
 
 func newSketch(size int) sketch {
-	words := max(1, size*2/5)
+	words := max(1, size*5/13)
 	s := sketch{period: 30 * (size + 1)}
 	for i := range s.rows {
 		s.rows[i] = make([]uint64, words)

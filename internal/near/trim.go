@@ -16,6 +16,7 @@ func (m *Map[K, V]) Trim(slots int) (end bool) {
 		slot := int(uint64(m.swept) * uint64(stride) % uint64(t.slots()))
 		if e := t.slot(slot).Load(); e != nil && !m.spared(e, slot, now) {
 			m.remove(t, slot)
+			m.tell(-1)
 			m.evicted()
 		}
 	}
