@@ -14,6 +14,7 @@ type Setup struct {
 	Name   string
 	Remote bool // servers share values, not only generations
 	Coarse bool // values expire by the millisecond, rounded down
+	Slow   bool // its scripts take a hundred times as long as a server's: what is exhaustive tries some of it
 	Open   func(t testing.TB, servers int, opts txcache.Options) []*txcache.Store
 }
 
@@ -30,8 +31,8 @@ var Setups = []Setup{
 		opts.NoNear = true
 		return Stores(t, servers, opts, NewValues())
 	}},
-	{Name: "redis", Remote: true, Open: overMiniredis},
-	{Name: "redis without near", Remote: true, Coarse: true, Open: func(t testing.TB, servers int, opts txcache.Options) []*txcache.Store {
+	{Name: "redis", Remote: true, Slow: true, Open: overMiniredis},
+	{Name: "redis without near", Remote: true, Coarse: true, Slow: true, Open: func(t testing.TB, servers int, opts txcache.Options) []*txcache.Store {
 		opts.NoNear = true
 		return overMiniredis(t, servers, opts)
 	}},
