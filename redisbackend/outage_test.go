@@ -1,8 +1,10 @@
 package redisbackend_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -165,14 +167,25 @@ func TestWithoutTheRightToAskForTheTime(t *testing.T) {
 	server := redistest.Start(t)
 	cfg := settings("redis://app:secret@" + server.Addr)
 	restrict(server, cfg.Prefix, "-pttl")
-	b := open(t, cfg)
+	var log bytes.Buffer
+	client := server.NewClient(&redis.Options{Addr: server.Addr, Username: "app", Password: "secret", DisableIdentity: true})
+	b, err := redisbackend.New(client, &redisbackend.Options{Prefix: cfg.Prefix, Timeout: patient, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
 	key := backend.Key{Database: "shop", Cache: "c", Token: mustSync(t, b, "shop").Base, Key: "k"}
 	if err := b.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("v"), TTL: time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
-	data, left, err := b.GetTimed(t.Context(), []backend.Key{key})
-	if err != nil || string(data[0]) != "v" || left[0] != 0 {
-		t.Errorf("GetTimed: %q, %v, %v; want the value with no time left", data, left, err)
+	for range 2 {
+		data, left, err := b.GetTimed(t.Context(), []backend.Key{key})
+		if err != nil || string(data[0]) != "v" || left[0] != 0 {
+			t.Errorf("GetTimed: %q, %v, %v; want the value with no time left", data, left, err)
+		}
+	}
+	if n := strings.Count(log.String(), "may not run PTTL"); n != 1 {
+		t.Errorf("the log says it %d times, want once:\n%s", n, log.String())
 	}
 	if data, err := b.Get(t.Context(), []backend.Key{key}); err != nil || string(data[0]) != "v" {
 		t.Errorf("Get: %q, %v", data, err)

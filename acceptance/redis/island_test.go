@@ -194,6 +194,11 @@ func TestRedisValuesExpireAndNoCommandReachesFar(t *testing.T) {
 			t.Errorf("%s lives for %v; want %v", key, ttl, limit)
 		}
 	}
+	for _, database := range []string{"a", "b"} {
+		if ttl := server.Client().PTTL(t.Context(), cfg.Prefix+":"+database+":@").Val(); ttl != -1 {
+			t.Errorf("the hash of %s lives for %v; want it to be there without an end", database, ttl)
+		}
+	}
 	text := server.Do("info", "commandstats").(string)
 	for _, command := range []string{"keys", "flushall", "flushdb", "smembers", "sort", "debug", "config|set", "script", "eval_ro", "monitor"} {
 		if strings.Contains(text, "cmdstat_"+command+":") {

@@ -1,6 +1,7 @@
 package sqlbackendtest_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -148,12 +149,13 @@ func TestMissingRights(t *testing.T) {
 	})
 }
 
-// A user who may not update the table folds all the same.
+// A user who may not update the table folds all the same, and the log says once what that asks for.
 func foldsWithoutUpdate(t *testing.T, p *place, open func() *sql.DB) {
 	t.Helper()
 	db := open()
 	defer db.Close()
-	b, err := sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, p.dialect, &sqlbackend.Options{Table: p.table, Logger: slog.New(slog.DiscardHandler)})
+	var log bytes.Buffer
+	b, err := sqlbackend.New(func(string) (*sql.DB, error) { return db, nil }, p.dialect, &sqlbackend.Options{Table: p.table, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +170,9 @@ func foldsWithoutUpdate(t *testing.T, p *place, open func() *sql.DB) {
 		if err := b.Fold(t.Context(), "shop"); err != nil {
 			t.Errorf("without the right to update Fold returned %v", err)
 		}
+	}
+	if n := strings.Count(log.String(), "may not update the table"); n != 1 {
+		t.Errorf("the log says %d times that the user may not update the table:\n%s", n, log.String())
 	}
 	after, err := b.Sync(t.Context(), "shop")
 	if err != nil || after.Token("a") != before.Token("a") || after.Base != before.Base {

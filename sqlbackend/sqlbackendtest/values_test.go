@@ -370,3 +370,31 @@ func TestARestoreLeavesNoValuesOfWhatWasLost(t *testing.T) {
 	b.wantNewer("after the restore", 100, true)
 	b.want("after the restore", 100, true)
 }
+
+// A copy of a database shares the values in Redis until one of the two has a clear that the other has not. A key
+// that one of them has deleted has one place for both, where each finds only its own.
+func TestACopySharesValuesUntilItsFirstClear(t *testing.T) {
+	uri, dir := redistest.Start(t).URI(), t.TempDir()
+	s := overSQLite(t, filepath.Join(dir, "shop.db"))
+	s.create(t)
+	a := s.process(t, uri, remote, patient)
+	a.settle()
+	a.want("the first", 100, true)
+	if _, err := s.db.ExecContext(t.Context(), "VACUUM INTO '"+filepath.Join(dir, "copy.db")+"'"); err != nil {
+		t.Fatal(err)
+	}
+	b := overSQLite(t, filepath.Join(dir, "copy.db")).process(t, uri, remote, patient)
+	b.want("the copy", 100, false)
+	b.set(200)
+	b.want("the copy after its clear", 200, true)
+	b.want("the same again", 200, false)
+	a.want("the original", 100, true)
+	b.want("what the original has replaced", 200, true)
+	a.want("what the copy has replaced", 100, true)
+	if err := b.store.Clear(t.Context(), "shop", "price"); err != nil {
+		t.Fatal(err)
+	}
+	b.want("the copy after a clear of the cache", 200, true)
+	b.want("the same again", 200, false)
+	a.want("the original", 100, false)
+}
