@@ -127,6 +127,11 @@ func TestRegister(t *testing.T) {
 	if got := txcache.Classes(); !slices.Contains(got, "memory") || !slices.Contains(got, thirdParty) || !slices.IsSorted(got) {
 		t.Errorf("Classes = %v; want the built-in and registered ones, sorted", got)
 	}
+	for _, builtIn := range []string{"memory", "redis", "sql"} { // also by the import path
+		if path := "github.com/seed-dad15c92/txcache/" + builtIn + "backend"; !slices.Contains(txcache.Classes(), path) || !slices.Contains(txcache.Classes(), builtIn) {
+			t.Errorf("%s is no class, or %s", path, builtIn)
+		}
+	}
 	open := func(context.Context, *config.Config) (backend.Backend, error) { return memorybackend.New(), nil }
 	for name, register := range map[string]func(){
 		"duplicate": func() { txcache.Register(thirdParty, open) },

@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"maps"
+	"strconv"
 	"testing"
 
 	"github.com/seed-dad15c92/txcache"
@@ -62,6 +63,21 @@ func TestOverlayIsBounded(t *testing.T) {
 	}
 	if got := c.Stats().Overflows; got != 90 {
 		t.Errorf("%d values are counted that it could not keep; want 90", got)
+	}
+}
+
+// Without a setting a transaction keeps 65536 values of a cache, or the cache's size if that is more.
+func TestOverlayIsBoundedByDefault(t *testing.T) {
+	store := storetest.Setups[0].One(t)
+	for size, bound := range map[int]int{10: 65536, 65600: 65600} {
+		c := storetest.NewCache[int, int](t, store, strconv.Itoa(size), txcache.CacheOptions{Size: size})
+		tx := storetest.Begin(t, store, "db")
+		for i := range bound + 3 {
+			c.Set(tx, i, i)
+		}
+		if got := c.Stats().Overflows; got != 3 {
+			t.Errorf("with the size %d, %d of %d values could not be kept; want 3", size, got, bound+3)
+		}
 	}
 }
 

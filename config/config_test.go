@@ -195,6 +195,15 @@ func TestLineOfATable(t *testing.T) {
 	}
 }
 
+// Keys are not expanded, even where they are names of caches.
+func TestKeysAreNotExpanded(t *testing.T) {
+	setEnvironment(t)
+	c, err := config.Parse(strings.NewReader("[cache.sizes]\n\"${TXCACHE_TEST_PREFIX}\" = 5\n"), "x.toml")
+	if err != nil || c.Sizes["${TXCACHE_TEST_PREFIX}"] != 5 {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
 // A value of 60 bytes is shown whole, a longer one up to there.
 func TestLongValuesAreShownInPart(t *testing.T) {
 	shown := strings.Repeat("x", 60)

@@ -3,6 +3,7 @@ package redisbackend_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -304,6 +305,13 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 	cfg := settings("rediss://" + s.TLSAddr)
 	cfg.Redis.CAFile, cfg.Redis.CertFile, cfg.Redis.KeyFile, cfg.Redis.ServerName = s.CAFile, s.CertFile, s.KeyFile, s.ServerName
 	mustSync(t, open(t, cfg), "shop")
+
+	t.Chdir(filepath.Dir(s.CAFile)) // paths are relative to the working directory, and read when the backend is opened
+	cfg.Redis.CAFile, cfg.Redis.CertFile, cfg.Redis.KeyFile = filepath.Base(s.CAFile), filepath.Base(s.CertFile), filepath.Base(s.KeyFile)
+	relative := open(t, cfg)
+	t.Chdir("/")
+	mustSync(t, relative, "shop")
+	cfg.Redis.CAFile, cfg.Redis.CertFile, cfg.Redis.KeyFile = s.CAFile, s.CertFile, s.KeyFile
 
 	cfg.Redis.ServerName = "other.test"
 	if _, err := open(t, cfg).Sync(t.Context(), "shop"); err == nil {

@@ -161,3 +161,16 @@ func (passing) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return ne
 func (passing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
+
+// It is all that docs/writing-a-backend.md says a backend may be.
+var _ interface {
+	backend.Backend
+	backend.Values
+	backend.Limited
+	backend.Swapper
+	backend.Timed
+	backend.Aged
+	backend.Bounded
+	backend.Forgetter
+	backend.Observed
+} = (*redisbackend.Backend)(nil)

@@ -151,10 +151,22 @@ func TestStoresFromAFileShareCommits(t *testing.T) {
 // While the authority is away reads miss, and commits that clear are refused.
 func TestAuthorityAway(t *testing.T) {
 	server := httptest.NewServer(httpbackend.NewAuthority())
+	server.Close() // before the store is opened, which does not connect
 	store := txcache.Must(txcache.Open(t.Context(), configure(t, fmt.Sprintf("url = %q", server.URL))))
 	defer store.Close()
 	prices := txcache.Must(txcache.NewCache[string, int](store, "prices", nil))
-	server.Close()
+	for range 2 {
+		err := store.View(t.Context(), "shop", func(tx *txcache.Tx) error {
+			if _, ok := prices.Get(t.Context(), tx, "pen"); ok {
+				t.Error("a read has hit")
+			}
+			prices.Set(tx, "pen", 2)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 	committed := false
 	tx, err := store.Begin(t.Context(), "shop")
 	if err != nil {
