@@ -39,7 +39,7 @@ func (e *Entry[K, V]) ExpiredAt(at int64) bool { return e.expires != 0 && at >= 
 func (e *Entry[K, V]) Expired() bool { return e.expires != 0 && Now() >= e.expires }
 
 // timed returns 1 if the value expires at some time, else 0.
-func (e *Entry[K, V]) timed() int { return int(min(e.expires, 1)) }
+func (e *Entry[K, V]) timed() uint32 { return uint32(min(e.expires, 1)) }
 
 // Peek returns the value and its expiry, as [Map.Peek].
 func (e *Entry[K, V]) Peek() (value V, expires int64, ok bool) {

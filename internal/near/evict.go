@@ -162,7 +162,7 @@ type eviction[K comparable, V any] struct {
 	*policy
 	table *table[K, V]
 	count int
-	timed int   // entries that expire
+	timed bool  // there are entries that expire
 	now   int64 // 0 until it is needed
 }
 
@@ -235,7 +235,7 @@ func (v *eviction[K, V]) unused() (slot int, expired bool) {
 // sweep looks for an expired entry of the main part in a few slots, others at
 // each call, if any entry expires.
 func (v *eviction[K, V]) sweep() (slot int, ok bool) {
-	if v.timed == 0 {
+	if !v.timed {
 		return 0, false
 	}
 	for range maxSweep {

@@ -32,11 +32,11 @@ type Map[K comparable, V any] struct {
 	mu     sync.Mutex // for all that follows, and for changing the table
 	size   int
 	count  int
-	timed  int     // entries that expire, or were let go of
 	policy *policy // nil until the map is full and wants room
 	weight int     // of all entries together
 	told   int     // bytes of which the owner knows
-	swept  int     // the slot that Trim looks at next
+	timed  uint32  // entries that expire, or were let go of
+	swept  uint32  // the slot that Trim looks at next
 }
 
 // New returns an empty Map that keeps at most size values; a size below 1
@@ -123,7 +123,7 @@ func (m *Map[K, V]) evict(t *table[K, V]) {
 	if m.policy == nil {
 		m.policy = newPolicy(m.size, t.slots())
 	}
-	v := eviction[K, V]{policy: m.policy, table: t, count: m.count, timed: m.timed}
+	v := eviction[K, V]{policy: m.policy, table: t, count: m.count, timed: m.timed > 0}
 	m.remove(t, v.victim())
 	m.evicted()
 }

@@ -26,7 +26,7 @@ func TestEntriesThatExpireAreCounted(t *testing.T) {
 		default:
 			m.Set(key, hash, i, []int64{0, 0, 1 << 62, Now() - 1}[r.IntN(4)], 0)
 		}
-		timed := 0
+		timed := uint32(0)
 		if table := m.table.Load(); table != nil {
 			for slot := range table.slots() {
 				if e := table.slot(slot).Load(); e != nil && e.expires != 0 {

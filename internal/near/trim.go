@@ -11,16 +11,17 @@ func (m *Map[K, V]) Trim(slots int) (end bool) {
 		return true
 	}
 	now, stride := Now(), strideOf(t.slots())
-	last := min(m.swept+slots, t.slots())
-	for ; m.swept < last; m.swept++ {
-		slot := int(uint64(m.swept) * uint64(stride) % uint64(t.slots()))
+	next := int(m.swept)
+	for last := min(next+slots, t.slots()); next < last; next++ {
+		slot := int(uint64(next) * uint64(stride) % uint64(t.slots()))
 		if e := t.slot(slot).Load(); e != nil && !m.spared(e, slot, now) {
 			m.remove(t, slot)
 			m.tell(-1)
 			m.evicted()
 		}
 	}
-	if m.swept < t.slots() {
+	if next < t.slots() {
+		m.swept = uint32(next)
 		return false
 	}
 	m.swept = 0
