@@ -52,7 +52,7 @@ var bulkGuards = []guard{{
 	by:      "TestAKeyThatMayNotBeReadDelaysNobodyForLong",
 }, {
 	name:    "redis: nothing of the same pipeline is set between a value's time and the value",
-	keeps:   "P9",
+	keeps:   "P3",
 	without: "A value that another caller sets for a second comes with the hour of the one before it.",
 	file:    "redisbackend/pipeline.go",
 	text:    "		if len(r.gets) == 0 {\n			p.cmds = append(p.cmds, r.cmds...)\n		}\n	}\n	for _, r := range batch { // after what others set, so that nothing is set between a value's time and the value\n		if len(r.gets) > 0 {\n			p.cmds, p.gets = append(p.cmds, r.cmds...), append(p.gets, r.gets...)\n		}\n",
