@@ -38,8 +38,14 @@ func (l *link) pipeline(batch []*request) *pipeline {
 	}
 	p := &pipeline{}
 	for _, r := range batch {
-		p.cmds = append(p.cmds, r.cmds...)
-		p.gets = append(p.gets, r.gets...)
+		if len(r.gets) == 0 {
+			p.cmds = append(p.cmds, r.cmds...)
+		}
+	}
+	for _, r := range batch { // after what others set, so that nothing is set between a value's time and the value
+		if len(r.gets) > 0 {
+			p.cmds, p.gets = append(p.cmds, r.cmds...), append(p.gets, r.gets...)
+		}
 	}
 	if len(p.gets) < 2 || l.b.cluster != nil {
 		for _, g := range p.gets {
@@ -87,17 +93,22 @@ func (p *pipeline) answer() (ok bool) {
 	return ok
 }
 
-// getApart gets what the requests of a batch ask for, each by itself, as the server refuses the MGET of all. It does
-// so over one key that its user may not read. // P7
+// getApart gets what the requests of a batch ask for, with commands of its own for each request, as the server refuses
+// the MGET of all. It does so over one key that its user may not read. They go in one pipeline: the others must not wait
+// for a round trip of each. // P7
 func (l *link) getApart(batch []*request) error {
+	var apart []*pipeline
+	var cmds []redis.Cmder
 	for _, r := range batch {
-		if len(r.gets) == 0 {
-			continue
+		if len(r.gets) > 0 {
+			p := l.pipeline([]*request{{gets: r.gets}})
+			apart, cmds = append(apart, p), append(cmds, p.cmds...)
 		}
-		p := l.pipeline([]*request{{gets: r.gets}})
-		if err := l.exec(p.cmds); err != nil {
-			return err
-		}
+	}
+	if err := l.exec(cmds); err != nil {
+		return err
+	}
+	for _, p := range apart {
 		p.answer()
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -17,6 +18,7 @@ import (
 // busied makes both lanes of values busy, until release is called; then all that was asked for meanwhile goes together.
 func busied(t *testing.T, p *process, g *gate, all *sync.WaitGroup) (release func()) {
 	t.Helper()
+	synctest.Wait() // a lane may yet look for more to send
 	get, set := g.hold(g.before, "get"), g.hold(g.before, "set")
 	all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{keyIn("c", "a")}) })
 	all.Go(func() { _ = p.Set(t.Context(), []backend.Value{{Key: keyIn("c", "b"), Data: []byte("x")}}) })
@@ -70,13 +72,30 @@ func (noPerm) Error() string {
 }
 func (noPerm) RedisError() {}
 
-func (forbidding) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (forbidding) refuses(cmd redis.Cmder) bool {
+	return strings.Contains(fmt.Sprint(cmd.Args()), "secret")
+}
+
+func (f forbidding) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.Contains(fmt.Sprint(cmd.Args()), "secret") {
+		if f.refuses(cmd) {
 			cmd.SetErr(noPerm{})
 			return noPerm{}
 		}
 		return next(ctx, cmd)
+	}
+}
+
+func (f forbidding) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			if f.refuses(cmd) {
+				cmd.SetErr(noPerm{})
+				err = noPerm{}
+			}
+		}
+		return err
 	}
 }
 
@@ -117,6 +136,89 @@ func TestAKeyThatMayNotBeReadConcernsNobodyElse(t *testing.T) {
 		all.Wait()
 		if n := p.Stats().Failures; n > 0 {
 			t.Errorf("%d requests count as failed; the server is well", n)
+		}
+	})
+}
+
+// distant is a server that is so far away that a round trip takes its time.
+type distant struct {
+	passing
+	trip time.Duration
+}
+
+func (d distant) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		time.Sleep(d.trip)
+		return next(ctx, cmd)
+	}
+}
+
+func (d distant) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		time.Sleep(d.trip)
+		return next(ctx, cmds)
+	}
+}
+
+// Those whose keys go along with one that may not be read wait for one more round trip, however many they are (P7).
+func TestAKeyThatMayNotBeReadDelaysNobodyForLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		settled(t, p)
+		mustSet(t, p.Backend, keyIn("c", "good"), []byte("x"))
+		g := newGate(p.client)
+		var all sync.WaitGroup
+		release := busied(t, p, g, &all)
+		const trip = 10 * time.Millisecond
+		p.client.AddHook(forbidding{})
+		p.client.AddHook(distant{trip: trip})
+		all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{keyIn("c", "secret")}) })
+		for range 100 {
+			all.Go(func() {
+				start := time.Now()
+				data, err := p.Get(t.Context(), []backend.Key{keyIn("c", "good")})
+				if took := time.Since(start); err != nil || string(data[0]) != "x" || took > 5*trip {
+					t.Errorf("%q, %v after %v", data, err, took)
+				}
+			})
+		}
+		synctest.Wait()
+		release()
+		all.Wait()
+		if n := p.Stats().Failures; n > 0 {
+			t.Errorf("%d requests count as failed; the server is well", n)
+		}
+	})
+}
+
+// A value does not come with the time of the one before it because another caller of the process sets it meanwhile:
+// what goes together is set before it is read.
+func TestAValueThatIsSetMeanwhileComesWithItsOwnTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		settled(t, p)
+		key := keyIn("c", "k")
+		if err := p.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("long"), TTL: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		g := newGate(p.client)
+		var all sync.WaitGroup
+		release := busied(t, p, g, &all)
+		all.Go(func() {
+			data, left, err := p.GetTimed(t.Context(), []backend.Key{key})
+			if err != nil || data[0] == nil || string(data[0]) != "long" && left[0] > time.Second {
+				t.Errorf("%q, which is kept for %v, %v", data, left, err)
+			}
+		})
+		synctest.Wait() // it is asked for first
+		all.Go(func() {
+			if err := p.Set(t.Context(), []backend.Value{{Key: key, Data: []byte("short"), TTL: time.Second}}); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		release()
+		all.Wait()
+		if n := g.count("pttl"); n != 1 {
+			t.Errorf("the time was asked for %d times", n)
 		}
 	})
 }

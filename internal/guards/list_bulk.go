@@ -43,6 +43,22 @@ var bulkGuards = []guard{{
 	gone:    "	if err == nil {\n		p.answer()\n	}\n",
 	by:      "TestAKeyThatMayNotBeReadConcernsNobodyElse",
 }, {
+	name:    "redis: who goes along with a refused key waits for one round trip more",
+	keeps:   "P7",
+	without: "One key that may not be read takes all that ask at the same time a round trip of each, so that the server counts as away.",
+	file:    "redisbackend/pipeline.go",
+	text:    "			apart, cmds = append(apart, p), append(cmds, p.cmds...)\n",
+	gone:    "			if err := l.exec(p.cmds); err != nil {\n				return err\n			}\n			apart, cmds = append(apart, p), nil\n",
+	by:      "TestAKeyThatMayNotBeReadDelaysNobodyForLong",
+}, {
+	name:    "redis: nothing of the same pipeline is set between a value's time and the value",
+	keeps:   "P3",
+	without: "A value that another caller sets for a second comes with the hour of the one before it.",
+	file:    "redisbackend/pipeline.go",
+	text:    "		if len(r.gets) == 0 {\n			p.cmds = append(p.cmds, r.cmds...)\n		}\n	}\n	for _, r := range batch { // after what others set, so that nothing is set between a value's time and the value\n		if len(r.gets) > 0 {\n			p.cmds, p.gets = append(p.cmds, r.cmds...), append(p.gets, r.gets...)\n		}\n",
+	gone:    "		p.cmds, p.gets = append(p.cmds, r.cmds...), append(p.gets, r.gets...)\n",
+	by:      "TestAValueThatIsSetMeanwhileComesWithItsOwnTime",
+}, {
 	name:    "redis: a request that the server refuses is refused alone",
 	keeps:   "P7",
 	without: "One value over which the server closes the connection makes the values of all tenants misses.",

@@ -10,6 +10,14 @@ var transactionGuards = []guard{{
 	gone:    "",
 	by:      "TestP2NoTraceInTheNextTransaction",
 }, {
+	name:    "transactions: an overlay that was large is not used again",
+	keeps:   "P10",
+	without: "What one transaction has set and undone takes memory in each later one, which also walks over the room for it.",
+	file:    "internal/transaction/overlay.go",
+	text:    "o.most <= maxReleased {",
+	gone:    "len(o.values) <= maxReleased {",
+	by:      "TestWhatWasUndoneIsNotKeptForTheNextTransaction",
+}, {
 	name:    "the overlay is for read-write transactions",
 	keeps:   "P1",
 	without: "Others read what a transaction has set before it commits, and if it never does.",

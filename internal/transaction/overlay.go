@@ -13,6 +13,7 @@ import (
 type overlay[K comparable, V any] struct {
 	cache  *Cache[K, V]
 	values map[Key[K]]entry[V]
+	most   int // values that there have been at once: the map has room for so many for good
 
 	// partial is set when a value of a read-write transaction was dropped because
 	// of Options.OverlaySize. From then on the transaction does not read other
@@ -61,21 +62,23 @@ func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
 		}
 	}
 	o.values[key] = e
+	o.most = max(o.most, len(o.values))
 }
 
 func (c *Cache[K, V]) count(of any) int { return len(of.(*overlay[K, V]).values) }
 
 func (c *Cache[K, V]) lose(of any) {
 	o := of.(*overlay[K, V])
-	o.values = map[Key[K]]entry[V]{}
+	o.values, o.most = map[Key[K]]entry[V]{}, 0
 	o.partial = true
 }
 
-// maxReleased is how many values an overlay may have had that is used again.
+// maxReleased is how many values an overlay may have had at once that is used again: each
+// transaction that uses it walks over the room for all of them.
 const maxReleased = 1000
 
 func (c *Cache[K, V]) release(of any) {
-	if o := of.(*overlay[K, V]); len(o.values) <= maxReleased {
+	if o := of.(*overlay[K, V]); o.most <= maxReleased {
 		clear(o.values)
 		o.partial = false
 		c.overlays.Put(o)
