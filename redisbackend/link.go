@@ -280,8 +280,9 @@ func (l *link) await(ctx context.Context, key string, done <-chan struct{}) erro
 	timer := l.b.timers.Get().(*time.Timer)
 	timer.Reset(l.b.options.Timeout)
 	defer func() {
-		timer.Stop()
-		l.b.timers.Put(timer)
+		if timer.Stop() { // else its channel may have a tick
+			l.b.timers.Put(timer)
+		}
 	}()
 	select {
 	case <-done:
