@@ -73,7 +73,7 @@ func (m *Map[K, V]) Find(key K, hash uint64) *Entry[K, V] {
 func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64) {
 	e := newEntry(key, uint32(hash), value, expires, fill)
 	w := m.weigh(e)
-	m.lock()
+	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()
 	if t == nil {
@@ -104,17 +104,6 @@ func (m *Map[K, V]) Set(key K, hash uint64, value V, expires int64, fill uint64)
 	if m.policy != nil {
 		m.policy.added(uint32(hash), slot)
 	}
-}
-
-// lock locks mu for what is short. Who holds it lets go of it sooner than a goroutine is put to sleep and woken
-// again, and a Mutex by itself does not wait for that where other goroutines are ready to run.
-func (m *Map[K, V]) lock() {
-	for range 100 {
-		if m.mu.TryLock() {
-			return
-		}
-	}
-	m.mu.Lock()
 }
 
 // evict removes the entry that the policy chooses. A full map has a table that
