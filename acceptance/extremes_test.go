@@ -346,6 +346,10 @@ func eachSetup(t *testing.T, test func(t *testing.T, s storetest.Setup)) {
 }
 
 func TestExtremesOfRedisOptions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each setting of Redis waits for servers; without -short they are tried")
+	}
+	t.Parallel()
 	server := redistest.Start(t)
 	try[redisbackend.Options](t, func(t *testing.T, field string, v reflect.Value, _ *txcache.CacheOptions) (servers []*txcache.Store, err error) {
 		for range 2 {
@@ -360,6 +364,10 @@ func TestExtremesOfRedisOptions(t *testing.T) {
 }
 
 func TestExtremesOfConfiguration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each setting of Redis waits for servers; without -short they are tried")
+	}
+	t.Parallel()
 	server := redistest.Start(t)
 	for _, class := range []string{config.ClassMemory, config.ClassRedis} {
 		open := func(t *testing.T, change func(c *config.Config)) (servers []*txcache.Store, err error) {
