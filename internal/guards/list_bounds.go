@@ -127,7 +127,7 @@ var boundGuards = []guard{{
 	keeps:   "P2",
 	without: "A savepoint that set too much is not undone.",
 	file:    "internal/transaction/overlay.go",
-	text:    "	o.values = map[Key[K]]entry[V]{}\n	o.partial",
+	text:    "	o.values, o.most = map[Key[K]]entry[V]{}, 0\n	o.partial",
 	gone:    "	o.partial",
 	by:      "TestALostSavepointUncoversNothing",
 }, {
