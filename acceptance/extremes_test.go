@@ -347,7 +347,7 @@ func eachSetup(t *testing.T, test func(t *testing.T, s storetest.Setup)) {
 
 func TestExtremesOfRedisOptions(t *testing.T) {
 	if testing.Short() {
-		t.Skip("each setting of Redis waits for servers; without -short they are tried")
+		t.Skip("some extremes wait for many seconds; without -short they are tried")
 	}
 	t.Parallel()
 	server := redistest.Start(t)
@@ -365,7 +365,7 @@ func TestExtremesOfRedisOptions(t *testing.T) {
 
 func TestExtremesOfConfiguration(t *testing.T) {
 	if testing.Short() {
-		t.Skip("each setting of Redis waits for servers; without -short they are tried")
+		t.Skip("some extremes wait for many seconds; without -short they are tried")
 	}
 	t.Parallel()
 	server := redistest.Start(t)

@@ -115,7 +115,7 @@ func (l *link) release() {
 // drain sends what is queued until nothing is.
 func (l *link) drain() {
 	for {
-		runtime.Gosched() // who is about to ask goes along
+		runtime.Gosched() // goroutines that are about to ask go along
 		batch := l.dequeue()
 		if batch == nil {
 			return

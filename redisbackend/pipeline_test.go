@@ -29,7 +29,7 @@ func busied(t *testing.T, p *process, g *gate, all *sync.WaitGroup) (release fun
 	}
 }
 
-// What many callers ask for at once goes as one command, whoever else asks, and each gets its own.
+// What many callers ask for at once goes as one command, and each gets its own.
 func TestWhatIsAskedForTogetherIsOneCommand(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
@@ -99,7 +99,7 @@ func (f forbidding) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 	}
 }
 
-// A key that the user may not read concerns nobody but who asks for it, not even those whose keys go along (P7).
+// A key that the user may not read concerns its caller alone, and not the callers whose keys go along (P7).
 func TestAKeyThatMayNotBeReadConcernsNobodyElse(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
 		settled(t, p)
@@ -140,26 +140,6 @@ func TestAKeyThatMayNotBeReadConcernsNobodyElse(t *testing.T) {
 	})
 }
 
-// distant is a server that is so far away that a round trip takes its time.
-type distant struct {
-	passing
-	trip time.Duration
-}
-
-func (d distant) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		time.Sleep(d.trip)
-		return next(ctx, cmd)
-	}
-}
-
-func (d distant) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		time.Sleep(d.trip)
-		return next(ctx, cmds)
-	}
-}
-
 // Those whose keys go along with one that may not be read wait for one more round trip, however many they are (P7).
 func TestAKeyThatMayNotBeReadDelaysNobodyForLong(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
@@ -170,7 +150,7 @@ func TestAKeyThatMayNotBeReadDelaysNobodyForLong(t *testing.T) {
 		release := busied(t, p, g, &all)
 		const trip = 10 * time.Millisecond
 		p.client.AddHook(forbidding{})
-		p.client.AddHook(distant{trip: trip})
+		p.client.AddHook(slow{wait: trip})
 		all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{keyIn("c", "secret")}) })
 		for range 100 {
 			all.Go(func() {
@@ -219,6 +199,37 @@ func TestAValueThatIsSetMeanwhileComesWithItsOwnTime(t *testing.T) {
 		all.Wait()
 		if n := g.count("pttl"); n != 1 {
 			t.Errorf("the time was asked for %d times", n)
+		}
+	})
+}
+
+// A call that has given up has no say in what others wait for, when its answer comes after all (P7).
+func TestAnAnswerThatComesTooLateIsNobodyElses(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *miniredis.Miniredis, p *process) {
+		settled(t, p)
+		mustSet(t, p.Backend, keyIn("c", "b"), []byte("x"))
+		mustSet(t, p.Backend, keyIn("c", "c"), []byte("y"))
+		synctest.Wait()
+		for range 20 { // as a waiter may be used again, or not
+			g := newGate(p.client)
+			late, others := g.hold(g.before, "get"), g.hold(g.before, "mget")
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			if _, err := p.Get(ctx, []backend.Key{keyIn("c", "a")}); err == nil {
+				t.Fatal("Get has an answer that nobody gave")
+			}
+			cancel()
+			var all sync.WaitGroup
+			all.Go(func() {
+				data, err := p.Get(t.Context(), []backend.Key{keyIn("c", "b"), keyIn("c", "c")})
+				if err != nil || string(data[0]) != "x" || string(data[1]) != "y" {
+					t.Errorf("%q, %v; want what was asked for", data, err)
+				}
+			})
+			synctest.Wait()
+			late()
+			synctest.Wait()
+			others()
+			all.Wait()
 		}
 	})
 }

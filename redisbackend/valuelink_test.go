@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,12 +54,8 @@ func TestARequestThatTheServerRefuses(t *testing.T) {
 		mustSet(t, p.Backend, keyIn("c", "good"), []byte("x"))
 		g := newGate(p.client)
 		p.client.AddHook(poison{})
-		// While the lanes are busy, others are collected to be sent together.
-		first, second := g.hold(g.before, "mget"), g.hold(g.before, "set")
 		var all sync.WaitGroup
-		all.Go(func() { _, _ = p.Get(t.Context(), []backend.Key{keyIn("c", "a"), keyIn("c", "b")}) })
-		all.Go(func() { _ = p.Set(t.Context(), []backend.Value{{Key: keyIn("c", "c"), Data: []byte("x")}}) })
-		synctest.Wait()
+		release := busied(t, p, g, &all)
 		for range 3 {
 			all.Go(func() {
 				if got, err := p.Get(t.Context(), []backend.Key{keyIn("c", "good")}); err != nil || string(got[0]) != "x" {
@@ -72,8 +69,7 @@ func TestARequestThatTheServerRefuses(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		first()
-		second()
+		release()
 		all.Wait()
 		if err := p.Set(t.Context(), []backend.Value{{Key: keyIn("c", "poison"), Data: []byte("x")}}); !errors.Is(err, io.EOF) {
 			t.Errorf("Set over which the connection breaks: %v", err)
@@ -162,26 +158,28 @@ func TestProbesOfValuesBecomeRare(t *testing.T) {
 	})
 }
 
-// A slow is a hook that takes a while over each GET and SET.
+// A slow is a hook that takes a while over whatever begins with a read or a write of values.
 type slow struct {
 	passing
 	wait time.Duration
 }
 
+func (s slow) over(cmd redis.Cmder) {
+	if slices.Contains([]string{"get", "mget", "set"}, cmd.Name()) {
+		time.Sleep(s.wait)
+	}
+}
+
 func (s slow) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() == "get" || cmd.Name() == "set" {
-			time.Sleep(s.wait)
-		}
+		s.over(cmd)
 		return next(ctx, cmd)
 	}
 }
 
 func (s slow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if cmds[0].Name() == "set" {
-			time.Sleep(s.wait)
-		}
+		s.over(cmds[0])
 		return next(ctx, cmds)
 	}
 }

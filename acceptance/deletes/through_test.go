@@ -130,7 +130,7 @@ func TestWriteThroughInEveryOrder(t *testing.T) {
 		c := tagged(t, store, txcache.CacheOptions{})
 		every := 1
 		if s.Slow {
-			every = 7 // each step at each place, after each other
+			every = 7 // each step at each place, after each of the others
 		}
 		for order := 0; order < 625; order += every {
 			code := order

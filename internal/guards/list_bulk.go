@@ -35,6 +35,14 @@ var bulkGuards = []guard{{
 	gone:    `wait = min(wait, longestWait)`,
 	by:      "TestProbesOfValuesBecomeRare",
 }, {
+	name:    "redis: a late answer is nobody else's",
+	keeps:   "P7",
+	without: "A call ends with the answer to one that has given up, and takes its own value for missing.",
+	file:    "redisbackend/link.go",
+	text:    "		r.abandoned.Store(true)\n		return err // w is left",
+	gone:    "		r.abandoned.Store(true)\n		l.b.waiters.Put(w)\n		return err // w is left",
+	by:      "TestAnAnswerThatComesTooLateIsNobodyElses",
+}, {
 	name:    "redis: a key that may not be read is refused alone",
 	keeps:   "P7",
 	without: "One key that the server's user may not read makes the values of all tenants misses that are asked for at the same time.",

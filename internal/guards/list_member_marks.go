@@ -1,7 +1,7 @@
 package main
 
-// markGuards are those of the keys that members show as fenced, of what others say of them, and of
-// registrations that are refused.
+// markGuards are those of the keys that members show as fenced, of what others say of them, of
+// registrations that are refused, and of members that leave.
 var markGuards = []guard{{
 	name:    "marks: what a clear returns has them",
 	keeps:   "P3",
@@ -50,4 +50,13 @@ var markGuards = []guard{{
 	text:    "  if db.changed then refused = publish(",
 	gone:    "  if db.changed and not untold then refused = publish(",
 	by:      "TestAChangeThatMembersAreNotToldOfIsAnnounced",
+}, {
+	name:    "members: a process that forgets a database leaves",
+	keeps:   "P8",
+	without: "Each commit waits for a process that has forgotten the database, and hears of nothing there.",
+	file:    "redisbackend/forget.go",
+	text:    "	db.drop(b)\n",
+	gone:    "",
+	by:      "TestAMemberThatForgetsLeaves",
+	in:      "redisbackend",
 }}

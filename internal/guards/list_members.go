@@ -393,13 +393,4 @@ var memberGuards = []guard{{
 	text:    "t != nil && t.runs(now, wall) {",
 	gone:    "t != nil && (t.runs(now, wall) || true) {",
 	by:      "TestTermsAreCounted",
-}, {
-	name:    "members: a process that forgets a database leaves",
-	keeps:   "P8",
-	without: "Each commit waits for a process that has forgotten the database, and hears of nothing there.",
-	file:    "redisbackend/forget.go",
-	text:    "	db.drop(b)\n",
-	gone:    "",
-	by:      "TestAMemberThatForgetsLeaves",
-	in:      "redisbackend",
 }}
