@@ -22,6 +22,10 @@ type leaping struct {
 	states  map[*backend.State]*backend.State // by those of the backend within
 }
 
+func newLeaping(leap uint64) *leaping {
+	return &leaping{Backend: memorybackend.New(), leap: leap, states: map[*backend.State]*backend.State{}}
+}
+
 func (b *leaping) Sync(ctx context.Context, database string) (*backend.State, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,7 +57,7 @@ func TestNumbersOfAnySize(t *testing.T) {
 	for _, leap := range []uint64{1, 1 << 20, 1<<29 - 1, 1 << 29, 1<<29 + 1, 1 << 31, 1 << 42, 1 << 55} {
 		for _, r := range removals {
 			t.Run(fmt.Sprint(leap, "/", r.name), func(t *testing.T) {
-				store := storetest.NewStore(t, &leaping{Backend: memorybackend.New(), leap: leap, states: map[*backend.State]*backend.State{}}, txcache.Options{})
+				store := storetest.NewStore(t, newLeaping(leap), txcache.Options{})
 				c := tagged(t, store, txcache.CacheOptions{})
 				for round := range 10 {
 					fill := storetest.BeginReadOnly(t, store, "db")

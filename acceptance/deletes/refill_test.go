@@ -171,21 +171,40 @@ func TestNoLoadIsSharedAcrossAFence(t *testing.T) {
 }
 
 // P4: what a transaction fills that began before the first use of the cache in the process is
-// deleted like all else.
+// deleted like all else, be it much older.
 func TestFillsOfOlderTransactionsThanTheGeneration(t *testing.T) {
-	for _, r := range removals {
-		t.Run(r.name, func(t *testing.T) {
-			store := storetest.Setups[0].One(t)
-			c, other := tagged(t, store, txcache.CacheOptions{}), storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
-			old := storetest.BeginReadOnly(t, store, "db")
-			remove(t, store, other, "y")
-			storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it was never set") // the first use
-			c.Set(old, "x", 1)
-			storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "nobody has deleted it")
-			r.commit(t, store, c)
-			storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it was deleted")
-		})
+	for _, leap := range []uint64{1, 1 << 28} {
+		for _, r := range removals {
+			t.Run(fmt.Sprint(leap, "/", r.name), func(t *testing.T) {
+				store := storetest.NewStore(t, newLeaping(leap), txcache.Options{})
+				c, other := tagged(t, store, txcache.CacheOptions{}), storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
+				old := storetest.BeginReadOnly(t, store, "db")
+				remove(t, store, other, "y")
+				storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it was never set") // the first use
+				c.Set(old, "x", 1)
+				storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "nobody has deleted it")
+				r.commit(t, store, c)
+				storetest.Miss(t, storetest.BeginReadOnly(t, store, "db"), c, "x", "it was deleted")
+			})
+		}
 	}
+}
+
+// P11: nor does such a fill take away what younger transactions have filled since the last delete.
+func TestFillsOfOlderTransactionsTakeNothingAway(t *testing.T) {
+	eachRemoval(t, func(t *testing.T, s storetest.Setup, r removal) {
+		store := s.One(t)
+		c, other := tagged(t, store, txcache.CacheOptions{}), storetest.NewCache[string, int](t, store, "other", txcache.CacheOptions{})
+		r.commit(t, store, c)
+		old := storetest.BeginReadOnly(t, store, "db")
+		remove(t, store, other, "y")
+		young := storetest.BeginReadOnly(t, store, "db")
+		c.Set(young, "x", 1) // the first use
+		c.Set(old, "x", 1)
+		must(t, old.Rollback())
+		storetest.Hit(t, young, c, "x", 1, "nobody has deleted it since")
+		storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "nobody has deleted it since")
+	})
 }
 
 // P4: a delete and a load of other keys do not concern each other: the load is shared.

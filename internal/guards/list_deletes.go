@@ -210,6 +210,14 @@ var deleteGuards = []guard{{
 	gone:    "	return",
 	by:      "TestFillsOfOlderTransactionsThanTheGeneration",
 }, {
+	name:    "fills begin before the base of a generation",
+	keeps:   "P11",
+	without: "What a transaction fills that began before others used the cache takes away what they have filled.",
+	file:    "internal/transaction/generation.go",
+	text:    "base: number - min(number, earlier),",
+	gone:    "base: number,",
+	by:      "TestFillsOfOlderTransactionsTakeNothingAway",
+}, {
 	name:    "a key of a fence is private",
 	keeps:   "P3",
 	without: "A transaction that begins while a delete is being committed joins a load that began before.",
