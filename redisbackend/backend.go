@@ -104,8 +104,8 @@ type Backend struct {
 	naming     sync.Mutex // for changing those two
 	versions   atomic.Uint64
 	links      links
-	waiters    sync.Pool // of *waiter: each call needs one, for as long as it waits
-	timers     sync.Pool // of *time.Timer
+	waiters    *sync.Pool // of *waiter: each call needs one, for as long as it waits
+	timers     *sync.Pool // of *time.Timer
 	sizes      sizes
 	subscriber subscriber
 	garbage    garbage
@@ -174,8 +174,9 @@ func newBackend(client redis.UniversalClient, opts *Options, onlyValues bool) (*
 	b.layout = newLayout(b.options.Prefix)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.links.init(b)
-	b.waiters.New = func() any { return newWaiter() }
-	b.timers.New = func() any { return newTimer() }
+	// The runtime holds on to a pool beyond its use: so they are no parts of b.
+	b.waiters = &sync.Pool{New: func() any { return newWaiter() }}
+	b.timers = &sync.Pool{New: func() any { return newTimer() }}
 	b.garbage.init()
 	if b.options.Channel || b.options.Lease {
 		b.subscriber.start(b)

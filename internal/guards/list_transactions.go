@@ -67,6 +67,14 @@ var transactionGuards = []guard{{
 	gone:    "w.cleared = true",
 	by:      "TestAHistoryViolatesNoPromise",
 }, {
+	name:    "an overlay that is used again refers to no cache",
+	keeps:   "P10",
+	without: "A store that was closed is kept in memory for two more collections of garbage, with all that it has.",
+	file:    "internal/transaction/overlay.go",
+	text:    "		c.overlays.Put(o)\n",
+	gone:    "		c.overlays.Put(o)\n		c.overlays.Put(&struct{ c *Cache[K, V] }{c})\n",
+	by:      "TestAClosedStoreIsGarbage",
+}, {
 	name:    "an overlay that lost a value uncovers none",
 	keeps:   "P1",
 	without: "Where the size limit has pushed out what a transaction has set, it reads the older value of others.",

@@ -89,7 +89,9 @@ type Cache[K comparable, V any] struct {
 	tagger atomic.Pointer[func(K, V) []string] // nil: the values bear no tags
 	weigh  atomic.Pointer[func(K, V) int]      // of WeighBy; nil: by the estimates
 
-	overlays sync.Pool // of *overlay[K, V] without values, for the next transactions
+	// overlays has *overlay[K, V] without values, for the next transactions. The runtime holds on to a pool
+	// beyond its use: so it is not a part of c, and nothing in it refers to c.
+	overlays *sync.Pool
 
 	keySize   func(*K) int // what a key refers to; nil: nothing
 	valueSize func(*V) int
@@ -108,6 +110,7 @@ func (c *Cache[K, V]) Init(s *Store, name string, o Settings) (added bool, err e
 		return false, err
 	}
 	c.Codec = codec.NewVersion[V](o.Version)
+	c.overlays = new(sync.Pool)
 	c.keySize, c.valueSize = memsize.Of[K](), memsize.Of[V]()
 	core := &c.Core
 	core.Name, core.Contents = name, c

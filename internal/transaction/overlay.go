@@ -11,7 +11,6 @@ import (
 // An overlay is what one transaction has set in a Cache[K, V]. The transaction's
 // mutex guards it.
 type overlay[K comparable, V any] struct {
-	cache  *Cache[K, V]
 	values map[Key[K]]entry[V]
 	most   int // values that there have been at once: the map has room for so many for good
 
@@ -37,8 +36,8 @@ func (o *overlay[K, V]) get(key Key[K]) (r Result[V], open bool) {
 	return Result[V]{Value: e.value, Found: Present}, true
 }
 
-// set stores e under key, for the transaction whose work is w.
-func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
+// set stores e under key of c, for the transaction whose work is w.
+func (o *overlay[K, V]) set(c *Core, w *work, key Key[K], e entry[V], readOnly bool) {
 	e.cut = short(w.cuts)
 	before, was := o.values[key]
 	if w.savepoints > 0 {
@@ -53,10 +52,10 @@ func (o *overlay[K, V]) set(w *work, key Key[K], e entry[V], readOnly bool) {
 			e.step = short(w.steps)
 		}
 	}
-	if !was && len(o.values) >= o.cache.overlaySize {
+	if !was && len(o.values) >= c.overlaySize {
 		for victim := range o.values {
 			delete(o.values, victim)
-			o.cache.Counts.Overflows.Add(1)
+			c.Counts.Overflows.Add(1)
 			o.partial = !readOnly
 			break
 		}

@@ -101,11 +101,11 @@ func (c *Cache[K, V]) setLocked(t *Transaction, key Key[K], e entry[V]) {
 	o, _ := l.overlay.(*overlay[K, V])
 	if o == nil {
 		if o, _ = c.overlays.Get().(*overlay[K, V]); o == nil {
-			o = &overlay[K, V]{cache: c, values: map[Key[K]]entry[V]{}}
+			o = &overlay[K, V]{values: map[Key[K]]entry[V]{}}
 		}
 		l.overlay = o
 	}
-	o.set(t.work, key, e, t.ReadOnly)
+	o.set(&c.Core, t.work, key, e, t.ReadOnly)
 	t.work.unsent++
 }
 
@@ -176,7 +176,7 @@ func (c *Cache[K, V]) drop(h Handle, key K) {
 	}
 	if o := c.overlayOf(t); o != nil {
 		if _, there := o.values[k]; there {
-			o.set(t.work, k, entry[V]{absent: true, expires: 1}, t.ReadOnly) // long ago
+			o.set(&c.Core, t.work, k, entry[V]{absent: true, expires: 1}, t.ReadOnly) // long ago
 		}
 	}
 }
