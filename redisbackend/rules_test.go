@@ -40,9 +40,9 @@ func TestRulesOverMiniredisWithTerms(t *testing.T) {
 // rulesInBubbles runs each rule over a server of its own, which loses all and is then left alone for a while where a rule
 // asks for that.
 func rulesInBubbles(t *testing.T, alone time.Duration, open func(t *testing.T, server *miniredis.Miniredis) backend.Backend) {
-	check := func(rule backendtest.Rule) {
+	check := func(rule backendtest.Rule, in func(*testing.T, func(*testing.T))) {
 		t.Run(rule.Name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			in(t, func(t *testing.T) {
 				server := bubbleServer(t)
 				err := rule.Check(t.Context(), backendtest.Authority{
 					Open:    func(context.Context) (backend.Backend, error) { return open(t, server), nil },
@@ -63,10 +63,10 @@ func rulesInBubbles(t *testing.T, alone time.Duration, open func(t *testing.T, s
 		})
 	}
 	first, all := apart()
-	check(first)
+	check(first, func(t *testing.T, test func(*testing.T)) { test(t) }) // goroutines out of a bubble end in their own time
 	t.Parallel()
 	for _, rule := range all {
-		check(rule)
+		check(rule, synctest.Test)
 	}
 }
 
