@@ -59,6 +59,15 @@ var budgetGuards = []guard{{
 	gone:    "	if used >= 0 {",
 	by:      "TestWhatAProcessKeepsFitsItsMemory",
 }, {
+	name:    "a database that was used often stays for longer",
+	keeps:   "P13",
+	without: "A tenant that is served all day leaves as soon as one that came twice.",
+	file:    "internal/databases/budget.go",
+	text:    "min(db.lives+1, mostLives)",
+	gone:    "0",
+	by:      "TestADatabaseStaysAsLongAsItWasUsed",
+	in:      "internal/databases",
+}, {
 	name:    "a database used once leaves first",
 	keeps:   "P13",
 	without: "Tenants that are used once push out those that are used all the time.",
