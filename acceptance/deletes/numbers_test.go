@@ -54,7 +54,7 @@ func (b *leaping) state(of *backend.State) *backend.State {
 // P4: however fast a backend counts, and however far, what was deleted is gone, what is
 // filled afterwards hits, and no older transaction refills.
 func TestNumbersOfAnySize(t *testing.T) {
-	for _, leap := range []uint64{1, 1 << 20, 1<<29 - 1, 1 << 29, 1<<29 + 1, 1 << 31, 1 << 42, 1 << 55} {
+	for _, leap := range []uint64{1, 1 << 20, 1 << 28, 1<<29 - 1, 1 << 29, 1<<29 + 1, 1 << 31, 1 << 42, 1 << 55} {
 		for _, r := range removals {
 			t.Run(fmt.Sprint(leap, "/", r.name), func(t *testing.T) {
 				store := storetest.NewStore(t, newLeaping(leap), txcache.Options{})

@@ -36,11 +36,6 @@ type Generation[K comparable, V any] struct {
 	absences atomic.Pointer[near.Map[Key[K], struct{}]]
 }
 
-// earlier is how many changes before the state under which a generation was made its fills begin: a
-// transaction that is older than that state may fill it too. With the changes after it, of which
-// package databases counts at most twice as many, they stay below near.MaxFill. // P11
-const earlier = 1 << 28
-
 func (c *Cache[K, V]) newGeneration(at backend.Token, number uint64, unordered bool, account *databases.Database) *Generation[K, V] {
 	g := &Generation[K, V]{of: c, at: at, base: number - min(number, earlier), account: account}
 	if unordered {
@@ -76,6 +71,11 @@ func (g *Generation[K, V]) discard() {
 	}
 	g.count(0, -generationBytes)
 }
+
+// earlier is how many changes before the state under which a generation was made its fills begin: a
+// transaction that is older than that state may fill it too. With the changes after it, of which
+// package databases counts at most twice as many, they stay below near.MaxFill. // P11
+const earlier = 1 << 28
 
 // short returns the number that an entry is given for a fill, as it has few bits for it: 0
 // for one below the base. fill is the other way round. What is lost by them makes a fill
