@@ -18,7 +18,9 @@ func TestAClosedStoreIsGarbage(t *testing.T) {
 			t.Run("used", func(t *testing.T) { // it is closed when this ends
 				store := s.One(t)
 				c := storetest.NewCache[string, int](t, store, "c", txcache.CacheOptions{})
-				storetest.Publish(t, store, "db", c, "x", 1)
+				tx := storetest.Begin(t, store, "db")
+				c.Set(tx, "x", 1)
+				storetest.Commit(t, tx)
 				storetest.Hit(t, storetest.BeginReadOnly(t, store, "db"), c, "x", 1, "it was published")
 				old = weak.Make(store)
 			})

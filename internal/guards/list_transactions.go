@@ -75,6 +75,15 @@ var transactionGuards = []guard{{
 	gone:    "		c.overlays.Put(o)\n		c.overlays.Put(&struct{ c *Cache[K, V] }{c})\n",
 	by:      "TestAClosedStoreIsGarbage",
 }, {
+	name:    "pools of a backend of Redis refer to nothing of it",
+	keeps:   "P10",
+	without: "A backend that was closed is kept in memory for two more collections of garbage.",
+	file:    "redisbackend/backend.go",
+	text:    "	b.waiters = &sync.Pool{New: func() any { return newWaiter() }}\n",
+	gone:    "	b.waiters = &sync.Pool{New: func() any { b.waiters.Put(nil); return newWaiter() }}\n",
+	by:      "TestAClosedBackendIsGarbage",
+	in:      "redisbackend",
+}, {
 	name:    "an overlay that lost a value uncovers none",
 	keeps:   "P1",
 	without: "Where the size limit has pushed out what a transaction has set, it reads the older value of others.",
