@@ -16,6 +16,7 @@ import (
 	"github.com/seed-dad15c92/txcache/backend"
 	"github.com/seed-dad15c92/txcache/backend/backendtest"
 	"github.com/seed-dad15c92/txcache/internal/redistest"
+	"github.com/seed-dad15c92/txcache/internal/storetest"
 	"github.com/seed-dad15c92/txcache/redisbackend"
 )
 
@@ -32,7 +33,7 @@ func TestRulesOverMiniredisWithTerms(t *testing.T) {
 	const term = time.Second // after a loss none of before may run
 	rulesInBubbles(t, term, func(t *testing.T, server *miniredis.Miniredis) backend.Backend {
 		p := over(t, dialing(server), &redisbackend.Options{Lease: true, Term: term})
-		announced(t, p)
+		storetest.Within(t, patient, "announcements arrive", func() bool { return p.Stats().Listening })
 		return &eager{p}
 	})
 }
