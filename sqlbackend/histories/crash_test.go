@@ -17,7 +17,9 @@ func TestCrashOfTheDatabaseLeavesNothingStale(t *testing.T) {
 	end := h.start(16, 8)
 	for range 3 {
 		time.Sleep(duration(t) / 6)
+		h.outages.Add(1)
 		server.Crash()
+		h.outages.Add(1)
 		server.Restart()
 	}
 	end()

@@ -29,9 +29,10 @@ type history struct {
 	rest    time.Duration // between two transactions of a writer, at most
 
 	stop      atomic.Bool
-	part      uint64     // how often it was started
-	baselines *baselines // nil: there are none
-	redis     *redis     // that keeps values too; nil: there is none
+	outages   atomic.Int64 // grows before the database crashes, and after
+	part      uint64       // how often it was started
+	baselines *baselines   // nil: there are none
+	redis     *redis       // that keeps values too; nil: there is none
 	counts
 	values
 }
