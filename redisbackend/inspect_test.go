@@ -31,6 +31,7 @@ func inspected(t *testing.T, test func(t *testing.T, cfg *config.Config)) {
 }
 
 func TestDatabasesAreFoundWhateverTheirNames(t *testing.T) {
+	t.Parallel()
 	inspected(t, func(t *testing.T, cfg *config.Config) {
 		b := open(t, cfg)
 		names := []string{"shop", "a:b:c", "*", "@", "sweep", ":@", "é{x}", strings.Repeat("long", 100), "100%"}
@@ -117,6 +118,7 @@ func TestHashThatNobodyShouldHaveWritten(t *testing.T) {
 }
 
 func TestCensus(t *testing.T) {
+	t.Parallel()
 	inspected(t, func(t *testing.T, cfg *config.Config) {
 		b := open(t, cfg)
 		first := mustSync(t, b, "shop")
@@ -161,6 +163,7 @@ func TestCensus(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	inspected(t, func(t *testing.T, cfg *config.Config) {
 		b := open(t, cfg)
 		token, old := backend.NewToken(), backend.NewToken()
@@ -206,6 +209,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestCheckup(t *testing.T) {
+	t.Parallel()
 	inspected(t, func(t *testing.T, cfg *config.Config) {
 		b := open(t, cfg)
 		c, err := inspectorOf(b).Check(t.Context())

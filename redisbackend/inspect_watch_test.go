@@ -56,6 +56,7 @@ func (w *watcher) expect(want ...string) {
 }
 
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	inspected(t, func(t *testing.T, cfg *config.Config) {
 		b := open(t, cfg)
 		shop := mustSync(t, b, "shop")
@@ -120,6 +121,7 @@ func TestWatch(t *testing.T) {
 // A connection that is lost, however silently, is made again, and what changed
 // meanwhile is told.
 func TestWatchSurvivesItsConnection(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	cfg := settings(server.URI())
 	b := open(t, cfg)

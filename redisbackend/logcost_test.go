@@ -124,6 +124,7 @@ func TestDeletesAreBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("50 000 commits take a while; without -short it runs")
 	}
+	t.Parallel()
 	server := redistest.Start(t)
 	o := &redis.Options{Addr: server.Addr}
 	b := over(t, o, &redisbackend.Options{Timeout: patient})

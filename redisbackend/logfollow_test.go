@@ -47,6 +47,7 @@ var modelCaches = []string{"a", "b", "c d"}
 // Whatever happens, a process that learns of it by differences knows what one
 // knows that reads everything (P3, P4).
 func TestDifferencesMakeTheWhole(t *testing.T) {
+	t.Parallel()
 	seeds := 4
 	if testing.Short() {
 		seeds = 2

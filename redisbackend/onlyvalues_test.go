@@ -174,6 +174,7 @@ func TestDropOfValuesAlone(t *testing.T) {
 
 // A server that is away costs a call its limits once, and is found again. Nothing else is asked of it. // P8
 func TestOutagesOfValuesAlone(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	server.Kill() // it is away when the service starts
 	cfg := settings(server.URI())

@@ -140,6 +140,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 
 // The rights that docs/redis.md names are enough.
 func TestTheSmallestACL(t *testing.T) {
+	t.Parallel()
 	t.Run("server", func(t *testing.T) {
 		server := redistest.Start(t)
 		cfg := settings("redis://app:secret@" + server.Addr)
@@ -251,6 +252,7 @@ func awaitListening(t *testing.T, b *redisbackend.Backend) {
 
 // A server that is still loading its data is left alone until it has.
 func TestLoading(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	b := open(t, settings(server.URI()))
 	fill(t, b, "shop", "c", mustSync(t, b, "shop").Base, 2000)

@@ -243,6 +243,7 @@ func TestPartsAreNoValues(t *testing.T) {
 
 // Large values over a cluster, whose masters share the parts.
 func TestLargeValuesInACluster(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t)
 	b := open(t, settings(c.URI()))
 	var keys []backend.Key

@@ -242,6 +242,7 @@ func TestAnOlderSnapshotStartsANewEpoch(t *testing.T) {
 }
 
 func TestFailoverToAReplicaThatMissedAClear(t *testing.T) {
+	t.Parallel()
 	s := redistest.StartSentinels(t)
 	cfg := settings(s.URI())
 	one, two := open(t, cfg), open(t, cfg)
@@ -260,6 +261,7 @@ func TestFailoverToAReplicaThatMissedAClear(t *testing.T) {
 }
 
 func TestClusterFailoverToAReplicaThatMissedAClear(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t)
 	cfg := settings(c.URI())
 	one, two := open(t, cfg), open(t, cfg)

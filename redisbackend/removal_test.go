@@ -167,6 +167,7 @@ func TestDropOfLargeValues(t *testing.T) {
 }
 
 func TestDropOnAllMasters(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t)
 	cfg := settings(c.URI())
 	b := open(t, cfg)

@@ -52,6 +52,7 @@ func TestWrongCachesAreCaught(t *testing.T) {
 			if testing.Short() && wrong.steps > 0 {
 				t.Skip("what is wrong is seldom met, so its histories are long; without -short it runs")
 			}
+			t.Parallel()
 			check := func(seed uint64) history.Report {
 				t.Helper()
 				open, faults := wrong.Faulty()

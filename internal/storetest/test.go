@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -62,6 +63,15 @@ const Recovery = 10 * time.Second
 func Slow(t testing.TB) {
 	if testing.Short() {
 		t.Skip("it waits for leases, probes or failovers of real servers for seconds; without -short it runs")
+	}
+}
+
+// Beside lets twice as many parallel tests of a package run beside each other as usual, unless -parallel says
+// how many: they wait for servers more than they compute. TestMain calls it.
+func Beside() {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))) // it is a number
 	}
 }
 
