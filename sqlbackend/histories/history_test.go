@@ -215,6 +215,9 @@ func (w *worker) disturb() error {
 		return s.store.Drop(w.ctx, database)
 	case n < 7:
 		w.lost.Add(1)
+		if err := s.backend.Prepare(w.ctx, database); err != nil { // or there may be no table yet
+			return err
+		}
 		_, err := s.db.ExecContext(w.ctx, "DELETE FROM "+sqlbackend.DefaultTable)
 		return err
 	case n == 7:
