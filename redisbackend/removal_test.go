@@ -77,6 +77,33 @@ func pings(t *testing.T, server *redistest.Server) (end func() []time.Duration) 
 	}
 }
 
+// small fails the test if a command of a drop looked at more keys, or removed more, than any may: then
+// a server is kept for about a millisecond, whatever else its machine does.
+func small(t *testing.T, server *redistest.Server) {
+	t.Helper()
+	const page, batch = 4096, 16
+	commands, err := server.Client().SlowLogGet(t.Context(), -1).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	for _, c := range commands {
+		name := c.Args[0]
+		calls[name]++
+		switch {
+		case name == "unlink" && len(c.Args) > 1+batch:
+			t.Errorf("an UNLINK has %d keys at least, want %d at most", len(c.Args)-1, batch)
+		case name == "scan":
+			if n, err := strconv.Atoi(c.Args[len(c.Args)-1]); err != nil || n > page {
+				t.Errorf("a SCAN is %q, want a COUNT of %d at most", c.Args, page)
+			}
+		}
+	}
+	if calls["scan"] == 0 || calls["unlink"] == 0 {
+		t.Errorf("the server knows of %v", calls)
+	}
+}
+
 // Dropping a large database neither blocks the server nor touches another.
 func TestDropOfALargeDatabase(t *testing.T) {
 	n := 500_000
@@ -96,31 +123,36 @@ func TestDropOfALargeDatabase(t *testing.T) {
 			t.Errorf("%s lives for %v", key, ttl)
 		}
 	}
-	server.Do("config", "set", "latency-tracking-info-percentiles", "50")
+	server.Do("config", "set", "latency-tracking-info-percentiles", "50 90")
+	server.Do("config", "set", "slowlog-log-slower-than", "0", "slowlog-max-len", "1000000") // it tells of each command
+	server.Do("slowlog", "reset")
 	server.Do("config", "resetstat")
 	waits := pings(t, server)
 	if err := b.Drop(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	// A machine that has other work may keep many of them waiting, but not half.
+	// A machine that has other work may keep a few of them waiting.
 	took := waits()
-	if half := took[len(took)/2]; half > 20*time.Millisecond {
-		t.Errorf("half of the PINGs, of %d, took more than %v beside a drop, want 20 ms at most", len(took), half)
+	if most := took[len(took)*9/10]; most > 20*time.Millisecond {
+		t.Errorf("9 of 10 PINGs, of %d, took up to %v beside a drop, want 20 ms", len(took), most)
 	}
+	small(t, server)
 	stats := server.Client().Info(t.Context(), "commandstats").Val()
 	if regexp.MustCompile(`cmdstat_(keys|flush)`).MatchString(stats) {
 		t.Errorf("commands that block were used:\n%s", stats)
 	}
 	// Time by the wall clock passes also while another process has the
-	// processor, so commands may look slow that did nothing, but not half of them.
+	// processor, so single commands may look slow that did nothing: of the few of a short run one in ten.
 	latency := server.Client().Info(t.Context(), "latencystats").Val()
 	for _, name := range []string{"scan", "unlink"} {
-		m := regexp.MustCompile(`usec_` + name + `:p50=([\d.]+)`).FindStringSubmatch(latency)
+		m := regexp.MustCompile(`usec_` + name + `:p50=([\d.]+),p90=([\d.]+)`).FindStringSubmatch(latency)
 		if m == nil {
 			t.Fatalf("no %s:\n%s", name, latency)
 		}
-		if half, err := strconv.ParseFloat(m[1], 64); err != nil || half > 1500 {
-			t.Errorf("%s: half of the calls took the server more than %v µs, want 1500 at most", name, half)
+		half, _ := strconv.ParseFloat(m[1], 64)
+		most, _ := strconv.ParseFloat(m[2], 64)
+		if half > 1500 || most > 5000 && !testing.Short() {
+			t.Errorf("%s: half of the calls took the server up to %v µs, and 9 of 10 up to %v µs; want 1500 and 5000", name, half, most)
 		}
 	}
 	if left := keys(t, server, cfg.Prefix+":shop:*"); len(left) > 0 {
