@@ -95,7 +95,12 @@ func (l loads) check(t *testing.T, open history.Open, faults []history.Fault) ma
 	if h.world.Faults = faults; faults != nil {
 		h.patience = unhurried
 	}
+	usual := []string{"LoadErrors", "AbsentHits", "Shared", "Verified"}
+	if !l.realTime {
+		usual = append(usual, "ExpiredHits")
+	}
 	sum := map[string]uint64{}
+	h.enough = func(r history.Report) bool { return len(missing(missing(usual, sum), r.Counts)) == 0 }
 	for _, d := range drivers {
 		h.drive = d.drive
 		for what, n := range h.check(t).Counts {
@@ -103,14 +108,8 @@ func (l loads) check(t *testing.T, open history.Open, faults []history.Fault) ma
 		}
 	}
 	t.Log(sum)
-	usual := []string{"LoadErrors", "AbsentHits", "Shared", "Verified"}
-	if !l.realTime {
-		usual = append(usual, "ExpiredHits")
-	}
-	for _, what := range usual {
-		if sum[what] == 0 {
-			t.Errorf("there were no %s", what)
-		}
+	for _, what := range missing(usual, sum) {
+		t.Errorf("there were no %s", what)
 	}
 	if got := sum["Leased"] > 0; got != l.leases {
 		t.Errorf("%d keys were loaded under a lease", sum["Leased"])

@@ -237,6 +237,18 @@ func TestDriversCheckHits(t *testing.T) {
 	}
 }
 
+// Check plays on until enough has come up, but not for ever.
+func TestCheckPlaysOnUntilItIsEnough(t *testing.T) {
+	const oneHistory = 2000 // has fewer steps
+	for enough, least := range map[int]int{0: 1000, 3500: 3500, 1 << 30: 10_000} {
+		o := history.Options{Seed: 1, Steps: 1000, Enough: func(r history.Report) bool { return r.Steps >= enough }}
+		report, err := history.Check(t.Context(), subject.Memory(), o)
+		if err != nil || report.Steps < least || report.Steps >= least+oneHistory {
+			t.Errorf("where %d steps are enough it played %d, %v; want %d and no history more", enough, report.Steps, err, least)
+		}
+	}
+}
+
 // The rules of deletes that some schemes leave out are all that is wrong with them, in
 // histories that are the same each time. One of a hundred others shows what the
 // baseline does not do, and nobody asks of it: it publishes what a transaction has loaded
@@ -273,7 +285,8 @@ func TestSumsDoNotViolateAPromise(t *testing.T) {
 
 // P11: a delete that takes other keys away is a miss that is not allowed.
 func TestADeleteOfTooMuchIsCaught(t *testing.T) {
-	options := history.Options{Seed: rand.Uint64(), Steps: 20_000, World: history.World{Kept: true}}
+	options := history.Options{Seed: rand.Uint64(), Steps: 20_000, World: history.World{Kept: true},
+		Enough: func(r history.Report) bool { return r.Demanded > 0 }}
 	report, err := history.Check(t.Context(), subject.Memory(), options)
 	if err != nil || report.Demanded == 0 {
 		t.Errorf("seed %d: %v, %v", options.Seed, report, err)
@@ -286,6 +299,7 @@ func TestADeleteOfTooMuchIsCaught(t *testing.T) {
 		return servers, err
 	}
 	options.Count, options.Steps = true, 300_000
+	options.Enough = func(r history.Report) bool { return r.Violations[history.Missing] > 0 }
 	report, err = history.Check(t.Context(), coarse, options)
 	delete(report.Violations, history.Own) // what the transaction itself has set goes too
 	if err != nil || report.Violations[history.Missing] == 0 || len(report.Violations) > 1 {

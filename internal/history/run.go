@@ -16,6 +16,10 @@ type Options struct {
 	World  World
 	Driver Driver // Interleave
 
+	// Enough reports whether what was asked for has come up; nil: it need not. Check plays on until it has,
+	// up to ten times as many steps.
+	Enough func(Report) bool
+
 	// Count makes Check count violations instead of stopping at the first.
 	Count bool
 
@@ -64,7 +68,7 @@ func (f *Failure) Error() string {
 // Unwrap returns the violation.
 func (f *Failure) Unwrap() error { return f.Violation }
 
-// Check plays histories until they have had as many steps as asked for. If a
+// Check plays histories until they have had as many steps as asked for, and shown enough. If a
 // history violates a promise, the error is a *Failure with the story of that
 // history, shrunk if it can be had again. Other errors mean that a
 // history could not be played.
@@ -82,7 +86,10 @@ func Check(ctx context.Context, open Open, o Options) (Report, error) {
 		o.Patience = 10 * time.Second
 	}
 	r := Report{Violations: map[Rule]int{}, Counts: map[string]uint64{}}
-	for seed := o.Seed; r.Steps < o.Steps; seed++ {
+	if o.Enough == nil {
+		o.Enough = func(Report) bool { return true }
+	}
+	for seed := o.Seed; r.Steps < o.Steps || !o.Enough(r) && r.Steps < 10*o.Steps; seed++ {
 		h := Generate(seed, o.World, o.Length)
 		out, err := o.Driver(ctx, open, h, false)
 		if err != nil {

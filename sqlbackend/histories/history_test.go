@@ -25,8 +25,9 @@ type history struct {
 	replica []*server
 	shaky   bool          // the database may be away, so every error is expected
 	foreign bool          // others write too, or commits get lost: nobody knows all values
-	least   int64         // how many hits of exact transactions it must check
 	rest    time.Duration // between two transactions of a writer, at most
+
+	goals []func() (missing string) // what it must show; "": it has
 
 	stop      atomic.Bool
 	outages   atomic.Int64 // grows before the database crashes, and after
@@ -63,7 +64,8 @@ type stored struct {
 
 func newHistory(t *testing.T, servers ...*server) *history {
 	t.Helper()
-	h := &history{t: t, ctx: t.Context(), seed: storetest.Seed(t), least: 5_000}
+	h := &history{t: t, ctx: t.Context(), seed: storetest.Seed(t)}
+	h.goals = append(h.goals, h.fewHits)
 	h.committed, h.seen = map[stored]bool{}, map[stored]bool{}
 	for _, s := range servers {
 		if s.standby {
@@ -242,13 +244,23 @@ func (h *history) sane() {
 			h.t.Logf("%-22s %8d hits, %d stale, %d newer", name, n.hits.Load(), n.stale.Load(), n.newer.Load())
 		}
 	}
+	if h.baselines != nil {
+		for _, b := range h.baselines.all() {
+			report(b.name, &b.tally)
+		}
+	}
 	report("exact", &h.exact)
 	report("exact on a standby", &h.onStandby)
 	report("read committed", &h.loose)
 	h.t.Logf("%d transactions, %d commits of writers, %d rollbacks, %d refused, %d failed, %d folds, %d drops, %d times all clears deleted, %d times some forgotten",
 		h.begun.Load(), h.commits.Load(), h.undone.Load(), h.refused.Load(), h.failed.Load(), h.folds.Load(), h.drops.Load(), h.lost.Load(), h.forgot.Load())
-	if n := h.enough(); n < h.least && !h.t.Failed() {
-		h.t.Errorf("%d hits of exact transactions are too few to show anything, want %d", n, h.least)
+	if h.redis != nil {
+		hits, failed, bad := h.remote()
+		h.t.Logf("%d hits from Redis, %d calls of it failed, %d bad payloads; it was flushed %d times, killed %d, paused %d, its values spoilt %d",
+			hits, failed, bad, h.redis.flushed, h.redis.killed, h.redis.paused, h.redis.spoilt)
+	}
+	if missing := h.missing(); missing != "" && !h.t.Failed() {
+		h.t.Error(missing)
 	}
 	for _, s := range append(h.servers, h.replica...) {
 		status := s.store.Status()
@@ -256,7 +268,6 @@ func (h *history) sane() {
 			h.t.Errorf("%s: %d commits in doubt, %d fences, %d clears that wait; want none", s.name, status.InDoubt, status.Fences, status.Waiting)
 		}
 	}
-	h.saneRedis()
 	if h.foreign {
 		return
 	}

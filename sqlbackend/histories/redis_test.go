@@ -2,6 +2,7 @@ package histories_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -95,29 +96,16 @@ func (h *history) remote() (hits, failed, bad uint64) {
 	return hits, failed, bad
 }
 
-// leastRemote is how many hits must have come from Redis.
-const leastRemote = 500
-
-func (h *history) fewRemote() bool {
-	if h.redis == nil {
-		return false
-	}
-	hits, _, _ := h.remote()
-	return hits < leastRemote
-}
-
-// saneRedis checks that Redis was of use.
-func (h *history) saneRedis() {
-	h.t.Helper()
-	if h.redis == nil {
-		return
-	}
-	hits, failed, bad := h.remote()
-	h.t.Logf("%d hits from Redis, %d calls of it failed, %d bad payloads; it was flushed %d times, killed %d, paused %d, its values spoilt %d",
-		hits, failed, bad, h.redis.flushed, h.redis.killed, h.redis.paused, h.redis.spoilt)
-	if hits < leastRemote && !h.t.Failed() {
-		h.t.Errorf("%d hits from Redis are too few to show anything, want %d", hits, leastRemote)
-	}
+// keepsIn says that the servers keep values in Redis too, of which there must be hits.
+func (h *history) keepsIn(r *redis) {
+	h.redis = r
+	h.goals = append(h.goals, func() string {
+		const want = 500
+		if hits, _, _ := h.remote(); hits < want {
+			return fmt.Sprintf("%d hits from Redis are too few to show anything, want %d", hits, want)
+		}
+		return ""
+	})
 }
 
 // With values in Redis too each hit at repeatable read is what the transaction itself reads by SQL, on a primary and on
@@ -126,7 +114,7 @@ func TestHitsAreWhatTheTransactionReadsWithRedisPostgres(t *testing.T) {
 	e, primary := overPostgres(t)
 	r := addRedis(t, e)
 	h := onAStandby(t, e, primary)
-	h.redis = r
+	h.keepsIn(r)
 	h.play(duration(t), 24, 8)
 	h.sane()
 }
@@ -135,7 +123,7 @@ func TestHitsAreWhatTheTransactionReadsWithRedisMariaDB(t *testing.T) {
 	e, _ := overMariaDB(t)
 	r := addRedis(t, e)
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
-	h.redis = r
+	h.keepsIn(r)
 	h.play(duration(t), 16, 8)
 	h.sane()
 }
@@ -144,7 +132,8 @@ func TestHitsAreWhatTheTransactionReadsWithRedisSQLite(t *testing.T) {
 	e, _ := overSQLite(t)
 	r := addRedis(t, e)
 	h := newHistory(t, newServer(t, e, "a"), newServer(t, e, "b"))
-	h.redis, h.rest = r, 20*time.Millisecond
+	h.keepsIn(r)
+	h.rest = 20 * time.Millisecond
 	h.play(duration(t), 10, 6)
 	h.sane()
 }

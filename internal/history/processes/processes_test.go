@@ -56,7 +56,7 @@ const rarely = 40
 // waited for.
 const lease = 1200 * time.Millisecond
 
-// play plays a history of a plan for as long as act takes.
+// play plays a history of a plan for as long as act takes, and until it tells something.
 func play(t *testing.T, s Servers, p Plan, act func(*run)) *run {
 	t.Helper()
 	p.Seed = number(t, "TXCACHE_SEED", rand.Uint64())
@@ -75,9 +75,16 @@ func play(t *testing.T, s Servers, p Plan, act func(*run)) *run {
 	}
 	r := &run{t, StartCrew(t, s, p), p, rand.New(rand.NewPCG(p.Seed, 0xfa))}
 	act(r)
+	await(5*patience, r.tells)
 	r.Stop()
 	t.Logf("TXCACHE_SEED=%d: %v", p.Seed, r.Totals())
 	return r
+}
+
+// tells reports whether there was enough of everything to tell something.
+func (r *run) tells() bool {
+	total := r.Totals()
+	return total.Hits >= 5000 && total.Commits >= 5 && total.Deletes >= 5 && total.Tags >= 5
 }
 
 // upright fails the test if there was a violation, or too little to tell.
@@ -94,7 +101,7 @@ func (r *run) upright() {
 	if total.Violations > 0 {
 		r.Errorf("%d violations; to make the same choices again: TXCACHE_SEED=%d", total.Violations, r.plan.Seed)
 	}
-	if total.Hits < 5000 || total.Commits < 5 || total.Deletes < 5 || total.Tags < 5 {
+	if !r.tells() {
 		r.Errorf("%d hits, %d commits, %d deletes, %d tags cleared: that is too little to tell anything", total.Hits, total.Commits, total.Deletes, total.Tags)
 	}
 }
