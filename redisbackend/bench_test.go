@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,6 +118,44 @@ func BenchmarkClear(b *testing.B) {
 		if _, err := store.Clear(b.Context(), "shop", f); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkDeleteBesideFences deletes a key while so many other changes of the database have their fences, and reports
+// how long the server was busy with each of its two scripts.
+func BenchmarkDeleteBesideFences(b *testing.B) {
+	change := func(hash uint64) backend.Fence {
+		return backend.Fence{ID: backend.NewToken(), Lease: time.Minute, Keys: []backend.Keys{{Cache: "item", Hashes: []uint64{hash}}}}
+	}
+	for _, others := range []int{0, 4, 16} {
+		b.Run(fmt.Sprint(others), func(b *testing.B) {
+			server, store := benched(b, config.SyncBegin)
+			for i := range others {
+				if err := store.Fence(b.Context(), "shop", change(uint64(i))); err != nil {
+					b.Fatal(err)
+				}
+			}
+			server.Do("config", "resetstat")
+			for i := uint64(100); b.Loop(); i++ {
+				f := change(i)
+				if err := store.Fence(b.Context(), "shop", f); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := store.Clear(b.Context(), "shop", f); err != nil {
+					b.Fatal(err)
+				}
+			}
+			stats := server.Client().Info(b.Context(), "commandstats").Val()
+			if _, after, ok := strings.Cut(stats, "cmdstat_evalsha:"); ok {
+				_, after, _ = strings.Cut(after, "usec_per_call=")
+				text, _, _ := strings.Cut(after, ",")
+				us, err := strconv.ParseFloat(text, 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(1000*us, "server-ns/script")
+			}
+		})
 	}
 }
 

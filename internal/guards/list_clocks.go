@@ -38,8 +38,8 @@ var clockGuards = []guard{{
 	keeps:   "P3",
 	without: "A process takes away a fence of the same owner that it has never seen.",
 	file:    "redisbackend/scripts/database.lua",
-	text:    `if string.find(expired, '\n' .. line .. '\n', 1, true) then`,
-	gone:    `if string.find(expired, '\n' .. id .. ' ', 1, true) then`,
+	text:    `if expired and string.find(expired, '\n' .. line .. '\n', 1, true) then`,
+	gone:    `if expired and string.find(expired, '\n' .. id .. ' ', 1, true) then`,
 	by:      "TestARenewalInTheSameMillisecondIsSeen|TestNoClockExpiresAFenceOfTheLiving",
 }, {
 	name:    "clock: a value is as old as the server says",

@@ -46,20 +46,22 @@ local most, farthest, batch = 16384, 1024, 1000
 local operation, member, request, over_epoch, over_serial = string.match(ARGV[6], '^(%S+) (%S+) (%d+) (%S+) (%d+)$')
 request, over_serial = tonumber(request), tonumber(over_serial)
 
--- info returns a section of INFO, '' if the server does not tell it, and an error
--- if the user may not ask for it.
+-- info returns a section of INFO between line ends, '' if the server does not tell it, and an
+-- error if the user may not ask for it.
 local function info(section)
   local text = redis.pcall('INFO', section)
-  if type(text) ~= 'table' then return text end
+  if type(text) ~= 'table' then return '\n' .. text .. '\n' end
   if string.find(text.err, 'NOPERM', 1, true) or string.find(text.err, "can't run this command", 1, true) then
     return '', redis.error_reply('NOPERM the user may not run INFO')
   end
   return ''
 end
 
--- field returns a field of a section, '' if it is not there.
+-- field returns a field of a section, '' if it is not there. A pattern would be tried at each
+-- letter before it.
 local function field(text, name)
-  return string.match('\n' .. text .. '\n', '\n' .. name .. ':[ \t]*([^\r\n]-)[ \t]*[\r\n]') or ''
+  local _, colon = string.find(text, '\n' .. name .. ':', 1, true)
+  return colon and string.match(text, '^[ \t]*([^\r\n]-)[ \t]*[\r\n]', colon + 1) or ''
 end
 
 -- current_run returns which run of which server this is, or nothing and an error
@@ -257,8 +259,10 @@ local function catch_up(db)
   db.log.tail, db.log.count = db.log.head, 0
 end
 
--- readable reports whether the items of a fence can be understood.
+-- readable reports whether the items of a fence can be understood. It is usually that of one key.
 local function readable(items)
+  local hash = string.match(items, '^ [^#@ ]*#([0-9a-f]+)$')
+  if hash then return #hash == 16 end
   if not string.find(items, '#', 1, true) then return true end
   for item in string.gmatch(items, '%S+') do
     local cache, wrong = deletes(item)
@@ -271,15 +275,15 @@ end
 -- very same line for the whole time to live, by its own clock: then its owner has
 -- not renewed it. The clock of the server does not matter, as it may be set.
 local function resolve(db)
-  local expired = '\n' .. ARGV[5] .. '\n'
+  local expired = ARGV[5] ~= '' and '\n' .. ARGV[5] .. '\n'
   for line in string.gmatch(db.lines, '[^\n]+') do
-    local id, deadline, ttl, all, names = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
-    local placed, serial = string.match(names or '', '^ !%w*/(%d+)/(%d+)')
-    names = string.gsub(names or '', '^ !%S*', '')
+    local id, deadline, ttl, all, rest = string.match(line, '^(%S+) (%d+) (%d+) ([01])(.*)$')
+    local placed, serial, names = string.match(rest or '', '^ !%w*/(%d+)/(%d+)%S*(.*)$')
+    names = names or string.gsub(rest or '', '^ !%S*', '')
     if not id or #ttl > 13 or #deadline > 15 or not readable(names) then
       start(db, '1', '')
     else
-      if string.find(expired, '\n' .. line .. '\n', 1, true) then
+      if expired and string.find(expired, '\n' .. line .. '\n', 1, true) then
         start(db, all, names)
       else
         -- A process that has placed it without these two waits for nobody.
