@@ -62,7 +62,7 @@ func TestALeaseThatEndsDeletes(t *testing.T) {
 
 // Keys of a fence that somebody has spoilt may be any (P5).
 func TestSpoiltKeysOfAFence(t *testing.T) {
-	for _, item := range []string{"a#", "a#1", "a#000000000000000X", "#0000000000000001x", "a@b#0000000000000001"} {
+	for _, item := range []string{"a#", "a#1", "a#000000000000000X", "a#00000000000000001", "a#00000000000000000000000000000001", "#0000000000000001x", "a@b#0000000000000001"} {
 		inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
 			before := settled(t, p)
 			server.HSet("txcache:shop:@", "f", "id 1 60000 0 !x "+item)

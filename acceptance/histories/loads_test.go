@@ -100,8 +100,10 @@ func (l loads) check(t *testing.T, open history.Open, faults []history.Fault) ma
 		usual = append(usual, "ExpiredHits")
 	}
 	sum := map[string]uint64{}
-	h.enough = func(r history.Report) bool { return len(missing(missing(usual, sum), r.Counts)) == 0 }
-	for _, d := range drivers {
+	for i, d := range drivers {
+		if i == len(drivers)-1 { // not all of it comes up in each
+			h.enough = func(r history.Report) bool { return len(missing(missing(usual, sum), r.Counts)) == 0 }
+		}
 		h.drive = d.drive
 		for what, n := range h.check(t).Counts {
 			sum[what] += n

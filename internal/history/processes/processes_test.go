@@ -75,7 +75,7 @@ func play(t *testing.T, s Servers, p Plan, act func(*run)) *run {
 	}
 	r := &run{t, StartCrew(t, s, p), p, rand.New(rand.NewPCG(p.Seed, 0xfa))}
 	act(r)
-	await(5*patience, r.tells)
+	await(5*patience, func() bool { return r.tells() || r.Failed() || len(r.Reports()) > 0 })
 	r.Stop()
 	t.Logf("TXCACHE_SEED=%d: %v", p.Seed, r.Totals())
 	return r
