@@ -58,7 +58,7 @@ func newTab(t *testing.T) *tab {
 		chromedp.Flag("disable-dev-shm-usage", true),
 	)
 	// Not t.Context, which ends before the browser is asked to.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)

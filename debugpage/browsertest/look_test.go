@@ -24,8 +24,11 @@ const crossed = `(() => {
 	}).map(e => e.textContent).join(", ");
 })()`
 
+// longest gives the figures of a page the longest text that there is, as a service has that is busy for long.
+const longest = `document.querySelectorAll("td data, dd, .figure data, .tile p data").forEach(e => e.textContent = "9\u202f999\u202f999")`
+
 // TestPagesFit looks at every page in sizes from a phone to a desk, in light and in
-// dark. With TXCACHE_SCREENSHOTS=<folder> it leaves pictures there.
+// dark, with the figures that it has and with the longest. With TXCACHE_SCREENSHOTS=<folder> it leaves pictures there.
 func TestPagesFit(t *testing.T) {
 	tab := newTab(t)
 	store := txcachetest.Redis(t)
@@ -48,9 +51,9 @@ func TestPagesFit(t *testing.T) {
 	}
 	pages := map[string]string{"page": "", "database": "?database=shop-00&databases=shop-0", "confirm": "confirm?do=drop&database=shop-00"}
 	for name, query := range pages {
-		for device, width := range map[string]int64{"phone": 375, "tablet": 820, "laptop": 1100, "desk": 1440} {
+		for device, width := range map[string]int64{"phone": 375, "tablet": 820, "laptop": 1100, "window": 1300, "desk": 1440} {
 			for _, scheme := range []string{"light", "dark"} {
-				tab.view(width, map[string]int64{"phone": 812, "tablet": 1180, "laptop": 800, "desk": 1000}[device], scheme)
+				tab.view(width, map[string]int64{"phone": 812, "tablet": 1180, "laptop": 800, "window": 900, "desk": 1000}[device], scheme)
 				tab.do(chromedp.Navigate(address + query))
 				if tab.text(fits) != "true" {
 					t.Errorf("%s, %s, %s: the page is wider than the window", name, device, scheme)
@@ -61,6 +64,9 @@ func TestPagesFit(t *testing.T) {
 				if pictured != "" {
 					tab.picture(filepath.Join(pictured, name+"-"+device+"-"+scheme+".png"), chromedp.CaptureScreenshot())
 					tab.picture(filepath.Join(pictured, name+"-"+device+"-"+scheme+"-whole.png"), chromedp.FullScreenshot(100))
+				}
+				if tab.text("("+longest+", "+fits+")") != "true" {
+					t.Errorf("%s, %s, %s: with the longest figures the page is wider than the window", name, device, scheme)
 				}
 			}
 		}
