@@ -60,6 +60,27 @@ func TestALeaseThatEndsDeletes(t *testing.T) {
 	})
 }
 
+// What an older release does not tell of how a fence was placed, or a newer one tells beyond, is no name of a cache: the
+// keys are deleted when the lease ends, and nothing else (P11).
+func TestAFenceOfAnotherReleaseDeletesItsKeysAlone(t *testing.T) {
+	for _, placing := range []string{" !x", "", " !x/1/1", " !x/1/1/more", " !x/1/1more", " !/more"} {
+		inBubble(t, func(t *testing.T, server *miniredis.Miniredis, p *process) {
+			before := settled(t, p)
+			server.HSet("txcache:shop:@", "f", "id 1 60000 0"+placing+" a#0000000000000001")
+			other := over(t, dialing(server), nil)
+			if s := mustSync(t, other.Backend, "shop"); len(s.FencedKeys) != 1 || len(s.Fenced) > 0 {
+				t.Errorf("%q: the state is %+v; want a key that is fenced", placing, s)
+			}
+			time.Sleep(time.Minute + time.Millisecond)
+			s := mustSync(t, other.Backend, "shop")
+			last, _ := s.Deletes.Of("a").Last(1)
+			if last == 0 || len(s.FencedKeys) > 0 || s.Base != before.Base || s.Epoch != before.Epoch || len(s.Caches) != len(before.Caches) {
+				t.Errorf("%q: the state is %+v; want that of before with a deleted key", placing, s)
+			}
+		})
+	}
+}
+
 // Keys of a fence that somebody has spoilt may be any (P5).
 func TestSpoiltKeysOfAFence(t *testing.T) {
 	for _, item := range []string{"a#", "a#1", "a#000000000000000X", "a#00000000000000001", "a#00000000000000000000000000000001", "#0000000000000001x", "a@b#0000000000000001"} {
