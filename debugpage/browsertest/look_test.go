@@ -25,7 +25,7 @@ const crossed = `(() => {
 })()`
 
 // longest gives the figures of a page the longest text that there is, as a service has that is busy for long.
-const longest = `document.querySelectorAll("td data, dd, .figure data, .tile p data").forEach(e => e.textContent = "9\u202f999\u202f999")`
+const longest = `document.querySelectorAll("td data, dd, .figure, .tile p data").forEach(e => e.textContent = "9\u202f999\u202f999")`
 
 // TestPagesFit looks at every page in sizes from a phone to a desk, in light and in
 // dark, with the figures that it has and with the longest. With TXCACHE_SCREENSHOTS=<folder> it leaves pictures there.

@@ -115,10 +115,7 @@ func doomed(ctx context.Context, random *rand.Rand, s *server, dies int) error {
 	}
 	return cache.CommitWith(ctx, func(context.Context) error {
 		if dies == 4 {
-			go func() {
-				time.Sleep(time.Duration(random.IntN(300)) * time.Microsecond)
-				at(4)
-			}()
+			time.AfterFunc(time.Duration(random.IntN(300))*time.Microsecond, func() { at(4) })
 		}
 		err := tx.Commit()
 		at(5)
